@@ -1,0 +1,370 @@
+"""An explicit SIMD vector type for Numba kernels: eight doubles, on any processor.
+
+LLVM turns ``<8 x double>`` into one AVX-512 register, two AVX2 registers or four NEON registers.
+Kernels pass raw pointers (`ptr`, `off`) instead of arrays to their helpers: no reference counting,
+no negative-index wraparound and far fewer arguments.  Nothing here checks bounds.
+
+Types in the signatures below: ``vec`` is the vector type, ``p`` a pointer to float64 (or, for the
+functions that end in ``i``, int32) and integers are element counts.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
+
+W = 8  # lanes
+
+_I32 = ir.IntType(32)
+_I64 = ir.IntType(64)
+_F64 = ir.DoubleType()
+_VEC = ir.VectorType(_F64, W)
+_FLAGS = ("contract", "nsz", "arcp")
+
+
+class VecType(types.Type):  # type: ignore[misc]
+    """Numba type of a vector of `W` doubles."""
+
+    def __init__(self) -> None:
+        super().__init__(name=f"vec{W}")
+
+
+vec = VecType()
+
+
+@register_model(VecType)
+class _VecModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, dmm: Any, fe_type: Any) -> None:
+        super().__init__(dmm, fe_type, _VEC)
+
+
+def _splat(builder: Any, value: Any) -> Any:
+    one = builder.insert_element(ir.Constant(_VEC, ir.Undefined), value, ir.Constant(_I32, 0))
+    mask = ir.Constant(ir.VectorType(_I32, W), [0] * W)
+    return builder.shuffle_vector(one, ir.Constant(_VEC, ir.Undefined), mask)
+
+
+def _shuffle(builder: Any, a: Any, b: Any, order: list[int]) -> Any:
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(_I32, len(order)), order))
+
+
+def _call(builder: Any, name: str, result: Any, *args: Any) -> Any:
+    function = builder.module.declare_intrinsic(name, fnty=ir.FunctionType(result, [a.type for a in args]))
+    return builder.call(function, args)
+
+
+# ---------------------------------------------------------------------------------------------------
+# arithmetic operators on (vec, vec), (vec, float64), (float64, vec)
+
+
+def _register(op: Any, emit: str) -> None:
+    @infer_global(op)
+    class Template(AbstractTemplate):  # type: ignore[misc]
+        def generic(self, args: Any, kws: Any) -> Any:
+            if len(args) == 2 and vec in args and all(a in (vec, types.float64) for a in args):
+                return signature(vec, *args)
+            return None
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        a, b = (v if t == vec else _splat(builder, v) for v, t in zip(args, sig.args, strict=True))
+        return getattr(builder, emit)(a, b, flags=_FLAGS)
+
+    for pair in ((vec, vec), (vec, types.float64), (types.float64, vec)):
+        lower_builtin(op, *pair)(lower)
+
+
+for _op, _emit in ((operator.add, "fadd"), (operator.sub, "fsub"), (operator.mul, "fmul"), (operator.truediv, "fdiv")):
+    _register(_op, _emit)
+
+
+@infer_global(operator.neg)
+class _Negative(AbstractTemplate):  # type: ignore[misc]
+    def generic(self, args: Any, kws: Any) -> Any:
+        return signature(vec, vec) if args == (vec,) else None
+
+
+@lower_builtin(operator.neg, vec)
+def _lower_negative(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return builder.fneg(args[0], flags=_FLAGS)
+
+
+# ---------------------------------------------------------------------------------------------------
+# pointers
+
+
+@intrinsic
+def ptr(typingctx: Any, array: Any) -> Any:
+    """ptr(array) -> p: address of the first element of a C-contiguous array."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return context.make_array(sig.args[0])(context, builder, args[0]).data
+
+    return types.CPointer(array.dtype)(array), codegen
+
+
+@intrinsic
+def off(typingctx: Any, p: Any, i: Any) -> Any:
+    """off(p, i) -> p: pointer to element i."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _address(context, builder, sig, args)
+
+    return p(p, types.intp), codegen
+
+
+def _address(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    return builder.gep(args[0], [args[1]])
+
+
+def _load_vector(builder: Any, address: Any, kind: Any) -> Any:
+    return builder.load(builder.bitcast(address, kind.as_pointer()), align=8)
+
+
+def _scalar_load(name: str, kind: Any, result: Any) -> Any:
+    def typed(typingctx: Any, p: Any, i: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            value = builder.load(_address(context, builder, sig, args))
+            return builder.sext(value, _I64) if kind == types.int32 else value
+
+        return result(p, types.intp), codegen
+
+    typed.__name__ = typed.__qualname__ = name
+    return intrinsic(typed)
+
+
+def _scalar_store(name: str, kind: Any, given: Any) -> Any:
+    def typed(typingctx: Any, p: Any, i: Any, value: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            item = builder.trunc(args[2], _I32) if kind == types.int32 else args[2]
+            builder.store(item, _address(context, builder, sig, args))
+            return context.get_dummy_value()
+
+        return types.none(p, types.intp, given), codegen
+
+    typed.__name__ = typed.__qualname__ = name
+    return intrinsic(typed)
+
+
+ldf = _scalar_load("ldf", types.float64, types.float64)  # ldf(p, i) -> float64
+ldi = _scalar_load("ldi", types.int32, types.int64)  # ldi(p, i) -> int64, from int32 storage
+stf = _scalar_store("stf", types.float64, types.float64)  # stf(p, i, x)
+sti = _scalar_store("sti", types.int32, types.int64)  # sti(p, i, n), to int32 storage
+
+
+@intrinsic
+def load(typingctx: Any, p: Any, i: Any) -> Any:
+    """load(p, i) -> vec: elements i .. i+7."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _load_vector(builder, _address(context, builder, sig, args), _VEC)
+
+    return vec(p, types.intp), codegen
+
+
+@intrinsic
+def store(typingctx: Any, p: Any, i: Any, v: Any) -> Any:
+    """store(p, i, v): write elements i .. i+7."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        address = builder.bitcast(_address(context, builder, sig, args), _VEC.as_pointer())
+        builder.store(args[2], address, align=8)
+        return context.get_dummy_value()
+
+    return types.none(p, types.intp, vec), codegen
+
+
+@intrinsic
+def load_splat(typingctx: Any, p: Any, i: Any) -> Any:
+    """load_splat(p, i) -> vec: element i in every lane."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _splat(builder, builder.load(_address(context, builder, sig, args)))
+
+    return vec(p, types.intp), codegen
+
+
+# ---------------------------------------------------------------------------------------------------
+# lane-wise functions
+
+
+@intrinsic
+def splat(typingctx: Any, x: Any) -> Any:
+    """splat(x) -> vec: x in every lane."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _splat(builder, args[0])
+
+    return vec(types.float64), codegen
+
+
+@intrinsic
+def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+    """fma(a, b, c) -> vec: a*b + c with one rounding."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _call(builder, f"llvm.fma.v{W}f64", _VEC, *args)
+
+    return vec(vec, vec, vec), codegen
+
+
+def _function_of_one(name: str, llvm: str, doc: str) -> Any:
+    def typed(typingctx: Any, a: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return _call(builder, f"{llvm}.v{W}f64", _VEC, args[0])
+
+        return vec(vec), codegen
+
+    typed.__name__ = typed.__qualname__ = name
+    typed.__doc__ = doc
+    return intrinsic(typed)
+
+
+vsqrt = _function_of_one("vsqrt", "llvm.sqrt", "vsqrt(a) -> vec")
+vrint = _function_of_one("vrint", "llvm.rint", "vrint(a) -> vec: nearest integer")
+vabs = _function_of_one("vabs", "llvm.fabs", "vabs(a) -> vec")
+
+
+def _function_of_two(name: str, predicate: str, doc: str) -> Any:
+    def typed(typingctx: Any, a: Any, b: Any) -> Any:
+        def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            return builder.select(builder.fcmp_ordered(predicate, args[0], args[1]), args[0], args[1])
+
+        return vec(vec, vec), codegen
+
+    typed.__name__ = typed.__qualname__ = name
+    typed.__doc__ = doc
+    return intrinsic(typed)
+
+
+vmin = _function_of_two("vmin", "<", "vmin(a, b) -> vec: the smaller; b where a is NaN")
+vmax = _function_of_two("vmax", ">", "vmax(a, b) -> vec: the larger; b where a is NaN")
+
+
+@intrinsic
+def where_less(typingctx: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
+    """where_less(a, b, x, y) -> vec: x in lanes where a < b, else y."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.select(builder.fcmp_ordered("<", args[0], args[1]), args[2], args[3])
+
+    return vec(vec, vec, vec, vec), codegen
+
+
+@intrinsic
+def mask_less(typingctx: Any, a: Any, b: Any) -> Any:
+    """mask_less(a, b) -> int64: bit l is set where a < b in lane l."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        bits = builder.fcmp_ordered("<", args[0], args[1])
+        return builder.zext(builder.bitcast(bits, ir.IntType(W)), _I64)
+
+    return types.int64(vec, vec), codegen
+
+
+@intrinsic
+def popcount(typingctx: Any, bits: Any) -> Any:
+    """popcount(bits) -> int64: number of set bits."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _call(builder, "llvm.ctpop.i64", _I64, args[0])
+
+    return types.int64(types.int64), codegen
+
+
+@intrinsic
+def compress(typingctx: Any, v: Any, bits: Any) -> Any:
+    """compress(v, bits) -> vec: the lanes whose bit is set, moved to the front; the rest is undefined."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        mask_type = ir.VectorType(ir.IntType(1), W)
+        mask = builder.bitcast(builder.trunc(args[1], ir.IntType(W)), mask_type)
+        return _call(
+            builder, f"llvm.experimental.vector.compress.v{W}f64", _VEC, args[0], mask, ir.Constant(_VEC, ir.Undefined)
+        )
+
+    return vec(vec, types.int64), codegen
+
+
+@intrinsic
+def power_of_two(typingctx: Any, n: Any) -> Any:
+    """power_of_two(n) -> vec: 2**n for integral n in -1022 .. 1023."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        lanes = ir.VectorType(_I64, W)
+        n = builder.fptosi(args[0], lanes)
+        biased = builder.add(n, ir.Constant(lanes, [1023] * W))
+        return builder.bitcast(builder.shl(biased, ir.Constant(lanes, [52] * W)), _VEC)
+
+    return vec(vec), codegen
+
+
+@intrinsic
+def hsum(typingctx: Any, v: Any) -> Any:
+    """hsum(v) -> float64: sum over the lanes, pairwise."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        total = args[0]
+        for half in (4, 2, 1):
+            low = _shuffle(builder, total, total, list(range(half)))
+            high = _shuffle(builder, total, total, list(range(half, 2 * half)))
+            total = builder.fadd(low, high)
+        return builder.extract_element(total, ir.Constant(_I32, 0))
+
+    return types.float64(vec), codegen
+
+
+@intrinsic
+def transpose8(typingctx: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any) -> Any:
+    """transpose8(a, .., h) -> 8-tuple of vec: lane k of result l is lane l of argument k."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        rows = list(args)
+        for distance in (4, 2, 1):
+            mixed = list(rows)
+            for k in range(W):
+                if k & distance:
+                    continue
+                low = [lane if not lane & distance else lane - distance + W for lane in range(W)]
+                high = [lane + distance if not lane & distance else lane + W for lane in range(W)]
+                mixed[k] = _shuffle(builder, rows[k], rows[k + distance], low)
+                mixed[k + distance] = _shuffle(builder, rows[k], rows[k + distance], high)
+            rows = mixed
+        return context.make_tuple(builder, sig.return_type, rows)
+
+    return types.UniTuple(vec, W)(*(vec,) * W), codegen
+
+
+@intrinsic
+def gather_points(typingctx: Any, points: Any, shifts: Any, idx: Any, code: Any, k: Any) -> Any:
+    """gather_points(points, shifts, idx, code, k) -> (x, y, z): points[idx[l]] + shifts[code[l]], l = k .. k+7.
+
+    Rows of `points` and `shifts` are four doubles long; `idx` and `code` are int32 pointers.
+    """
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        points, shifts, idx, code, k = args
+        row_type = ir.VectorType(_F64, 4)
+
+        def row(base: Any, which: Any, lane: int) -> Any:
+            at = builder.add(k, ir.Constant(_I64, lane))
+            number = builder.sext(builder.load(builder.gep(which, [at])), _I64)
+            place = builder.shl(number, ir.Constant(_I64, 2))
+            return _load_vector(builder, builder.gep(base, [place]), row_type)
+
+        rows = [builder.fadd(row(points, idx, lane), row(shifts, code, lane)) for lane in range(W)]
+        columns = []
+        for axis in range(3):
+            quads = []
+            for first in (0, 4):
+                pair = [_shuffle(builder, rows[n], rows[n + 1], [axis, axis + 4]) for n in (first, first + 2)]
+                quads.append(_shuffle(builder, *pair, [0, 1, 2, 3]))
+            columns.append(_shuffle(builder, *quads, list(range(W))))
+        return context.make_tuple(builder, sig.return_type, columns)
+
+    result = types.UniTuple(vec, 3)
+    return result(points, shifts, idx, code, types.intp), codegen
