@@ -62,7 +62,7 @@ def cache_directory() -> Path | None:
     """
     digest = hashlib.sha256(f"{numba.__version__} {sorted(map(str, _OPTIONS.items()))}".encode())
     digest.update(f"{config.OPT} {sorted(_OPTIONS['fastmath'])}".encode())
-    for path in sorted([*(_PACKAGE / n for n in _CORE_FILES), *_PACKAGE.glob("*/kernels.py")]):
+    for path in sorted([*(_PACKAGE / n for n in _CORE_FILES), *_PACKAGE.glob("*/kernels*.py"), *_PACKAGE.glob("*/layout.py")]):
         if path.exists():
             digest.update(path.read_bytes())
     name = f"kernels-{digest.hexdigest()[:16]}"
@@ -162,15 +162,15 @@ def _executor(workers: int) -> ThreadPoolExecutor:
 _scratch = threading.local()
 
 
-def scratch(size: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Uninitialised doubles that belong to the calling thread and stay valid until its next call.
+def scratch(name: str, size: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Uninitialised doubles that belong to the calling thread and stay valid until its next call with that name.
 
     A fresh large array costs page faults at every force call, hence one per thread that only grows.
     """
-    buffer: np.ndarray[tuple[int], np.dtype[np.float64]] | None = getattr(_scratch, "buffer", None)
+    buffer: np.ndarray[tuple[int], np.dtype[np.float64]] | None = getattr(_scratch, name, None)
     if buffer is None or buffer.size < size:
         buffer = np.empty(size)
-        _scratch.buffer = buffer
+        setattr(_scratch, name, buffer)
     return buffer
 
 

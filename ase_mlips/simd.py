@@ -5,7 +5,7 @@ Kernels pass raw pointers (`ptr`, `off`) instead of arrays to their helpers: no 
 no negative-index wraparound and far fewer arguments.  Nothing here checks bounds.
 
 Types in the signatures below: ``vec`` is the vector type, ``p`` a pointer to float64 (or, for the
-functions that end in ``i``, int32) and integers are element counts.
+functions that end in ``i``, to int32 or int64) and integers are element counts.
 """
 
 from __future__ import annotations
@@ -122,14 +122,14 @@ def _address(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 
 
 def _load_vector(builder: Any, address: Any, kind: Any) -> Any:
-    return builder.load(builder.bitcast(address, kind.as_pointer()), align=8)
+    return builder.load(builder.bitcast(address, kind.as_pointer()), align=4)
 
 
-def _scalar_load(name: str, kind: Any, result: Any) -> Any:
+def _scalar_load(name: str, result: Any) -> Any:
     def typed(typingctx: Any, p: Any, i: Any) -> Any:
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
             value = builder.load(_address(context, builder, sig, args))
-            return builder.sext(value, _I64) if kind == types.int32 else value
+            return builder.sext(value, _I64) if p.dtype == types.int32 else value
 
         return result(p, types.intp), codegen
 
@@ -137,10 +137,10 @@ def _scalar_load(name: str, kind: Any, result: Any) -> Any:
     return intrinsic(typed)
 
 
-def _scalar_store(name: str, kind: Any, given: Any) -> Any:
+def _scalar_store(name: str, given: Any) -> Any:
     def typed(typingctx: Any, p: Any, i: Any, value: Any) -> Any:
         def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            item = builder.trunc(args[2], _I32) if kind == types.int32 else args[2]
+            item = builder.trunc(args[2], _I32) if p.dtype == types.int32 else args[2]
             builder.store(item, _address(context, builder, sig, args))
             return context.get_dummy_value()
 
@@ -150,10 +150,10 @@ def _scalar_store(name: str, kind: Any, given: Any) -> Any:
     return intrinsic(typed)
 
 
-ldf = _scalar_load("ldf", types.float64, types.float64)  # ldf(p, i) -> float64
-ldi = _scalar_load("ldi", types.int32, types.int64)  # ldi(p, i) -> int64, from int32 storage
-stf = _scalar_store("stf", types.float64, types.float64)  # stf(p, i, x)
-sti = _scalar_store("sti", types.int32, types.int64)  # sti(p, i, n), to int32 storage
+ldf = _scalar_load("ldf", types.float64)  # ldf(p, i) -> float64
+ldi = _scalar_load("ldi", types.int64)  # ldi(p, i) -> int64, from int32 or int64 storage
+stf = _scalar_store("stf", types.float64)  # stf(p, i, x)
+sti = _scalar_store("sti", types.int64)  # sti(p, i, n), to int32 or int64 storage
 
 
 @intrinsic
@@ -176,6 +176,17 @@ def store(typingctx: Any, p: Any, i: Any, v: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(p, types.intp, vec), codegen
+
+
+@intrinsic
+def load_integers(typingctx: Any, p: Any, i: Any) -> Any:
+    """load_integers(p, i) -> vec: int32 elements i .. i+7 as doubles, which hold them exactly."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        integers = _load_vector(builder, _address(context, builder, sig, args), ir.VectorType(_I32, W))
+        return builder.sitofp(integers, _VEC)
+
+    return vec(p, types.intp), codegen
 
 
 @intrinsic
@@ -368,3 +379,19 @@ def gather_points(typingctx: Any, points: Any, shifts: Any, idx: Any, code: Any,
 
     result = types.UniTuple(vec, 3)
     return result(points, shifts, idx, code, types.intp), codegen
+
+
+@intrinsic
+def store_halves(typingctx: Any, low: Any, high: Any, i: Any, v: Any) -> Any:
+    """store_halves(low, high, i, v): bits 0-31 of lane l to low[i + l], bits 32-63 to high[i + l] (int32 pointers)."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        low, high, i, v = args
+        bits = builder.bitcast(v, ir.VectorType(_I64, W))
+        upper = builder.lshr(bits, ir.Constant(ir.VectorType(_I64, W), [32] * W))
+        half = ir.VectorType(_I32, W)
+        for p, value in ((low, bits), (high, upper)):
+            builder.store(builder.trunc(value, half), builder.bitcast(builder.gep(p, [i]), half.as_pointer()), align=4)
+        return context.get_dummy_value()
+
+    return types.none(low, high, types.intp, vec), codegen

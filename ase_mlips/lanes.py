@@ -1,0 +1,301 @@
+"""Kernels that potentials share in which eight central atoms are the SIMD lanes.
+
+The neighbourhood of eight consecutive atoms (a block) is gathered so that slot k holds one neighbour of each.
+Sums over neighbours have the form ``S[channel][b][c] = sum_k F[channel][k] p_k**b q_k**c`` with
+``b + c <= limit[channel]``: a channel is any function of the pair, p and q are two variables of it.
+All arrays are raw pointers to doubles (see `simd`); an element is a vector of eight lanes unless said otherwise.
+The number of slots is always a multiple of four.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .jit import device, kernel
+from .simd import (
+    W,
+    compress,
+    fma,
+    gather_points,
+    ldf,
+    ldi,
+    load,
+    load_integers,
+    load_splat,
+    mask_less,
+    off,
+    popcount,
+    ptr,
+    splat,
+    stf,
+    store,
+    transpose8,
+)
+
+ROW = 16  # doubles of an accumulator row: force (3), virial (9), padding
+PAGE = 64  # accumulator rows that are zeroed and summed together
+
+
+@device
+def gather(
+    positions: Any, shifts: Any, start: Any, idx: Any, code: Any, first: int, n: int, cutoff: float, slots: int, work: Any
+) -> int:
+    """Filter the neighbours of atoms first .. first+7 by distance and transpose them to slots.
+
+    `work` receives, per slot, the vectors x, y, z and, as a double, the neighbour's number j; behind
+    ``4 * slots`` elements it is used as scratch.  Slots that a lane does not need hold the dummy atom n at (cutoff, 0, 0).
+
+    Returns
+    -------
+    The number of slots in use, a multiple of four.
+    """
+    rows = off(work, 4 * slots * W)  # four rows (x, y, z, j) of `slots + W` doubles for each lane
+    width = slots + W
+    limit = splat(cutoff * cutoff)
+    most = 0
+    for lane in range(W):
+        row = off(rows, 4 * lane * width)
+        count = 0
+        i = first + lane
+        if i < n:
+            xi, yi, zi = load_splat(positions, 4 * i), load_splat(positions, 4 * i + 1), load_splat(positions, 4 * i + 2)
+            for k in range(ldi(start, i), ldi(start, i + 1), W):
+                x, y, z = gather_points(positions, shifts, idx, code, k)
+                x, y, z = x - xi, y - yi, z - zi
+                near = mask_less(fma(x, x, fma(y, y, z * z)), limit)
+                store(row, count, compress(x, near))
+                store(row, width + count, compress(y, near))
+                store(row, 2 * width + count, compress(z, near))
+                store(row, 3 * width + count, compress(load_integers(idx, k), near))
+                count += popcount(near)
+        stf(work, lane, float(count))
+        most = max(most, count)
+    used = (most + 3) // 4 * 4
+    _pad(rows, width, work, used, cutoff, float(n))
+    for k in range(0, used, W):
+        for axis in range(4):
+            at = off(rows, axis * width + k)
+            v = transpose8(
+                load(at, 0),
+                load(at, 4 * width),
+                load(at, 8 * width),
+                load(at, 12 * width),
+                load(at, 16 * width),
+                load(at, 20 * width),
+                load(at, 24 * width),
+                load(at, 28 * width),
+            )
+            for slot in range(min(W, used - k)):
+                store(work, (4 * (k + slot) + axis) * W, v[slot])
+    return used
+
+
+@device
+def _pad(rows: Any, width: int, counts: Any, used: int, cutoff: float, dummy: float) -> None:
+    for lane in range(W):
+        row = off(rows, 4 * lane * width)
+        for k in range(int(ldf(counts, lane)), used):
+            stf(row, k, cutoff)
+            stf(row, width + k, 0.0)
+            stf(row, 2 * width + k, 0.0)
+            stf(row, 3 * width + k, dummy)
+
+
+@device
+def channel_sums(F: Any, pq: Any, used: int, limits: Any, offsets: Any, channels: int, S: Any) -> None:
+    """S[channel][b][c] = sum over slots of F p**b q**c.
+
+    Parameters
+    ----------
+    F : pointer, [used / 4][channels + 3][4]
+        Channels, sorted by descending limit.  The three extra ones are read but never used.
+    pq : pointer, [used / 4][2][4]
+        The two variables.
+    limits, offsets : int32 pointers, [channels + 3]
+        Highest power of each channel, -1 for the extra ones, and where its sums begin in S.
+    S : pointer
+        Rows b = 0 .. limit, in each c = 0 .. limit - b.  Zeroed here.
+    """
+    total = ldi(offsets, channels)
+    for e in range(total):
+        store(S, e * W, splat(0.0))
+    for group in range(used // 4):
+        variables = off(pq, group * 8 * W)
+        for ch in range(0, channels, 4):
+            _sum_tile(off(F, (group * (channels + 3) + ch) * 4 * W), variables, off(limits, ch), off(offsets, ch), S)
+
+
+@device
+def _sum_tile(F: Any, pq: Any, limits: Any, offsets: Any, S: Any) -> None:
+    """Four channels of four slots; no power is ever stored."""
+    a0, a1, a2, a3 = load(F, 0), load(F, W), load(F, 2 * W), load(F, 3 * W)
+    b0, b1, b2, b3 = load(F, 4 * W), load(F, 5 * W), load(F, 6 * W), load(F, 7 * W)
+    c0, c1, c2, c3 = load(F, 8 * W), load(F, 9 * W), load(F, 10 * W), load(F, 11 * W)
+    d0, d1, d2, d3 = load(F, 12 * W), load(F, 13 * W), load(F, 14 * W), load(F, 15 * W)
+    p0, p1, p2, p3 = load(pq, 0), load(pq, W), load(pq, 2 * W), load(pq, 3 * W)
+    q0, q1, q2, q3 = load(pq, 4 * W), load(pq, 5 * W), load(pq, 6 * W), load(pq, 7 * W)
+    la, lb, lc, ld = ldi(limits, 0), ldi(limits, 1), ldi(limits, 2), ldi(limits, 3)
+    ea, eb, ec, ed = ldi(offsets, 0) * W, ldi(offsets, 1) * W, ldi(offsets, 2) * W, ldi(offsets, 3) * W
+    h0 = h1 = h2 = h3 = splat(1.0)
+    for b in range(la + 1):
+        m0, m1, m2, m3 = h0, h1, h2, h3
+        c = 0
+        while c <= ld - b:
+            store(S, ea, fma(a0, m0, fma(a1, m1, fma(a2, m2, fma(a3, m3, load(S, ea))))))
+            store(S, eb, fma(b0, m0, fma(b1, m1, fma(b2, m2, fma(b3, m3, load(S, eb))))))
+            store(S, ec, fma(c0, m0, fma(c1, m1, fma(c2, m2, fma(c3, m3, load(S, ec))))))
+            store(S, ed, fma(d0, m0, fma(d1, m1, fma(d2, m2, fma(d3, m3, load(S, ed))))))
+            m0, m1, m2, m3 = m0 * q0, m1 * q1, m2 * q2, m3 * q3
+            ea, eb, ec, ed, c = ea + W, eb + W, ec + W, ed + W, c + 1
+        while c <= lc - b:
+            store(S, ea, fma(a0, m0, fma(a1, m1, fma(a2, m2, fma(a3, m3, load(S, ea))))))
+            store(S, eb, fma(b0, m0, fma(b1, m1, fma(b2, m2, fma(b3, m3, load(S, eb))))))
+            store(S, ec, fma(c0, m0, fma(c1, m1, fma(c2, m2, fma(c3, m3, load(S, ec))))))
+            m0, m1, m2, m3 = m0 * q0, m1 * q1, m2 * q2, m3 * q3
+            ea, eb, ec, c = ea + W, eb + W, ec + W, c + 1
+        while c <= lb - b:
+            store(S, ea, fma(a0, m0, fma(a1, m1, fma(a2, m2, fma(a3, m3, load(S, ea))))))
+            store(S, eb, fma(b0, m0, fma(b1, m1, fma(b2, m2, fma(b3, m3, load(S, eb))))))
+            m0, m1, m2, m3 = m0 * q0, m1 * q1, m2 * q2, m3 * q3
+            ea, eb, c = ea + W, eb + W, c + 1
+        while c <= la - b:
+            store(S, ea, fma(a0, m0, fma(a1, m1, fma(a2, m2, fma(a3, m3, load(S, ea))))))
+            m0, m1, m2, m3 = m0 * q0, m1 * q1, m2 * q2, m3 * q3
+            ea, c = ea + W, c + 1
+        h0, h1, h2, h3 = h0 * p0, h1 * p1, h2 * p2, h3 * p3
+
+
+@device
+def channel_derivatives(D: Any, pq: Any, limits: Any, offsets: Any, channels: int, out: Any) -> None:
+    """The reverse of `channel_sums` for one group of four slots.
+
+    With D = dE/dS, `out` [channels][3][4] receives dE/dF, and dE/dp and dE/dq divided by F.
+    """
+    for ch in range(channels):
+        _horner(off(D, ldi(offsets, ch) * W), ldi(limits, ch), pq, off(out, ch * 12 * W))
+
+
+@device
+def _horner(D: Any, limit: int, pq: Any, out: Any) -> None:
+    """Double Horner scheme over p (rows) and q (columns), with first derivatives."""
+    p0, p1, p2, p3 = load(pq, 0), load(pq, W), load(pq, 2 * W), load(pq, 3 * W)
+    q0, q1, q2, q3 = load(pq, 4 * W), load(pq, 5 * W), load(pq, 6 * W), load(pq, 7 * W)
+    v0 = v1 = v2 = v3 = splat(0.0)
+    x0 = x1 = x2 = x3 = splat(0.0)
+    y0 = y1 = y2 = y3 = splat(0.0)
+    e = ((limit + 1) * (limit + 2) // 2 - 1) * W
+    for b in range(limit, -1, -1):
+        g0 = g1 = g2 = g3 = load(D, e)
+        t0 = t1 = t2 = t3 = splat(0.0)
+        e -= W
+        for _ in range(limit - b):
+            d = load(D, e)
+            t0, t1, t2, t3 = fma(t0, q0, g0), fma(t1, q1, g1), fma(t2, q2, g2), fma(t3, q3, g3)
+            g0, g1, g2, g3 = fma(g0, q0, d), fma(g1, q1, d), fma(g2, q2, d), fma(g3, q3, d)
+            e -= W
+        x0, x1, x2, x3 = fma(x0, p0, v0), fma(x1, p1, v1), fma(x2, p2, v2), fma(x3, p3, v3)
+        v0, v1, v2, v3 = fma(v0, p0, g0), fma(v1, p1, g1), fma(v2, p2, g2), fma(v3, p3, g3)
+        y0, y1, y2, y3 = fma(y0, p0, t0), fma(y1, p1, t1), fma(y2, p2, t2), fma(y3, p3, t3)
+    store(out, 0, v0)
+    store(out, W, v1)
+    store(out, 2 * W, v2)
+    store(out, 3 * W, v3)
+    store(out, 4 * W, x0)
+    store(out, 5 * W, x1)
+    store(out, 6 * W, x2)
+    store(out, 7 * W, x3)
+    store(out, 8 * W, y0)
+    store(out, 9 * W, y1)
+    store(out, 10 * W, y2)
+    store(out, 11 * W, y3)
+
+
+@device
+def sparse_product(rows: int, begin: Any, columns: Any, values: Any, x: Any, y: Any) -> None:
+    """y = A x for a constant sparse matrix A (CSR; `columns` counts elements of x) and lane vectors x, y."""
+    for r in range(rows):
+        even = odd = splat(0.0)
+        k, end = ldi(begin, r), ldi(begin, r + 1)
+        while k + 1 < end:
+            even = fma(load_splat(values, k), load(x, ldi(columns, k) * W), even)
+            odd = fma(load_splat(values, k + 1), load(x, ldi(columns, k + 1) * W), odd)
+            k += 2
+        if k < end:
+            even = fma(load_splat(values, k), load(x, ldi(columns, k) * W), even)
+        store(y, r * W, even + odd)
+
+
+@device
+def scatter(slots: Any, P: Any, used: int, first: int, n: int, rows: Any) -> None:
+    """Add forces and neighbour-assigned virials of a block to accumulator rows.
+
+    Parameters
+    ----------
+    slots : pointer, [used][4]
+        x, y, z, j of each slot, as `gather` leaves them.
+    P : pointer, [used][3]
+        p_ij = dU_i/dr_j; F_i += p_ij, F_j -= p_ij, W_j[ab] -= r_ij,a p_ij,b.
+    rows : pointer to doubles, [n + 1][16]
+        Force and virial of each atom; row n takes what belongs to the dummy atom.
+    """
+    fx = fy = fz = splat(0.0)
+    zero = splat(0.0)
+    for k in range(used):
+        x, y, z = load(slots, 4 * k * W), load(slots, (4 * k + 1) * W), load(slots, (4 * k + 2) * W)
+        px, py, pz = load(P, 3 * k * W), load(P, (3 * k + 1) * W), load(P, (3 * k + 2) * W)
+        fx, fy, fz = fx + px, fy + py, fz + pz
+        head = transpose8(px, py, pz, x * px, x * py, x * pz, y * px, y * py)
+        tail = transpose8(y * pz, z * px, z * py, z * pz, zero, zero, zero, zero)
+        for lane in range(W):
+            at = int(ldf(slots, (4 * k + 3) * W + lane)) * ROW
+            store(rows, at, load(rows, at) - head[lane])
+            store(rows, at + W, load(rows, at + W) - tail[lane])
+    own = transpose8(fx, fy, fz, zero, zero, zero, zero, zero)
+    for lane in range(min(W, n - first)):
+        at = (first + lane) * ROW
+        store(rows, at, load(rows, at) + own[lane])
+
+
+@device
+def clear_pages(idx: Any, begin: int, end: int, first: int, last: int, n: int, rows: Any, touched: Any) -> None:
+    """Zero the pages of accumulator rows that atoms first .. last-1 and their neighbours need; mark them."""
+    pages = n // PAGE + 1
+    for page in range(pages):
+        stf(touched, page, 0.0)
+    for page in range(first // PAGE, (last - 1) // PAGE + 1):
+        stf(touched, page, 1.0)
+    stf(touched, n // PAGE, 1.0)
+    for k in range(begin, end):
+        stf(touched, ldi(idx, k) // PAGE, 1.0)
+    for page in range(pages):
+        if ldf(touched, page) != 0.0:
+            for e in range(page * PAGE * ROW, (page + 1) * PAGE * ROW, W):
+                store(rows, e, splat(0.0))
+
+
+def accumulator_size(n: int, chunks: int) -> int:
+    """Doubles that the accumulators of `chunks` chunks take: rows, then one flag a page, for each."""
+    pages = n // PAGE + 1
+    return chunks * pages * (PAGE * ROW + 1)
+
+
+@kernel
+def collect(accumulators: Any, chunks: int, n: int, forces: Any, virials: Any) -> None:
+    """Sum the accumulators of all chunks, in order, into forces (n, 3) and virials (n, 9)."""
+    pages = n // PAGE + 1
+    rows = ptr(accumulators)
+    flags = off(rows, chunks * pages * PAGE * ROW)
+    size = pages * PAGE * ROW
+    out_f, out_w = ptr(forces), ptr(virials)
+    for i in range(n):
+        head = tail = splat(0.0)
+        for c in range(chunks):
+            if ldf(flags, c * pages + i // PAGE) != 0.0:
+                head = head + load(rows, c * size + i * ROW)
+                tail = tail + load(rows, c * size + i * ROW + W)
+        store(rows, i * ROW, head)
+        store(rows, i * ROW + W, tail)
+        for a in range(3):
+            stf(out_f, 3 * i + a, ldf(rows, i * ROW + a))
+        for a in range(9):
+            stf(out_w, 9 * i + a, ldf(rows, i * ROW + 3 + a))

@@ -1,0 +1,203 @@
+"""U coupled with itself in register tiles: Y at once for linear models, by way of Z and B for any other head."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..jit import device, device_from_source
+from ..lanes import sparse_product
+from ..simd import W, fma, ldf, ldi, load, load_splat, off, splat, stf, store
+from .layout import *  # noqa: F403
+
+
+def _tile_source(n1: int, n2: int) -> str:
+    """A tile of n1 x n2 complex outer products, kept in registers over the K rows that are summed."""
+    pairs = [(p, q) for p in range(n1) for q in range(n2)]
+    lines = [f"def tile_{n1}_{n2}(count, outer, inner, u1, step1, u2, step2, out, d0, d1):"]
+    lines += [f"    r{p}{q} = i{p}{q} = splat(0.0)" for p, q in pairs]
+    lines += ["    for k in range(count):", "        constant = load_splat(outer, k)"]
+    for p in range(n1):
+        lines += [
+            f"        a{p} = load(u1, {2 * p * W}) * constant",
+            f"        b{p} = load(u1, {(2 * p + 1) * W}) * constant",
+        ]
+    for q in range(n2):
+        lines += [f"        c, d = load(u2, {2 * q * W}), load(u2, {(2 * q + 1) * W})"]
+        for p in range(n1):
+            lines += [f"        r{p}{q} = fma(a{p}, c, r{p}{q})", f"        i{p}{q} = fma(a{p}, d, i{p}{q})"]
+        for p in range(n1):
+            lines += [f"        r{p}{q} = fma(-b{p}, d, r{p}{q})", f"        i{p}{q} = fma(b{p}, c, i{p}{q})"]
+    lines += ["        u1 = off(u1, step1)", "        u2 = off(u2, -step2)"]
+    for diagonal in range(n1 + n2 - 1):
+        on = [(p, q) for p, q in pairs if p + q == diagonal]
+        lines += [f"    if d0 <= {diagonal} and {diagonal} <= d1:"]
+        for part, place in (("r", 2 * diagonal * W), ("i", (2 * diagonal + 1) * W)):
+            value = f"load(out, {place})"
+            for p, q in on:
+                value = f"fma(load_splat(inner, {p * n2 + q}), {part}{p}{q}, {value})"
+            lines += [f"        store(out, {place}, {value})"]
+    return "\n".join(lines)
+
+
+def _make_tile(n1: int, n2: int) -> Any:
+    return device_from_source(f"tile_{n1}_{n2}", _tile_source(n1, n2), globals())
+
+
+tile_1_1, tile_1_2, tile_1_3, tile_1_4 = (_make_tile(1, n) for n in range(1, TILE_COLUMNS + 1))
+tile_2_1, tile_2_2, tile_2_3, tile_2_4 = (_make_tile(TILE_ROWS, n) for n in range(1, TILE_COLUMNS + 1))
+
+
+@device
+def couple(words: Any, tiles: int, outer: Any, inner: Any, first: Any, second: Any, out: Any, column: int) -> None:
+    """Add the products of U `first` and U `second` to `out`, which is Y (column 9) or the store of Z (column 10)."""
+    for t in range(tiles):
+        w = off(words, t * TILE_WORDS)
+        shape, count = ldi(w, 0) * 8 + ldi(w, 1), ldi(w, 2)
+        c, d = off(outer, ldi(w, 3)), off(inner, ldi(w, 4))
+        u1, step1 = off(first, ldi(w, 5) * 2 * W), ldi(w, 6) * 2 * W
+        u2, step2 = off(second, ldi(w, 7) * 2 * W), ldi(w, 8) * 2 * W
+        y = off(out, ldi(w, column) * 2 * W)
+        d0, d1 = ldi(w, 11) % 8, ldi(w, 11) // 8
+        if shape == 20:
+            tile_2_4(count, c, d, u1, step1, u2, step2, y, d0, d1)
+        elif shape == 19:
+            tile_2_3(count, c, d, u1, step1, u2, step2, y, d0, d1)
+        elif shape == 18:
+            tile_2_2(count, c, d, u1, step1, u2, step2, y, d0, d1)
+        elif shape == 17:
+            tile_2_1(count, c, d, u1, step1, u2, step2, y, d0, d1)
+        elif shape == 12:
+            tile_1_4(count, c, d, u1, step1, u2, step2, y, d0, d1)
+        elif shape == 11:
+            tile_1_3(count, c, d, u1, step1, u2, step2, y, d0, d1)
+        elif shape == 10:
+            tile_1_2(count, c, d, u1, step1, u2, step2, y, d0, d1)
+        else:
+            tile_1_1(count, c, d, u1, step1, u2, step2, y, d0, d1)
+
+
+@device
+def zero(p: Any, n: int) -> None:
+    """Clear n vectors."""
+    for e in range(n):
+        store(p, e * W, splat(0.0))
+
+
+@device
+def y_direct(head: Any, ints: Any, floats: Any, kind: int, work: Any) -> Any:
+    """Y of a linear model whose eight atoms are of one type; returns their energies.
+
+    B is a cubic form in U, so sum_k beta_k B_k = Re(Y* . U) / 3 needs neither Z nor B.
+    """
+    u, y = off(work, ldi(head, A_U)), off(work, ldi(head, A_Y))
+    zero(y, 2 * ldi(head, HALF))
+    outer = off(floats, ldi(head, F_DIRECT) + kind * ldi(head, F_OUTER_SIZE))
+    inner, words = off(floats, ldi(head, F_INNER)), off(ints, ldi(head, I_TILES))
+    couple(words, ldi(head, N_TILES), outer, inner, u, u, y, 9)
+    return (
+        load_splat(floats, ldi(head, F_SHIFT) + kind) + half_dot(head, ints, u, y, 0, ldi(head, INDEPENDENT), 3) / 3.0
+    )
+
+
+@device
+def half_dot(head: Any, ints: Any, u: Any, y: Any, first: int, count: int, column: int) -> Any:
+    """Weighted sum over half of Re(U* y); `column` 3: y holds all j, 4: it holds one."""
+    even = odd = splat(0.0)
+    for n in range(first, first + count):
+        entry = off(ints, ldi(head, I_ELEMENTS) + n * ELEMENT_WORDS)
+        a, b, weight = ldi(entry, 0) * 2 * W, ldi(entry, column) * 2 * W, splat(float(ldi(entry, 5)))
+        even = fma(load(u, a) * weight, load(y, b), even)
+        odd = fma(load(u, a + W) * weight, load(y, b + W), odd)
+    return even + odd
+
+
+@device
+def store_z(head: Any, ints: Any, floats: Any, work: Any) -> None:
+    """Z of every coupling and, with chemflag, of every pair of elements."""
+    elements, full, size = ldi(head, ELEMENTS), 2 * ldi(head, FULL) * W, 2 * ldi(head, ZSIZE)
+    z = off(work, ldi(head, A_Z))
+    zero(z, elements * elements * size)
+    for e1 in range(elements):
+        for e2 in range(elements):
+            u1, u2 = off(work, ldi(head, A_U) + e1 * full), off(work, ldi(head, A_U) + e2 * full)
+            out = off(z, (e1 * elements + e2) * size * W)
+            if e1 == e2:
+                outer, inner = off(floats, ldi(head, F_OUTER)), off(floats, ldi(head, F_INNER))
+                couple(off(ints, ldi(head, I_TILES)), ldi(head, N_TILES), outer, inner, u1, u2, out, 10)
+            else:
+                outer, inner = off(floats, ldi(head, F_OUTER_MIXED)), off(floats, ldi(head, F_INNER_MIXED))
+                couple(off(ints, ldi(head, I_TILES_MIXED)), ldi(head, N_TILES_MIXED), outer, inner, u1, u2, out, 10)
+
+
+@device
+def bispectrum(head: Any, ints: Any, floats: Any, work: Any) -> None:
+    """B from U and the stored Z."""
+    for t in range(ldi(head, N_B)):
+        entry = off(ints, ldi(head, I_B) + t * B_WORDS)
+        u = off(work, ldi(head, A_U) + 2 * ldi(entry, 1) * ldi(head, FULL) * W)
+        z, k = off(work, ldi(head, A_Z) + 2 * ldi(entry, 0) * W), ldi(entry, 4)
+        b = half_dot(head, ints, u, z, ldi(entry, 2), ldi(entry, 3), 4)
+        isolated = load_splat(floats, ldi(head, F_B0) + k) * load(work, ldi(head, A_SELF) + ldi(entry, 1) * W)
+        store(work, ldi(head, A_B) + k * W, b - isolated)
+
+
+@device
+def lane_coefficients(head: Any, floats: Any, work: Any) -> None:
+    """Write the coefficients of each lane's type side by side."""
+    n, types = ldi(head, COEFFICIENTS), off(work, ldi(head, A_TYPES))
+    out, table = off(work, ldi(head, A_LANES)), off(floats, ldi(head, F_COEFFICIENTS))
+    for lane in range(W):
+        row = off(table, int(ldf(types, lane)) * n)
+        for k in range(n):
+            stf(out, k * W + lane, ldf(row, k))
+
+
+@device
+def polynomial_head(head: Any, work: Any) -> Any:
+    """Linear and quadratic models: energies, and beta = dE/dB.
+
+    E = c_0 + c.B + B.Q.B / 2 (Wood and Thompson, J. Chem. Phys. 148, 241721 (2018), eq. 12).
+    """
+    b, beta, c = off(work, ldi(head, A_B)), off(work, ldi(head, A_BETA)), off(work, ldi(head, A_LANES))
+    count = ldi(head, DESCRIPTORS)
+    for k in range(count):
+        store(beta, k * W, load(c, (1 + k) * W))
+    if ldi(head, QUADRATIC) == 1:
+        q = 1 + count
+        for k in range(count):
+            bk = load(b, k * W)
+            own = fma(load(c, q * W), bk, load(beta, k * W))
+            q += 1
+            for m in range(k + 1, count):
+                pair = load(c, q * W)
+                own = fma(pair, load(b, m * W), own)
+                store(beta, m * W, fma(pair, bk, load(beta, m * W)))
+                q += 1
+            store(beta, k * W, own)
+    energy = splat(0.0)
+    for k in range(count):
+        energy = fma(load(b, k * W), load(c, (1 + k) * W) + load(beta, k * W), energy)
+    return fma(energy, splat(0.5), load(c, 0))
+
+
+@device
+def y_from_z(head: Any, terms: Any, factors: Any, first: int, last: int, work: Any) -> None:
+    """Y of all elements from the stored Z and beta, by the terms first .. last-1."""
+    half = 2 * ldi(head, HALF)
+    zero(off(work, ldi(head, A_Y)), ldi(head, ELEMENTS) * half)
+    for t in range(first, last):
+        entry = off(terms, t * Y_WORDS)
+        z, y = off(work, ldi(head, A_Z) + 2 * ldi(entry, 0) * W), off(work, ldi(head, A_Y) + 2 * ldi(entry, 1) * W)
+        beta = load(work, ldi(head, A_BETA) + ldi(entry, 3) * W) * ldf(factors, t)
+        for n in range(2 * ldi(entry, 2)):
+            store(y, n * W, fma(beta, load(z, n * W), load(y, n * W)))
+
+
+@device
+def y_to_derivatives(head: Any, ints: Any, floats: Any, work: Any) -> None:
+    """dE/dS of every element channel from Y."""
+    begin, columns = off(ints, ldi(head, I_REVERSE)), off(ints, ldi(head, I_REVERSE_COLUMNS))
+    values, sums = off(floats, ldi(head, F_REVERSE)), ldi(head, SUMS)
+    for e in range(ldi(head, ELEMENTS)):
+        y = off(work, ldi(head, A_Y) + 2 * e * ldi(head, HALF) * W)
+        sparse_product(sums, begin, columns, values, y, off(work, ldi(head, A_D) + e * sums * W))
