@@ -1,0 +1,124 @@
+"""SNAP: linear and quadratic spectral neighbour analysis potentials."""
+
+from __future__ import annotations
+
+import warnings
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+
+from ..calculator import PotentialCalculator
+from .files import read_snap, write_snap
+from .model import SnapModel, Zbl
+from .potential import PairGradients, SnapPotential
+from .tables import equal_descriptors
+
+__all__ = ["SNAP", "PairGradients", "SnapModel", "SnapPotential", "Zbl", "read_snap", "write_snap"]
+
+EMBEDDED = {"Si": "Si_snap.snap", "Mo": "Mo_snap.snap"}
+
+
+class SNAP(PotentialCalculator):
+    """ASE calculator for SNAP potentials in LAMMPS's files.
+
+    Parameters
+    ----------
+    model : path or SnapModel
+        ``X.snapcoeff`` (``X.snapparam`` is looked for beside it), their common stem, a LAMMPS include file ``X.snap``,
+        or ``X.mliap.model`` (with ``X.mliap.descriptor``).
+    parameters : path, optional
+        The ``.snapparam`` or ``.mliap.descriptor`` file where it has another name.
+    elements : sequence of str, optional
+        Elements to take from the files, in this order, as LAMMPS's ``pair_coeff`` does.  Default: all, in the file's order.
+    **kwargs
+        ``skin`` and ``num_threads``, see `PotentialCalculator`.
+
+    Raises
+    ------
+    ValueError
+        A malformed file; the message begins with ``path:line``.
+
+    References
+    ----------
+    Thompson et al., J. Comput. Phys. 285, 316 (2015); Wood and Thompson, J. Chem. Phys. 148, 241721 (2018).
+    """
+
+    file_endings: ClassVar[tuple[str, ...]] = (
+        ".snapcoeff",
+        ".snapparam",
+        ".snap",
+        ".mliap.model",
+        ".mliap.descriptor",
+    )
+
+    def __init__(
+        self,
+        model: str | Path | SnapModel,
+        parameters: str | Path | None = None,
+        *,
+        elements: list[str] | tuple[str, ...] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if not isinstance(model, SnapModel):
+            model = read_snap(model, parameters, elements=elements)
+        _warn_of_unequal(model)
+        super().__init__(SnapPotential(model), **kwargs)
+
+    @classmethod
+    def recognizes(cls, path: Path) -> bool:
+        """Whether `path` is named like a SNAP file or is the common stem of two."""
+        if path.name.endswith(cls.file_endings):
+            return True
+        return any(path.with_name(path.name + ending).exists() for ending in (".snapcoeff", ".mliap.model"))
+
+    @classmethod
+    def embedded(cls, name: str, **kwargs: Any) -> SNAP:
+        """A model that this package fitted itself and carries with it: "Si" or "Mo".
+
+        See the README beside the files for data and errors.
+        """
+        if name not in EMBEDDED:
+            raise ValueError(f"there is no embedded SNAP model {name!r}; expected one of {', '.join(EMBEDDED)}")
+        with as_file(files("ase_mlips.data")) as folder:
+            return cls(folder / EMBEDDED[name], **kwargs)
+
+    @property
+    def model(self) -> SnapModel:
+        """The model that is evaluated."""
+        return self.potential.model  # type: ignore[attr-defined, no-any-return]
+
+    def get_descriptors(self, atoms: Atoms) -> NDArray[np.float64]:
+        """Bispectrum components B of every atom, (N, K), dimensionless, in the order of ``compute sna/atom``."""
+        with self._lock:
+            return self._snap.descriptors(*self._neighbors(atoms))
+
+    def get_descriptor_gradients(self, atoms: Atoms) -> PairGradients:
+        """Derivatives of the bispectrum components with respect to the neighbours' positions, pair by pair."""
+        with self._lock:
+            return self._snap.descriptor_gradients(*self._neighbors(atoms))
+
+    @property
+    def _snap(self) -> SnapPotential:
+        return self.potential  # type: ignore[return-value]
+
+    def _describe(self) -> str:
+        model = self.model
+        kind = ("quadratic, " if model.quadraticflag else "") + ("chem, " if model.chemflag else "")
+        return f"{', '.join(model.elements)}, {kind}twojmax={model.twojmax}, cutoff={model.cutoff:.4g} A"
+
+
+def _warn_of_unequal(model: SnapModel) -> None:
+    if not model.chemflag:
+        return
+    linear = model.coefficients[:, 1 : 1 + model.n_descriptors]
+    spread = max(float(np.ptp(linear[:, group], axis=1).max()) for group in equal_descriptors(model))
+    if spread > 1e-6 * float(np.abs(linear).max()):
+        warnings.warn(
+            "coefficients of equal descriptors differ; as in LAMMPS, forces are then not the gradient of the energy",
+            UserWarning,
+            stacklevel=3,
+        )

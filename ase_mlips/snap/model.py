@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+
+MAX_TWOJMAX = 20
+SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_FLAGS = ("switchflag", "bzeroflag", "quadraticflag", "chemflag", "bnormflag", "wselfallflag", "switchinnerflag")
+_ARRAYS = ("radii", "weights", "coefficients", "sinner", "dinner")
 
 
 @dataclass(frozen=True)
@@ -20,16 +27,32 @@ class Zbl:
         The switching function acts between these distances, in A; the pair energy is zero from `outer` on.
     charges : tuple of float
         Nuclear charge of each element, in the model's order.
+
+    Raises
+    ------
+    ValueError
+        Unless 0 < inner < outer and all charges are positive and finite.
     """
 
     inner: float
     outer: float
     charges: tuple[float, ...]
 
+    def __post_init__(self) -> None:
+        for name in ("inner", "outer"):
+            object.__setattr__(self, name, _finite(f"zbl {name}", getattr(self, name)))
+        if not 0.0 < self.inner < self.outer:
+            raise ValueError(f"expected zbl cutoffs 0 < inner < outer, got {self.inner} and {self.outer}")
+        object.__setattr__(self, "charges", tuple(_finite("zbl charges", z) for z in self.charges))
+        if min(self.charges, default=1.0) <= 0.0:
+            raise ValueError(f"expected zbl charges that are positive, got {min(self.charges)}")
+
 
 @dataclass(frozen=True, eq=False)
 class SnapModel:
     """A SNAP potential; names and defaults are those of LAMMPS's ``pair_style snap``.
+
+    Arrays are copied and made read-only.  Two models are equal if all their fields are, bit by bit.
 
     Attributes
     ----------
@@ -39,9 +62,24 @@ class SnapModel:
     radii, weights : (E,) arrays
         ``R`` in A and ``w`` of each element; the cutoff of a pair is ``rcutfac * (R_i + R_j)``.
     coefficients : (E, n) array
-        Constant, then K linear and, with `quadraticflag`, K (K + 1) / 2 quadratic ones (upper triangle, rows first), in eV.
+        Constant, then K linear and, with `quadraticflag`, K (K + 1) / 2 quadratic ones (upper triangle, rows
+        first), in eV.
     twojmax : int
-        Twice the largest angular momentum J of the bispectrum.
+        Twice the largest angular momentum J of the bispectrum, 0 to 20.
+    rcutfac, rfac0, rmin0 : float
+        Scale of the cutoffs, and the fraction of pi and the distance in A that the map from distances to angles
+        ends and starts with.
+    switchflag, bzeroflag, quadraticflag, chemflag, bnormflag, wselfallflag, switchinnerflag : bool
+        Smooth cutoff; descriptors of an isolated atom subtracted; quadratic terms; descriptors of element triplets;
+        descriptors divided by 2 j + 1; an atom's own density in all element channels; inner switching function.
+    sinner, dinner : (E,) arrays or None
+        Centre and half-width of the inner switching function in A, present with `switchinnerflag` only.
+    zbl : Zbl or None
+
+    Raises
+    ------
+    ValueError
+        Where a field has no meaning; the message is ``expected <field> ..., got ...``.
     """
 
     elements: tuple[str, ...]
@@ -62,6 +100,94 @@ class SnapModel:
     sinner: FloatArray | None = None
     dinner: FloatArray | None = None
     zbl: Zbl | None = None
+
+    def __post_init__(self) -> None:
+        self._normalise()
+        self._check_elements()
+        self._check_scalars()
+        self._check_arrays()
+        if self.zbl is not None and len(self.zbl.charges) != len(self.elements):
+            raise ValueError(f"expected zbl charges of {len(self.elements)} elements, got {len(self.zbl.charges)}")
+
+    def _normalise(self) -> None:
+        """Give every field its declared type, arrays as read-only copies."""
+        if isinstance(self.elements, str):
+            raise ValueError(f"expected elements as a sequence of symbols, got the string {self.elements!r}")
+        object.__setattr__(self, "elements", tuple(self.elements))
+        for name in _ARRAYS:
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, _frozen_array(name, value))
+        for name in ("rcutfac", "rfac0", "rmin0"):
+            object.__setattr__(self, name, _finite(name, getattr(self, name)))
+        for name in _FLAGS:
+            value = getattr(self, name)
+            if not isinstance(value, int | np.bool_ | np.integer) or value not in (0, 1):
+                raise ValueError(f"expected {name} to be 0 or 1, got {value!r}")
+            object.__setattr__(self, name, bool(value))
+        if isinstance(self.twojmax, bool) or not isinstance(self.twojmax, int | np.integer):
+            raise ValueError(f"expected twojmax to be an integer, got {self.twojmax!r}")
+        object.__setattr__(self, "twojmax", int(self.twojmax))
+
+    def _check_elements(self) -> None:
+        if not self.elements:
+            raise ValueError("expected elements, got none")
+        for symbol in self.elements:
+            if not isinstance(symbol, str) or not SYMBOL.fullmatch(symbol):
+                raise ValueError(f"expected elements to be chemical symbols, got {symbol!r}")
+        if len(set(self.elements)) < len(self.elements):
+            twice = next(s for n, s in enumerate(self.elements) if s in self.elements[:n])
+            raise ValueError(f"expected elements to be distinct, got {twice} twice")
+
+    def _check_scalars(self) -> None:
+        if not 0 <= self.twojmax <= MAX_TWOJMAX:
+            raise ValueError(f"expected twojmax between 0 and {MAX_TWOJMAX}, got {self.twojmax}")
+        if self.rcutfac <= 0.0:
+            raise ValueError(f"expected rcutfac to be positive, got {self.rcutfac}")
+        if not 0.0 < self.rfac0 <= 1.0:
+            raise ValueError(f"expected rfac0 between 0 and 1, got {self.rfac0}")
+        if self.rmin0 < 0.0:
+            raise ValueError(f"expected rmin0 not to be negative, got {self.rmin0}")
+
+    def _check_arrays(self) -> None:
+        count = len(self.elements)
+        quadratic = self.n_descriptors * (self.n_descriptors + 1) // 2 if self.quadraticflag else 0
+        _require_shape("radii", self.radii, (count,))
+        _require_shape("weights", self.weights, (count,))
+        _require_shape("coefficients", self.coefficients, (count, 1 + self.n_descriptors + quadratic))
+        if np.min(self.radii) <= 0.0:
+            raise ValueError(f"expected radii to be positive, got {np.min(self.radii)}")
+        shortest = 2.0 * self.rcutfac * float(np.min(self.radii))
+        if self.rmin0 >= shortest:
+            raise ValueError(f"expected rmin0 below the shortest cutoff {shortest:.6g}, got {self.rmin0}")
+        if not np.isfinite(self.cutoff) or shortest == 0.0:
+            raise ValueError(f"expected rcutfac that gives finite positive cutoffs, got {self.rcutfac}")
+        for name, values in (("sinner", self.sinner), ("dinner", self.dinner)):
+            if values is None and self.switchinnerflag:
+                raise ValueError(f"expected {name} because switchinnerflag is 1, got none")
+            if values is not None and not self.switchinnerflag:
+                raise ValueError(f"expected {name} to be absent because switchinnerflag is 0, got {values.size} values")
+            if values is not None:
+                _require_shape(name, values, (count,))
+        if self.dinner is not None and np.min(self.dinner) <= 0.0:
+            raise ValueError(f"expected dinner to be positive, got {np.min(self.dinner)}")
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, SnapModel):
+            return NotImplemented
+        return all(_identical(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+
+    def __hash__(self) -> int:
+        return hash((self.elements, self.twojmax, self.rcutfac, self.coefficients.shape))
+
+    def __reduce__(self) -> tuple[type[SnapModel], tuple[Any, ...]]:
+        return SnapModel, tuple(getattr(self, f.name) for f in fields(self))  # unpickled arrays are read-only again
+
+    def __repr__(self) -> str:
+        kinds = [name.removesuffix("flag") for name in ("quadraticflag", "chemflag") if getattr(self, name)]
+        parts = [f"twojmax {self.twojmax}", *kinds, f"{self.n_descriptors} descriptors", f"cutoff {self.cutoff:.4g} A"]
+        if self.zbl is not None:
+            parts.append(f"zbl {self.zbl.inner:g} to {self.zbl.outer:g} A")
+        return f"SnapModel({'-'.join(self.elements)}: {', '.join(parts)})"
 
     @property
     def n_descriptors(self) -> int:
@@ -87,3 +213,35 @@ def bispectrum_labels(twojmax: int) -> list[tuple[int, int, int]]:
         for j in range(j1 - j2, min(twojmax, j1 + j2) + 1, 2)
         if j >= j1
     ]
+
+
+def _finite(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"expected {name} to be a number, got {value!r}") from None
+    if not np.isfinite(number):
+        raise ValueError(f"expected {name} to be finite, got {number}")
+    return number
+
+
+def _frozen_array(name: str, values: Any) -> FloatArray:
+    try:
+        array = np.array(values, dtype=np.float64, order="C")
+    except (TypeError, ValueError):
+        raise ValueError(f"expected {name} to be an array of numbers, got {type(values).__name__}") from None
+    if not np.all(np.isfinite(array)):
+        raise ValueError(f"expected {name} to be finite, got {array[~np.isfinite(array)][0]}")
+    array.setflags(write=False)
+    return array
+
+
+def _require_shape(name: str, array: FloatArray, shape: tuple[int, ...]) -> None:
+    if array.shape != shape:
+        raise ValueError(f"expected {name} of shape {shape}, got {array.shape}")
+
+
+def _identical(first: Any, second: Any) -> bool:
+    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
+        return first.shape == second.shape and first.tobytes() == second.tobytes()
+    return bool(type(first) is type(second) and first == second)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .layout import TILE_COLUMNS, TILE_ROWS, TILE_WORDS
-from .model import bispectrum_labels
+from .model import SnapModel, bispectrum_labels
 
 IntArray = NDArray[np.int32]
 FloatArray = NDArray[np.float64]
@@ -351,3 +351,15 @@ def contractions(twojmax: int, elements: int, *, bnorm: bool, lammps: bool) -> C
 def label_numbers(twojmax: int) -> dict[tuple[int, int, int], int]:
     """Number of each bispectrum component."""
     return {label: k for k, label in enumerate(bispectrum_labels(twojmax))}
+
+
+def equal_descriptors(model: SnapModel) -> list[list[int]]:
+    """Groups of descriptors of a model with `chemflag` that are equal: an exchange of equal j moves only elements."""
+    elements, labels = len(model.elements), bispectrum_labels(model.twojmax)
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for e in product(range(elements), repeat=3):
+        for k, label in enumerate(labels):
+            key = (label, *sorted(zip(label, e, strict=True)))
+            number = ((e[0] * elements + e[1]) * elements + e[2]) * len(labels) + k
+            groups.setdefault(key, []).append(number)
+    return list(groups.values())

@@ -1,0 +1,244 @@
+"""Reading SNAP potentials: ``.snapcoeff`` + ``.snapparam``, ML-IAP files and LAMMPS include files."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .include import parse_include
+from .model import SYMBOL, FloatArray, SnapModel, Zbl
+from .settings import Settings, read_descriptor, read_snapparam
+from .text import FilePath, Row, Rows, quoted
+from .writing import PAIRS, write_snap
+
+__all__ = ["read_snap", "write_snap"]
+
+_INCLUDES = (".snap", ".mliap", ".mod")
+
+
+def read_snap(
+    path: str | PathLike[str],
+    parameters: str | PathLike[str] | None = None,
+    *,
+    elements: Sequence[str] | None = None,
+) -> SnapModel:
+    """Read a SNAP potential.
+
+    Parameters
+    ----------
+    path : path
+        A ``.snapcoeff``, ``.snapparam``, ``.mliap.model`` or ``.mliap.descriptor`` file; a LAMMPS include file
+        (``.snap``, ``.mliap`` or FitSNAP's ``.mod``); or what these names have in common, in which case the include
+        file is preferred because only it holds the nuclear repulsion that was fitted along.
+    parameters : path, optional
+        The ``.snapparam`` or ``.mliap.descriptor`` file; by default the one that lies beside `path`.
+    elements : sequence of str, optional
+        Which elements to take, in which order; by default the file's.  For ``.snapcoeff`` files this has the meaning
+        of LAMMPS's ``pair_coeff``: `sinner`, `dinner` and, with `chemflag`, the element triplets count in this
+        order.  The other files fix that meaning themselves.
+
+    Raises
+    ------
+    OSError
+        If a file is missing or cannot be read.
+    ValueError
+        ``path:line: expected ..., got ...`` if a file is malformed, lacks an element or needs a feature that is
+        not supported.
+    """
+    requested = None if elements is None else tuple(elements)
+    if isinstance(elements, str) or requested == () or (requested and len(set(requested)) < len(requested)):
+        raise ValueError(f"{path}: expected elements as a sequence of distinct chemical symbols, got {elements!r}")
+    if parameters is not None:
+        first, second = os.fspath(path), os.fspath(parameters)
+        mliap = first.endswith(".mliap.model") or second.endswith(".mliap.descriptor")
+        kind = "mliap" if mliap else "snap"
+    else:
+        kind, first, second = _locate(os.fspath(path))
+    if kind == "snap":
+        return _read_snap_pair(first, second, requested)
+    model, origin = _read_include(first) if kind == "include" else _read_mliap(first, second)
+    return model if requested is None else _select(model, requested, origin)
+
+
+def _locate(path: str) -> tuple[str, str, str]:
+    """The kind of potential behind `path` (snap, mliap or include) and the names of the files to read."""
+    for kind, suffixes in PAIRS.items():
+        for suffix in suffixes:
+            if path.endswith(suffix):
+                names = [path.removesuffix(suffix) + s for s in suffixes]
+                for name in (path, *names):
+                    if not os.path.exists(name):
+                        why = f", looked for beside {os.path.basename(path)}" if name != path else ""
+                        raise FileNotFoundError(errno.ENOENT, f"no such file{why}", name)
+                return kind, names[0], names[1]
+    if path.endswith(_INCLUDES):
+        return "include", path, ""
+    tried = [path + suffix for suffix in (".snap", ".snapcoeff", ".mliap", ".mliap.model")]
+    for name in tried:
+        if os.path.isfile(name):
+            return _locate(name)
+    if os.path.isfile(path):
+        names = [suffix for suffixes in PAIRS.values() for suffix in suffixes]
+        raise ValueError(f"{path}: expected a name that ends in {', '.join([*names, *_INCLUDES])}, got another")
+    raise FileNotFoundError(errno.ENOENT, f"no SNAP potential, looked for {', '.join(tried)}", path)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """One element of a ``.snapcoeff`` file."""
+
+    radius: float
+    weight: float
+    coefficients: FloatArray
+
+
+def _read_snap_pair(path: FilePath, parameters: FilePath, requested: tuple[str, ...] | None) -> SnapModel:
+    settings = read_snapparam(parameters)
+    header, blocks = _read_blocks(path, settings)
+    chosen = requested or tuple(blocks)
+    for symbol in chosen:
+        if symbol not in blocks:
+            raise header.error(f"the element {symbol}", f"only {', '.join(blocks)}")
+    if settings.fields.get("chemflag") and len(chosen) != len(blocks):
+        expected = f"all of {', '.join(blocks)} because chemflag is 1"
+        raise settings.rows["chemflag"].error(expected, f"only {', '.join(chosen)}")
+    for name in ("sinner", "dinner"):
+        if len(values := settings.fields.get(name, chosen)) != len(chosen):
+            raise settings.rows[name].error(f"{name} of the elements {', '.join(chosen)}", f"{len(values)} values")
+    return settings.build(
+        {"elements": header, "radii": header, "weights": header, "coefficients": header},
+        elements=chosen,
+        radii=[blocks[s].radius for s in chosen],
+        weights=[blocks[s].weight for s in chosen],
+        coefficients=[blocks[s].coefficients for s in chosen],
+    )
+
+
+def _read_blocks(path: FilePath, settings: Settings) -> tuple[Row, dict[str, _Block]]:
+    """Header and elements, by symbol, of a ``.snapcoeff`` file."""
+    rows = Rows(path)
+    header, count, length = _read_header(rows)
+    flags = {flag: settings.fields.get(flag, False) for flag in ("quadraticflag", "chemflag")}
+    expected = settings.counts(count)[flags["quadraticflag"]]
+    if length != expected:
+        kind = ", ".join([f"twojmax {settings.fields['twojmax']}", *(f"{k} {v:d}" for k, v in flags.items())])
+        raise header.error(f"{expected} coefficients for each element ({kind})", header.words[1])
+    blocks: dict[str, _Block] = {}
+    for number in range(1, count + 1):
+        row = rows.next(f"element {number} of {count}")
+        if len(row.words) != 3 or not SYMBOL.fullmatch(row.words[0]):
+            raise row.error(f"'symbol radius weight' of element {number} of {count}")
+        symbol = row.words[0]
+        if symbol in blocks:
+            raise row.error("an element that was not given before", quoted(symbol))
+        radius, weight = (row.number(w, f"radius and weight of {symbol}") for w in row.words[1:])
+        if radius <= 0.0:
+            raise row.error(f"a positive radius of {symbol}", row.words[1])
+        blocks[symbol] = _Block(radius, weight, _read_column(rows, length, f" of {symbol}"))
+    for row in rows:
+        raise row.error(f"the end of the file after {count} times {length} coefficients")
+    return header, blocks
+
+
+def _read_header(rows: Rows) -> tuple[Row, int, int]:
+    what = "the numbers of elements and of coefficients"
+    row = rows.next(what)
+    if len(row.words) != 2:
+        raise row.error(what)
+    count, length = (row.integer(word, what) for word in row.words)
+    if count < 1 or length < 1:
+        raise row.error(f"{what} to be positive")
+    return row, count, length
+
+
+def _read_column(rows: Rows, length: int, whose: str) -> FloatArray:
+    """The next `length` rows of one number each."""
+    values = []
+    for number in range(1, length + 1):
+        what = f"coefficient {number} of {length}{whose}"
+        row = rows.next(what)
+        if len(row.words) != 1:
+            raise row.error(what)
+        values.append(row.number(row.words[0], what))
+    return np.array(values)
+
+
+def _read_mliap(path: FilePath, descriptor: FilePath, kind: str | None = None) -> tuple[SnapModel, Row]:
+    """A linear or quadratic ML-IAP model (`kind` says which, if known) and the line that names its elements."""
+    settings = read_descriptor(descriptor)
+    origin = settings.rows["elements"]
+    rows = Rows(path)
+    header, count, length = _read_header(rows)
+    if count != len(settings.fields["elements"]):
+        raise header.error(f"{len(settings.fields['elements'])} elements as in {descriptor}", header.words[0])
+    if (following := rows.peek()) is not None and following.words[0] == "NET":
+        raise following.error("a linear or quadratic model", "a neural network (nn), which is not supported")
+    counts = dict(zip(("linear", "quadratic"), settings.counts(count), strict=True))
+    if length not in (counts.values() if kind is None else [counts[kind]]):
+        expected = " or ".join(f"{n} ({name})" for name, n in counts.items() if kind in (None, name))
+        raise header.error(f"{expected} coefficients for each element", header.words[1])
+    coefficients = _read_column(rows, count * length, "")
+    for row in rows:
+        raise row.error(f"the end of the file after {count * length} coefficients")
+    quadraticflag = length == counts["quadratic"]
+    values = coefficients.reshape(count, length)
+    return settings.build({"coefficients": header}, coefficients=values, quadraticflag=quadraticflag), origin
+
+
+def _read_include(path: FilePath) -> tuple[SnapModel, Row]:
+    """The model of a LAMMPS include file and the line that names its elements."""
+    include = parse_include(path)
+    names = []
+    for name in (include.model, include.parameters):
+        names.append(os.path.join(Path(path).parent, name))
+        if not os.path.isfile(names[-1]):
+            raise include.files.error(f"the file {names[-1]}", "none there")
+    if include.style == "snap":
+        model = _read_snap_pair(names[0], names[1], include.elements)
+    else:
+        whole, origin = _read_mliap(names[0], names[1], include.style)
+        model = _select(whole, include.elements, origin)
+    return replace(model, zbl=include.zbl), include.mapping
+
+
+def _select(model: SnapModel, elements: tuple[str, ...], origin: Row) -> SnapModel:
+    """The same potential for some of its elements or in another order of them."""
+    for symbol in elements:
+        if symbol not in model.elements:
+            raise origin.error(f"the element {symbol}", f"only {', '.join(model.elements)}")
+    if model.chemflag and len(elements) != len(model.elements):
+        raise origin.error(f"all of {', '.join(model.elements)} because chemflag is 1", f"only {', '.join(elements)}")
+    order = [model.elements.index(symbol) for symbol in elements]
+    zbl = model.zbl and Zbl(model.zbl.inner, model.zbl.outer, tuple(model.zbl.charges[n] for n in order))
+    return replace(
+        model,
+        elements=elements,
+        radii=model.radii[order],
+        weights=model.weights[order],
+        coefficients=model.coefficients[order][:, _columns(model, order)],
+        sinner=None if model.sinner is None else model.sinner[order],
+        dinner=None if model.dinner is None else model.dinner[order],
+        zbl=zbl,
+    )
+
+
+def _columns(model: SnapModel, order: list[int]) -> NDArray[np.intp]:
+    """Old column of each coefficient when element ``order[n]`` becomes element n."""
+    K = model.n_descriptors
+    old = np.arange(K)
+    if model.chemflag:
+        count = len(order)
+        old = old.reshape(count, count, count, -1)[np.ix_(order, order, order)].ravel()
+    columns = np.concatenate([[0], 1 + old])
+    if model.quadraticflag:
+        rows, cols = np.triu_indices(K)
+        low, high = np.minimum(old[rows], old[cols]), np.maximum(old[rows], old[cols])
+        columns = np.concatenate([columns, 1 + K + low * K - low * (low + 1) // 2 + high])
+    return columns
