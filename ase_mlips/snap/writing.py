@@ -66,7 +66,7 @@ def _contents(kind: str, model: SnapModel) -> tuple[str, str]:
 
 
 def _title(model: SnapModel, what: str) -> str:
-    return f"# SNAP {what} for {' '.join(model.elements)}, UNITS: metal, written by ase_mlips"
+    return f"# SNAP {what} for {' '.join(model.elements)} UNITS: metal WRITTEN BY: ase_mlips"
 
 
 def _snapcoeff(model: SnapModel) -> Iterator[str]:

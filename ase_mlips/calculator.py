@@ -1,0 +1,400 @@
+"""The one place that knows ASE's calculator contract: a thin adapter around a `Potential`, no physics."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import (
+    CalculationFailed,
+    Calculator,
+    CalculatorSetupError,
+    InputError,
+    PropertyNotImplementedError,
+    all_changes,
+    external_calculators,
+    register_calculator_class,
+)
+from ase.data import atomic_numbers, chemical_symbols
+
+from .jit import kernel
+from .neighbors import NeighborList
+from .potential import Evaluation, FloatArray, IntArray, Potential
+
+families: list[type[PotentialCalculator]] = []
+_CHANGES = ("positions", "numbers", "cell", "pbc")
+_live: weakref.WeakSet[PotentialCalculator] = weakref.WeakSet()
+
+
+class PotentialCalculator(Calculator):  # type: ignore[misc]
+    """An ASE calculator for any `Potential`; the families (SNAP, ...) derive from it.
+
+    One evaluation yields every property.  It is kept until positions, numbers, cell or pbc differ in
+    any bit, so that further getters are free; charges and magnetic moments are ignored.  Getters
+    return fresh arrays, and may be called from several threads.
+
+    Parameters
+    ----------
+    potential : Potential
+    skin : float
+        Margin of the neighbour list in A: it is rebuilt once an atom has moved by half of it.
+    num_threads : int, optional
+        Default: the first number in OMP_NUM_THREADS, else the number of CPUs this process may use.
+    **kwargs
+        Handed to `ase.calculators.calculator.Calculator`, for example ``atoms`` or ``label``.
+
+    Raises
+    ------
+    InputError
+        An unknown keyword, a negative skin or a number of threads below one.
+    CalculatorSetupError
+        `potential.elements` are not chemical symbols.
+
+    Notes
+    -----
+    A new family derives from this class and defines the class method `recognizes` and `file_endings`;
+    `load` and ASE's own lookup by name then find it.  It may override `_describe`.  A getter of its own
+    holds ``self._lock`` while it uses what `_neighbors` returns.
+    """
+
+    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "energies", "forces", "stress", "stresses"]
+    ignored_changes = frozenset({"initial_charges", "initial_magmoms"})
+    default_parameters: ClassVar[dict[str, Any]] = {"skin": 1.0, "num_threads": None}
+    file_endings: ClassVar[tuple[str, ...]] = ()
+
+    _last: _Snapshot | None = None
+    _evaluation: Evaluation | None = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "recognizes" in cls.__dict__:
+            families.append(cls)
+            if cls.__name__.lower() not in external_calculators:
+                register_calculator_class(cls.__name__.lower(), cls)
+
+    def __init__(
+        self, potential: Potential, *, skin: float = 1.0, num_threads: int | None = None, **kwargs: Any
+    ) -> None:
+        self.potential = potential
+        self._species_table = _species_table(potential.elements)
+        self._species: tuple[bytes, IntArray] | None = None
+        super().__init__(skin=skin, num_threads=num_threads, **kwargs)
+        self._renew()
+
+    @classmethod
+    def recognizes(cls, path: Path) -> bool:
+        """Whether files of this family exist at `path`; decided from names, not by parsing."""
+        return False
+
+    def _describe(self) -> str:
+        """What stands between the brackets of the repr."""
+        return f"{', '.join(self.potential.elements)}, cutoff={self.potential.cutoff:.4g} A"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._describe()})"
+
+    def set(self, **kwargs: Any) -> dict[str, Any]:
+        """Change ``skin`` or ``num_threads`` and return what changed; raises InputError as the constructor does."""
+        unknown = sorted(kwargs.keys() - PotentialCalculator.default_parameters.keys())
+        if unknown:
+            raise InputError(f"unknown keyword {', '.join(unknown)}; expected skin or num_threads")
+        if not 0.0 <= kwargs.get("skin", 0.0) < np.inf:
+            raise InputError(f"skin: expected a length in A that is not negative, got {kwargs['skin']!r}")
+        threads = kwargs.get("num_threads")
+        if threads is not None and not (isinstance(threads, int) and threads >= 1):
+            raise InputError(f"num_threads: expected a positive integer or None, got {threads!r}")
+        changed: dict[str, Any] = super().set(**kwargs)
+        if changed:
+            self._renew()
+        return changed
+
+    def _renew(self) -> None:
+        """Make what no two calculators, and no parent and forked child, may have in common."""
+        self._lock = threading.RLock()
+        self._neighbor_list = NeighborList(self.potential.cutoff, self.parameters["skin"])
+        self._num_threads = self.parameters["num_threads"] or _available_cpus()
+        _live.add(self)
+
+    def __getstate__(self) -> dict[str, Any]:
+        with self._lock:
+            state = self.__dict__.copy()
+        del state["_lock"], state["_neighbor_list"]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._renew()
+
+    @property
+    def atoms(self) -> Atoms | None:
+        """A copy of the atoms of the last calculation; made when asked for, since it takes longer than all the rest."""
+        return None if self._last is None else self._last.atoms
+
+    @atoms.setter
+    def atoms(self, atoms: Atoms | None) -> None:
+        self._evaluation = None
+        self._last = None if atoms is None else _Snapshot(atoms)
+
+    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
+        """Names of what differs from the last calculation; every bit counts, whatever `tol`."""
+        if self._last is None:
+            return list(all_changes)
+        key = _key(atoms)
+        if key == self._last.key:
+            return []
+        return [name for name, new, old in zip(_CHANGES, key, self._last.key, strict=True) if new != old]
+
+    def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
+        """One of `implemented_properties`, as ASE defines it; see `ase.calculators.calculator`.
+
+        Raises
+        ------
+        PropertyNotImplementedError
+            An unknown property, or a stress where the cell has no volume.
+        """
+        if name not in self.implemented_properties:
+            raise PropertyNotImplementedError(f"{name} property not implemented")
+        with self._lock:
+            changes = [] if atoms is None else self.check_state(atoms)
+            incomplete = self._evaluation is None or not self.results
+            if changes or (incomplete and name not in self.results):
+                if not allow_calculation:
+                    return None
+                self.calculate(atoms, [name], changes)
+            result = self.results.get(name)
+            if result is None and allow_calculation:
+                raise PropertyNotImplementedError(f"{name} needs a cell of three vectors that span a volume")
+            return result.copy() if isinstance(result, np.ndarray) else result
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: list[str] | None = None,
+        system_changes: list[str] = all_changes,
+    ) -> None:
+        """Evaluate the potential and fill `results` with all that the cell allows.
+
+        Parameters
+        ----------
+        atoms : Atoms, optional
+            Default: those of the last calculation.
+        properties, system_changes
+            Not used: one pass computes everything.
+
+        Raises
+        ------
+        CalculatorSetupError
+            No atoms, an element that the model lacks, or positions or a cell that are not finite.
+        CalculationFailed
+            The model gave a result that is not finite.
+        """
+        with self._lock:
+            snapshot = self._last if atoms is None else _Snapshot(atoms)
+            if snapshot is None:
+                raise CalculatorSetupError(
+                    "there are no atoms to calculate: give them to the getter, or set atoms.calc"
+                )
+            self.reset()
+            neighbors, species = self._updated(snapshot)
+            evaluation = self.potential.evaluate(neighbors, species, self._num_threads)
+            self.results = _results(evaluation, snapshot.cell)
+            self._evaluation = evaluation
+            self._last = snapshot
+
+    def get_virials(self, atoms: Atoms) -> FloatArray:
+        """Per-atom virials W in eV, shape (N, 3, 3), of `Evaluation`; ``stress = -W.sum(0) / volume``."""
+        with self._lock:
+            return self._evaluated(atoms).virials.copy()
+
+    def get_heat_flux(self, atoms: Atoms) -> FloatArray:
+        r"""Heat flux of the atoms with their present velocities.
+
+        .. math:: J_a = \sum_i v_{i,a} (m_i v_i^2 / 2 + U_i) + \sum_i \sum_b W_{i,ab} v_{i,b}
+
+        the time derivative of :math:`\sum_i r_i E_i` (Fan et al., Phys. Rev. B 92, 094301 (2015)), not
+        divided by the volume.
+
+        Returns
+        -------
+        (3,) array
+            In eV A / t, where t is ASE's unit of time; multiply by ``ase.units.fs`` for eV A / fs.
+        """
+        with self._lock:
+            evaluation = self._evaluated(atoms)
+        velocities = atoms.get_velocities()
+        kinetic = 0.5 * atoms.get_masses() * (velocities**2).sum(1)
+        flux: FloatArray = (kinetic + evaluation.energies) @ velocities
+        flux += np.einsum("iab,ib->a", evaluation.virials, velocities)
+        return flux
+
+    def _evaluated(self, atoms: Atoms) -> Evaluation:
+        """The evaluation of `atoms`; call it with the lock held."""
+        changes = self.check_state(atoms)
+        if changes or self._evaluation is None:
+            self.calculate(atoms, ["energy"], changes)
+        if self._evaluation is None:
+            raise CalculationFailed(f"{type(self).__name__}.calculate did not run that of PotentialCalculator")
+        return self._evaluation
+
+    def _neighbors(self, atoms: Atoms) -> tuple[NeighborList, IntArray]:
+        """The neighbour list and the species (N,) of `atoms`; hold ``self._lock`` while they are in use."""
+        return self._updated(_Snapshot(atoms))
+
+    def _updated(self, snapshot: _Snapshot) -> tuple[NeighborList, IntArray]:
+        numbers_key = snapshot.key[1]
+        if self._species is None or self._species[0] != numbers_key:
+            self._species = (numbers_key, self._to_species(snapshot.arrays["numbers"]))
+        neighbors = self._neighbor_list
+        try:
+            neighbors.update(snapshot.positions, snapshot.cell, snapshot.pbc)
+        except ValueError as error:
+            raise CalculatorSetupError(str(error)) from error
+        return neighbors, self._species[1]
+
+    def _to_species(self, numbers: IntArray) -> IntArray:
+        species: IntArray = self._species_table[np.clip(numbers, 0, len(self._species_table) - 1)]
+        if (species < 0).any():
+            atom = int(np.argmax(species < 0))
+            number = int(numbers[atom])
+            name = chemical_symbols[number] if 0 <= number < len(chemical_symbols) else f"atomic number {number}"
+            covered = ", ".join(self.potential.elements)
+            raise CalculatorSetupError(f"atom {atom} is {name}; this {type(self).__name__} covers only {covered}")
+        return species
+
+
+def load(path: str | os.PathLike[str], **kwargs: Any) -> PotentialCalculator:
+    """Make the calculator that the file at `path` calls for.
+
+    Parameters
+    ----------
+    path : path
+        A file of any family, or what a family accepts in its place, such as the common stem of two files.
+    **kwargs
+        Handed to the family's constructor.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        There is no such file, or no family recognises it.
+    """
+    for family in families:
+        if family.recognizes(Path(path)):
+            return family(path, **kwargs)  # type: ignore[arg-type]
+    known = "; ".join(f"{family.__name__} ({', '.join(family.file_endings)})" for family in families)
+    if not Path(path).exists():
+        raise FileNotFoundError(f"{path}: expected a file of {known}; there is none of that name")
+    raise ValueError(f"{path}: expected a file of {known}; got one that none of them recognises")
+
+
+class _Snapshot:
+    """What a calculation was asked for, safe from later changes of the user's atoms."""
+
+    __slots__ = ("_atoms", "arrays", "cell", "key", "pbc", "positions", "rest")
+
+    def __init__(self, atoms: Atoms) -> None:
+        self.key = _key(atoms)
+        self.arrays = {name: array.copy() for name, array in atoms.arrays.items()}
+        self.positions: FloatArray = np.ascontiguousarray(self.arrays["positions"], np.float64)
+        self.cell: FloatArray = atoms.cell.array.copy()
+        self.pbc = atoms.pbc.copy()
+        self.rest = (atoms.info, atoms.constraints, atoms.get_celldisp())
+        self._atoms: Atoms | None = None
+
+    @property
+    def atoms(self) -> Atoms:
+        if self._atoms is None:
+            info, constraints, celldisp = self.rest
+            self._atoms = Atoms(cell=self.cell, pbc=self.pbc, info=info, celldisp=celldisp)
+            self._atoms.arrays = {name: array.copy() for name, array in self.arrays.items()}
+            self._atoms.constraints = deepcopy(constraints)
+        return self._atoms
+
+
+def _key(atoms: Atoms) -> tuple[bytes, bytes, bytes, bytes]:
+    """What determines the results, in the order of `_CHANGES`; copying the bytes beats comparing arrays."""
+    arrays = atoms.arrays
+    return arrays["positions"].tobytes(), arrays["numbers"].tobytes(), atoms.cell.array.tobytes(), atoms.pbc.tobytes()
+
+
+def _results(evaluation: Evaluation, cell: FloatArray) -> dict[str, Any]:
+    """ASE's results; the arrays may be those of `evaluation`, since getters copy."""
+    stresses = np.empty((len(evaluation.energies), 6))
+    totals = np.empty(8)
+    if not _summarise(evaluation.energies, evaluation.forces, evaluation.virials, cell, stresses, totals):
+        for name in ("energies", "forces", "virials"):
+            finite = np.isfinite(getattr(evaluation, name))
+            if not finite.all():
+                atom = int(np.argwhere(~finite)[0, 0])
+                raise CalculationFailed(f"{name}: the model gave a value that is not finite, first for atom {atom}")
+    energy = float(totals[0])
+    results = {"energy": energy, "free_energy": energy, "energies": evaluation.energies, "forces": evaluation.forces}
+    if totals[7] > 0.0:
+        results["stress"] = totals[1:7]
+        results["stresses"] = stresses
+    return results
+
+
+@kernel
+def _summarise(
+    energies: FloatArray,
+    forces: FloatArray,
+    virials: FloatArray,
+    cell: FloatArray,
+    stresses: FloatArray,
+    totals: FloatArray,
+) -> bool:
+    """Fill totals (energy, six of stress, volume) and stresses (N, 6); True if everything is finite."""
+    volume = 0.0
+    for a in range(3):
+        b, c = (a + 1) % 3, (a + 2) % 3
+        volume += cell[0, a] * (cell[1, b] * cell[2, c] - cell[1, c] * cell[2, b])
+    volume = abs(volume)
+    scale = -0.5 / volume if volume > 0.0 else 0.0
+    totals[:] = 0.0
+    totals[7] = volume
+    lost = 0.0
+    finite = True
+    for i in range(energies.size):
+        # Compensated: a difference of two energies of many atoms is what finite differences and NVE drift look at.
+        term = energies[i] - lost
+        total = totals[0] + term
+        lost = (total - totals[0]) - term
+        totals[0] = total
+        finite &= np.isfinite(energies[i])
+        for a in range(3):
+            finite &= np.isfinite(forces[i, a])
+            b, c = (a + 1) % 3, (a + 2) % 3
+            stresses[i, a] = 2.0 * scale * virials[i, a, a]
+            stresses[i, 3 + a] = scale * (virials[i, b, c] + virials[i, c, b])
+            for d in range(3):
+                finite &= np.isfinite(virials[i, a, d])
+        for k in range(6):
+            totals[1 + k] += stresses[i, k]
+    return finite
+
+
+def _species_table(elements: tuple[str, ...]) -> IntArray:
+    """Species of each atomic number, -1 where there is none; the last entry stays -1."""
+    table = np.full(len(chemical_symbols) + 1, -1, np.int32)
+    for species, symbol in enumerate(elements):
+        if atomic_numbers.get(symbol, 0) == 0:
+            raise CalculatorSetupError(f"the potential's elements are {elements}; {symbol!r} is not a chemical symbol")
+        table[atomic_numbers[symbol]] = species
+    return table
+
+
+def _available_cpus() -> int:
+    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if wanted.isdigit() and int(wanted) > 0:
+        return int(wanted)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+if hasattr(os, "register_at_fork"):  # a lock that another thread held stays locked for ever in the child
+    os.register_at_fork(after_in_child=lambda: list(map(PotentialCalculator._renew, tuple(_live))))

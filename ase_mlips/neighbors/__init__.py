@@ -1,0 +1,198 @@
+"""The Verlet neighbour list: any cell, any pbc, built in linear time by one compiled pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .kernels import build, refresh
+from .layout import (
+    ATOMS,
+    CODES,
+    DUMMY,
+    ERRORS,
+    GROW,
+    HEADER,
+    IMAGES,
+    LARGEST,
+    LIMIT2,
+    NEED,
+    NEED_PAIRS,
+    REACH,
+    ROWS,
+    SHIFTS,
+    START,
+    TRANSFORM,
+    TURNS,
+    WRAPPED,
+)
+
+__all__ = ["NeighborList"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int32]
+
+
+class NeighborList:
+    """All pairs of atoms within a cutoff plus a skin, kept until an atom has moved by half the skin.
+
+    Parameters
+    ----------
+    cutoff : float
+        A; positive.
+    skin : float
+        A; not negative.
+
+    Attributes
+    ----------
+    n : int
+        Number of atoms, N.
+    positions : (N + 1, 4) array
+        Positions in A, moved by lattice vectors to be near each other, and a column of zeros.  Row N is a dummy atom
+        far from all others.  Until the next rebuild an atom keeps its lattice vector.
+    shifts : (images, 4) array
+        Lattice vectors in A and a column of zeros.
+    start : (N + 1,) int64 array
+        The neighbours of atom i are the entries ``start[i] .. start[i + 1] - 1`` of `idx` and `code`; the vector to one
+        is ``positions[idx] + shifts[code] - positions[i]``.  Both directions of a pair are listed.
+    idx, code : (M,) int32 arrays
+        The neighbour and its image.  Each atom's part is padded to a multiple of eight with ``idx = N``.
+
+    Raises
+    ------
+    ValueError
+        For a cutoff or skin out of range.
+
+    Notes
+    -----
+    The arrays are views of buffers that the next update overwrites.
+    """
+
+    n: int
+    positions: FloatArray
+    shifts: FloatArray
+    start: NDArray[np.int64]
+    idx: IntArray
+    code: IntArray
+
+    def __init__(self, cutoff: float, skin: float = 1.0) -> None:
+        if not 0.0 < cutoff <= LARGEST:
+            raise ValueError(f"cutoff must be positive and finite, got {cutoff}")
+        if not 0.0 <= skin <= LARGEST:
+            raise ValueError(f"skin must be finite and not negative, got {skin}")
+        self.cutoff = float(cutoff)
+        self.skin = float(skin)
+        rows = 8
+        self._memory = np.zeros(HEADER + (SHIFTS + 1) * rows)
+        self._memory[[LIMIT2, REACH]] = (0.5 * skin) ** 2, self.cutoff + self.skin
+        self._memory[[ATOMS, ROWS, CODES]] = -1.0, rows, 1.0
+        self._pairs = np.empty((2, 0), np.int32)
+        self._layout = (-1, 0)
+        self._expose(0, 0)
+        self.positions[0, :3] = DUMMY
+
+    def update(self, positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) -> bool:
+        """Make the list valid for these positions.
+
+        Parameters
+        ----------
+        positions : (N, 3) array
+            A; anywhere, also outside the cell.
+        cell : (3, 3) array
+            Rows are the cell vectors in A.  A periodic axis whose vector is zero is taken as not periodic.
+        pbc : (3,) bool array
+            Which axes are periodic.
+
+        Returns
+        -------
+        True if the list was built anew: N, cell or pbc differ from those of the last build, or an atom has moved by
+        more than half the skin since then.  Otherwise only `positions` has changed.
+
+        Raises
+        ------
+        ValueError
+            For wrong shapes, values that are not finite, periodic cell vectors that are linearly dependent, and a cell
+            hundreds of times smaller than the cutoff.  The list then has no valid content until the next update.
+        """
+        points, vectors, periodic = (_plain(positions, "d"), _plain(cell, "d"), _plain(pbc, "?"))
+        if points.ndim != 2 or points.shape[1] != 3 or vectors.shape != (3, 3) or periodic.shape != (3,):
+            shapes = f"{points.shape}, {vectors.shape}, {periodic.shape}"
+            raise ValueError(f"positions, cell, pbc must have shapes (N, 3), (3, 3), (3,), got {shapes}")
+        if refresh(points, vectors, periodic, self._memory):
+            return False
+        while (entries := build(points, vectors, periodic, self._memory, self._pairs)) == GROW:
+            self._grow()
+        if entries < 0:
+            raise ValueError(ERRORS[entries])
+        self._expose(len(points), entries)
+        return True
+
+    def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], FloatArray]:
+        """The pairs that are nearer than `cutoff`, without the skin.
+
+        Returns
+        -------
+        i, j : (P,) int64 arrays
+            Sorted by i.
+        S : (P, 3) int64 array
+            Cell vectors between the images, for the positions as they were given to `update`.
+        D : (P, 3) array
+            ``positions[j] - positions[i] + S @ cell`` in A.
+        """
+        memory, n = self._memory, self.n
+        i = np.repeat(np.arange(n), np.diff(self.start))
+        real = np.flatnonzero(self.idx < n)
+        i, j, code = i[real], self.idx[real].astype(np.int64), self.code[real]
+        # in this order the two directions of a pair are negatives of each other to the last bit
+        D = self.positions[j, :3] - self.positions[i, :3] + self.shifts[code, :3]
+        near = np.flatnonzero(np.einsum("ka,ka->k", D, D) < self.cutoff**2)
+        i, j, code, D = i[near], j[near], code[near], D[near]
+        images = memory[IMAGES : IMAGES + 3].astype(np.int64)
+        multiples = np.stack(np.unravel_index(code, tuple(2 * images + 1)), axis=-1) - images
+        first = HEADER + TURNS * int(memory[ROWS])
+        turns = memory[first : first + 3 * n].reshape(n, 3)
+        S = multiples @ memory[TRANSFORM : TRANSFORM + 9].reshape(3, 3) + turns[i] - turns[j]
+        return i, j, np.rint(S).astype(np.int64), D
+
+    def _grow(self) -> None:
+        need, need_pairs = int(self._memory[NEED]), int(self._memory[NEED_PAIRS])
+        if need > self._memory.size:
+            buffer = np.empty(need + need // 8 + 8)
+            aligned = buffer[-(buffer.ctypes.data // 8) % 8 :]  # to cache lines: rows of four never straddle two
+            aligned[:HEADER] = self._memory[:HEADER]
+            self._memory = aligned
+            self._layout = (-1, 0)
+        if need_pairs > self._pairs.shape[1]:
+            self._pairs = np.empty((2, need_pairs), np.int32)
+
+    def _expose(self, n: int, entries: int) -> None:
+        """Point the public arrays to the results in the buffers."""
+        memory = self._memory
+        layout = (n, int(memory[CODES]))
+        if layout != self._layout:
+            self.n, images = self._layout = layout
+            rows = int(memory[ROWS])
+            wrapped, start, shifts = (HEADER + WRAPPED * rows, HEADER + START * rows, HEADER + SHIFTS * rows)
+            self.positions = memory[wrapped : wrapped + 4 * (n + 1)].reshape(n + 1, 4)
+            self.start = memory[start : start + n + 1].view(np.int64)
+            self.shifts = memory[shifts : shifts + 4 * images].reshape(images, 4)
+        self.idx, self.code = self._pairs[0, :entries], self._pairs[1, :entries]
+
+    def __getstate__(self) -> dict[str, Any]:
+        names = ("cutoff", "skin", "_memory", "_pairs")
+        return {name: getattr(self, name) for name in names} | {"sizes": (self.n, len(self.idx))}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        sizes = state.pop("sizes")
+        self.__dict__.update(state)
+        self._layout = (-1, 0)
+        self._expose(*sizes)  # views of the new buffers
+
+
+def _plain(values: ArrayLike, kind: str) -> NDArray[Any]:
+    """Values as an array for which kernels are compiled: contiguous, aligned and writeable."""
+    if type(values) is np.ndarray and values.dtype.char == kind and values.flags.carray:
+        return values
+    return np.array(values, dtype=kind, order="C")
