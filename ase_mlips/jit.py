@@ -28,7 +28,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
 _PACKAGE = Path(__file__).parent
-_CORE_FILES = ("jit.py", "simd.py", "lanes.py", "zbl.py", "neighbors.py")
+_SOURCES = ("jit.py", "simd.py", "lanes.py", "zbl.py", "*/kernels*.py", "*/layout.py")  # all that kernels are made of
 
 
 def kernel(function: F) -> F:
@@ -37,19 +37,19 @@ def kernel(function: F) -> F:
     directory = None if config.DISABLE_JIT or config.BOUNDSCHECK else cache_directory()
     if directory is not None:
         dispatcher._cache = _cache_class(directory)(function)
-    return dispatcher  # type: ignore[no-any-return]
+    return dispatcher
 
 
 def device(function: F) -> F:
     """Compile a helper that only kernels call; its code is part of theirs."""
-    return numba.njit(function, **_OPTIONS)  # type: ignore[no-any-return]
+    return numba.njit(function, **_OPTIONS)
 
 
 def device_from_source(name: str, source: str, namespace: dict[str, Any]) -> Callable[..., Any]:
     """Compile a device function whose text was generated, for example an unrolled tile."""
     scope = dict(namespace)
-    exec(compile(source, f"<generated {name}>", "exec"), scope)  # noqa: S102
-    return device(scope[name])  # type: ignore[no-any-return]
+    exec(compile(source, f"<generated {name}>", "exec"), scope)
+    return device(scope[name])
 
 
 @cache
@@ -62,9 +62,8 @@ def cache_directory() -> Path | None:
     """
     digest = hashlib.sha256(f"{numba.__version__} {sorted(map(str, _OPTIONS.items()))}".encode())
     digest.update(f"{config.OPT} {sorted(_OPTIONS['fastmath'])}".encode())
-    for path in sorted([*(_PACKAGE / n for n in _CORE_FILES), *_PACKAGE.glob("*/kernels*.py"), *_PACKAGE.glob("*/layout.py")]):
-        if path.exists():
-            digest.update(path.read_bytes())
+    for path in sorted(path for pattern in _SOURCES for path in _PACKAGE.glob(pattern)):
+        digest.update(path.read_bytes())
     name = f"kernels-{digest.hexdigest()[:16]}"
     beside = _PACKAGE / "__pycache__" / name
     if beside.is_dir() and any(beside.iterdir()):
@@ -101,7 +100,7 @@ def _cache_class(directory: Path) -> type[FunctionCache]:
             return cls(py_func)
 
     class Implementation(CompileResultCacheImpl):  # type: ignore[misc]
-        _locator_classes = [Locator]
+        _locator_classes = (Locator,)
 
     class Cache(FunctionCache):  # type: ignore[misc]
         _impl_class = Implementation

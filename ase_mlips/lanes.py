@@ -37,18 +37,18 @@ PAGE = 64  # accumulator rows that are zeroed and summed together
 
 
 @device
-def gather(
-    positions: Any, shifts: Any, start: Any, idx: Any, code: Any, first: int, n: int, cutoff: float, slots: int, work: Any
-) -> int:
+def gather(listing: Any, first: int, n: int, cutoff: float, slots: int, work: Any) -> int:
     """Filter the neighbours of atoms first .. first+7 by distance and transpose them to slots.
 
-    `work` receives, per slot, the vectors x, y, z and, as a double, the neighbour's number j; behind
-    ``4 * slots`` elements it is used as scratch.  Slots that a lane does not need hold the dummy atom n at (cutoff, 0, 0).
+    `listing` is the neighbour list: pointers of positions, shifts, start, idx and code.  `work` receives, per slot,
+    the vectors x, y, z and, as a double, the neighbour's number j; behind ``4 * slots`` elements it is used as scratch.
+    Slots that a lane does not need hold the dummy atom n at (cutoff, 0, 0).
 
     Returns
     -------
     The number of slots in use, a multiple of four.
     """
+    positions, shifts, start, idx, code = listing
     rows = off(work, 4 * slots * W)  # four rows (x, y, z, j) of `slots + W` doubles for each lane
     width = slots + W
     limit = splat(cutoff * cutoff)
@@ -58,7 +58,8 @@ def gather(
         count = 0
         i = first + lane
         if i < n:
-            xi, yi, zi = load_splat(positions, 4 * i), load_splat(positions, 4 * i + 1), load_splat(positions, 4 * i + 2)
+            own = off(positions, 4 * i)
+            xi, yi, zi = load_splat(own, 0), load_splat(own, 1), load_splat(own, 2)
             for k in range(ldi(start, i), ldi(start, i + 1), W):
                 x, y, z = gather_points(positions, shifts, idx, code, k)
                 x, y, z = x - xi, y - yi, z - zi

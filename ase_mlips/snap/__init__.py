@@ -33,7 +33,7 @@ class SNAP(PotentialCalculator):
     parameters : path, optional
         The ``.snapparam`` or ``.mliap.descriptor`` file where it has another name.
     elements : sequence of str, optional
-        Elements to take from the files, in this order, as LAMMPS's ``pair_coeff`` does.  Default: all, in the file's order.
+        Elements to take from the files, in this order, as LAMMPS's ``pair_coeff`` does.  Default: all of the file.
     **kwargs
         ``skin`` and ``num_threads``, see `PotentialCalculator`.
 

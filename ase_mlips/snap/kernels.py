@@ -6,7 +6,7 @@ from typing import Any
 
 from ..jit import device, kernel
 from ..lanes import PAGE, ROW, channel_derivatives, clear_pages, gather, scatter
-from ..simd import W, fma, ldf, ldi, load, load_splat, off, ptr, splat, stf, store, where_less
+from ..simd import W, fma, ldf, ldi, load, off, ptr, splat, stf, store, where_less
 from ..zbl import screened_coulomb
 from .kernels_coupling import (
     bispectrum,
@@ -19,7 +19,7 @@ from .kernels_coupling import (
     zero,
 )
 from .kernels_density import block_types, channels, density, geometry, pair_parameters
-from .layout import *  # noqa: F403
+from .layout import *
 
 
 @device
@@ -98,22 +98,11 @@ def _add_force(head: Any, k: int, dw: Any, dc: Any, dz: Any, dbr: Any, dbi: Any,
 
 
 @device
-def prepare(
-    positions: Any,
-    shifts: Any,
-    start: Any,
-    idx: Any,
-    code: Any,
-    species: Any,
-    head: Any,
-    floats: Any,
-    first: int,
-    work: Any,
-) -> int:
+def prepare(listing: Any, species: Any, head: Any, floats: Any, first: int, work: Any) -> int:
     """Gather a block and its pair geometry; returns the number of slots, with the sign set if types differ."""
     slots = off(work, ldi(head, A_SLOTS))
     cutoff = ldf(floats, ldi(head, F_SCALARS) + 2)
-    used = gather(positions, shifts, start, idx, code, first, ldi(head, ATOMS), cutoff, ldi(head, SLOTS), slots)
+    used = gather(listing, first, ldi(head, ATOMS), cutoff, ldi(head, SLOTS), slots)
     one = block_types(head, species, first, work)
     pair_parameters(head, floats, species, used, work)
     geometry(head, floats, used, work)
@@ -122,11 +111,10 @@ def prepare(
 
 @device
 def evaluate_block(
-    positions: Any, shifts: Any, start: Any, idx: Any, code: Any, species: Any, head: Any, ints: Any, floats: Any, first: int,
-    rows: Any, work: Any
-) -> None:  # fmt: skip
+    listing: Any, species: Any, head: Any, ints: Any, floats: Any, first: int, rows: Any, work: Any
+) -> None:
     """Energies of atoms first .. first+7 (to A_ENERGY) and their share of forces and virials (to `rows`)."""
-    used = prepare(positions, shifts, start, idx, code, species, head, floats, first, work)
+    used = prepare(listing, species, head, floats, first, work)
     one = used >= 0
     used = used if one else -used - 1
     density(head, ints, floats, used, work)
@@ -152,8 +140,8 @@ def evaluate_block(
 
 @kernel
 def evaluate(
-    positions: Any, shifts: Any, start: Any, idx: Any, code: Any, species: Any, head: Any, ints: Any, floats: Any, work: Any,
-    energies: Any, accumulators: Any, first: int, last: int
+    positions: Any, shifts: Any, start: Any, idx: Any, code: Any, species: Any, head: Any, ints: Any, floats: Any,
+    work: Any, energies: Any, accumulators: Any, first: int, last: int
 ) -> None:  # fmt: skip
     """Evaluate the chunks first .. last-1 of a configuration.
 
@@ -162,6 +150,7 @@ def evaluate(
     h, scratch = ptr(head), ptr(work)
     n, blocks, chunks = ldi(h, ATOMS), (ldi(h, ATOMS) + W - 1) // W, ldi(h, CHUNKS)
     pages = n // PAGE + 1
+    listing = (ptr(positions), ptr(shifts), ptr(start), ptr(idx), ptr(code))
     for chunk in range(first, last):
         rows = off(ptr(accumulators), chunk * pages * PAGE * ROW)
         touched = off(ptr(accumulators), chunks * pages * PAGE * ROW + chunk * pages)
@@ -169,10 +158,7 @@ def evaluate(
         stop = min(n, end * W)
         clear_pages(ptr(idx), start[begin * W], start[stop], begin * W, stop, n, rows, touched)
         for block in range(begin, end):
-            evaluate_block(
-                ptr(positions), ptr(shifts), ptr(start), ptr(idx), ptr(code), ptr(species), h, ptr(ints), ptr(floats),
-                block * W, rows, scratch,
-            )  # fmt: skip
+            evaluate_block(listing, ptr(species), h, ptr(ints), ptr(floats), block * W, rows, scratch)
             for lane in range(min(W, n - block * W)):
                 energies[block * W + lane] = ldf(scratch, ldi(h, A_ENERGY) + lane)
 
@@ -207,17 +193,16 @@ def store_gradients(head: Any, counts: Any, place: Any, first: int, k: int, grad
 
 @kernel
 def describe(
-    positions: Any, shifts: Any, start: Any, idx: Any, code: Any, species: Any, head: Any, ints: Any, floats: Any, work: Any,
-    descriptors: Any, counts: Any, place: Any, neighbors: Any, vectors: Any, gradients: Any
+    positions: Any, shifts: Any, start: Any, idx: Any, code: Any, species: Any, head: Any, ints: Any, floats: Any,
+    work: Any, descriptors: Any, counts: Any, place: Any, neighbors: Any, vectors: Any, gradients: Any
 ) -> None:  # fmt: skip
     """Descriptors of all atoms and, unless `gradients` is empty, dB_k/dr_j of all pairs."""
     h, scratch, table, constants = ptr(head), ptr(work), ptr(ints), ptr(floats)
     n, total = ldi(h, ATOMS), ldi(h, DESCRIPTORS)
     slots = off(scratch, ldi(h, A_SLOTS))
+    listing = (ptr(positions), ptr(shifts), ptr(start), ptr(idx), ptr(code))
     for first in range(0, n, W):
-        used = prepare(
-            ptr(positions), ptr(shifts), ptr(start), ptr(idx), ptr(code), ptr(species), h, constants, first, scratch
-        )
+        used = prepare(listing, ptr(species), h, constants, first, scratch)
         used = used if used >= 0 else -used - 1
         density(h, table, constants, used, scratch)
         store_z(h, table, constants, scratch)

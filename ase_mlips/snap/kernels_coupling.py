@@ -7,7 +7,7 @@ from typing import Any
 from ..jit import device, device_from_source
 from ..lanes import sparse_product
 from ..simd import W, fma, ldf, ldi, load, load_splat, off, splat, stf, store
-from .layout import *  # noqa: F403
+from .layout import *
 
 
 def _tile_source(n1: int, n2: int) -> str:

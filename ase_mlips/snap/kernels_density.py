@@ -16,7 +16,7 @@ import numpy as np
 from ..jit import device
 from ..lanes import channel_sums, sparse_product
 from ..simd import W, fma, ldf, ldi, load, load_splat, off, splat, stf, store, vabs, vmax, vmin, vsqrt, where_less
-from .layout import *  # noqa: F403
+from .layout import *
 
 HALF_PI, PI = 0.5 * np.pi, np.pi
 

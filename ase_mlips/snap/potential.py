@@ -180,32 +180,33 @@ class SnapPotential:
     def _lay_out(self, slots: int) -> tuple[IntArray, int]:
         head = self._head.copy()
         head[layout.SLOTS] = slots
-        get = lambda name: int(head[getattr(layout, name)])  # noqa: E731
-        elements, channels = get("ELEMENTS"), get("CHANNELS")
+        elements, channels, sums = (int(head[slot]) for slot in (layout.ELEMENTS, layout.CHANNELS, layout.SUMS))
+        full, half, independent = (int(head[slot]) for slot in (layout.FULL, layout.HALF, layout.INDEPENDENT))
+        descriptors, coefficients = int(head[layout.DESCRIPTORS]), int(head[layout.COEFFICIENTS])
         sizes = {
-            "A_SLOTS": 4 * slots + 4 * (slots + W),
-            "A_PAIR": layout.PAIR_WORDS * slots,
-            "A_GEOMETRY": layout.GEOMETRY_WORDS * slots,
-            "A_PQ": 2 * slots,
-            "A_F": (channels + 3) * slots,
-            "A_P": 3 * slots,
-            "A_DERIVATIVES": 12 * channels,
-            "A_S": get("SUMS"),
-            "A_U": 2 * elements * get("FULL"),
-            "A_Y": 2 * elements * get("HALF"),
-            "A_D": elements * get("SUMS"),
-            "A_Z": 2 * elements**2 * get("ZSIZE"),
-            "A_B": get("DESCRIPTORS"),
-            "A_BETA": get("DESCRIPTORS"),
-            "A_LANES": get("COEFFICIENTS"),
-            "A_SELF": elements,
-            "A_TYPES": 1,
-            "A_ENERGY": 1,
-            "A_PARTS": 2 * get("INDEPENDENT"),
+            layout.A_SLOTS: 4 * slots + 4 * (slots + W),
+            layout.A_PAIR: layout.PAIR_WORDS * slots,
+            layout.A_GEOMETRY: layout.GEOMETRY_WORDS * slots,
+            layout.A_PQ: 2 * slots,
+            layout.A_F: (channels + 3) * slots,
+            layout.A_P: 3 * slots,
+            layout.A_DERIVATIVES: 12 * channels,
+            layout.A_S: sums,
+            layout.A_U: 2 * elements * full,
+            layout.A_Y: 2 * elements * half,
+            layout.A_D: elements * sums,
+            layout.A_Z: 2 * elements**2 * int(head[layout.ZSIZE]),
+            layout.A_B: descriptors,
+            layout.A_BETA: descriptors,
+            layout.A_LANES: coefficients,
+            layout.A_SELF: elements,
+            layout.A_TYPES: 1,
+            layout.A_ENERGY: 1,
+            layout.A_PARTS: 2 * independent,
         }
         place = 0
-        for name, vectors in sizes.items():
-            head[getattr(layout, name)] = place
+        for slot, vectors in sizes.items():
+            head[slot] = place
             place += vectors * W
         return head, place
 

@@ -130,7 +130,7 @@ def main() -> None:
     rows = []
     before = fma_gflops()
     print(f"FMA loop: {before:.0f} GFlop/s.  Times in us per atom, best of {ROUNDS}, one thread.")
-    print(f"{'model':26s} {'atoms':>5s} {'ours':>7s} {'by ASE':>7s} {'LAMMPS E':>8s} {'no E':>7s} {'ratio':>6s} {'ASE':>6s} floor  max dF")
+    print(f"{'model':26s} atoms    ours  by ASE LAMMPS E    no E  ratio    ASE floor  max dF")
     with tempfile.TemporaryDirectory() as folder:
         for twojmax in (10, 12, 14):
             write_snap(Path(folder) / f"random{twojmax}.snapcoeff", random_model(twojmax))

@@ -74,7 +74,9 @@ def test_cells_and_boundaries_against_the_oracle(name: str, kind: str) -> None:
     model = MODELS[name]
     species, positions, cell, pbc = structure(model, kind)
     expected = snap_oracle.evaluate(model, species, positions, cell, pbc)
-    assert_equal_evaluations(SnapPotential(model).evaluate(listed(model, positions, cell, pbc), species), expected, 1e-11)
+    assert_equal_evaluations(
+        SnapPotential(model).evaluate(listed(model, positions, cell, pbc), species), expected, 1e-11
+    )
 
 
 @settings(max_examples=25, deadline=None)
@@ -119,7 +121,7 @@ def test_forces_are_the_gradient(name: str) -> None:
 
 
 def test_virials_belong_to_the_neighbour() -> None:
-    """sum_j W_j v_j is the rate of change of sum_i r_i U_i less what the moving r_i carry: the heat current's potential part."""
+    """sum_j W_j v_j is the potential part of the heat current: sum_i r_i (dU_i/dt + F_i v_i)."""
     model = MODELS["two"]
     species, positions, _, _ = rattled_cell(model, atoms=8)
     cell, pbc = np.zeros((3, 3)), np.zeros(3, bool)
@@ -127,7 +129,9 @@ def test_virials_belong_to_the_neighbour() -> None:
     velocities = np.random.default_rng(0).normal(size=positions.shape)
     start = potential.evaluate(listed(model, positions, cell, pbc), species)
     h = 1e-4
-    ends = [potential.evaluate(listed(model, positions + s * h * velocities, cell, pbc), species).energies for s in (-1, 1)]
+    ends = [
+        potential.evaluate(listed(model, positions + s * h * velocities, cell, pbc), species).energies for s in (-1, 1)
+    ]
     power = (ends[1] - ends[0]) / (2 * h)
     current = positions.T @ (power + (start.forces * velocities).sum(1))
     np.testing.assert_allclose(np.einsum("jab,jb->a", start.virials, velocities), current, atol=1e-5)
@@ -137,7 +141,9 @@ def test_isolated_atom_and_no_atoms() -> None:
     model = MODELS["bzero0"]
     potential = SnapPotential(model)
     one = potential.evaluate(listed(model, np.zeros((1, 3)), np.zeros((3, 3)), (False,) * 3), np.zeros(1, np.int32))
-    assert one.energies[0] == pytest.approx(snap_oracle.evaluate(model, [0], np.zeros((1, 3)), np.zeros((3, 3)), (0,) * 3).energies[0])
+    assert one.energies[0] == pytest.approx(
+        snap_oracle.evaluate(model, [0], np.zeros((1, 3)), np.zeros((3, 3)), (0,) * 3).energies[0]
+    )
     assert not one.forces.any()
     none = potential.evaluate(listed(model, np.zeros((0, 3)), np.zeros((3, 3)), (False,) * 3), np.zeros(0, np.int32))
     assert none.energies.shape == (0,)
@@ -176,7 +182,9 @@ def test_pickle_keeps_the_model() -> None:
     species, positions, cell, pbc = rattled_cell(model)
     neighbors = listed(model, positions, cell, pbc)
     copy = pickle.loads(pickle.dumps(SnapPotential(model)))
-    assert np.array_equal(copy.evaluate(neighbors, species).forces, SnapPotential(model).evaluate(neighbors, species).forces)
+    assert np.array_equal(
+        copy.evaluate(neighbors, species).forces, SnapPotential(model).evaluate(neighbors, species).forces
+    )
 
 
 @unequal
@@ -202,7 +210,9 @@ def test_unequal_coefficients_are_announced() -> None:
 
 
 @pytest.mark.peer
-@pytest.mark.parametrize("name", ["tj6", "tj10", "quadratic_two", "chem_quadratic", "inner", "two_inner", "rmin0", "switch0"])
+@pytest.mark.parametrize(
+    "name", ["tj6", "tj10", "quadratic_two", "chem_quadratic", "inner", "two_inner", "rmin0", "switch0"]
+)
 def test_live_against_lammps(name: str, tmp_path) -> None:
     pytest.importorskip("lammps", reason="LAMMPS is not installed")
     model = MODELS[name]

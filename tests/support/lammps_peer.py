@@ -3,8 +3,7 @@
 import time
 
 import numpy as np
-from ase import Atoms
-from ase import units
+from ase import Atoms, units
 from ase.calculators.lammps import Prism
 from ase.geometry import find_mic
 
@@ -31,11 +30,15 @@ class Lammps:
         positions = self.prism.vector_to_lammps(atoms.positions, wrap=False)
         lx, ly, lz, xy, xz, yz = (float(x) for x in self.prism.get_lammps_prism())
         self.n = len(atoms)
-        self._run("units metal", "atom_style atomic", "atom_modify map array sort 0 0", "boundary p p p", "box tilt large")
+        self._run(
+            "units metal", "atom_style atomic", "atom_modify map array sort 0 0", "boundary p p p", "box tilt large"
+        )
         self._run(f"region box prism 0 {lx!r} 0 {ly!r} 0 {lz!r} {xy!r} {xz!r} {yz!r} units box")
         self._run(f"create_box {len(elements)} box", "mass * 50.0")
         self.lmp.create_atoms(self.n, list(range(1, self.n + 1)), types, positions.ravel().tolist())
-        self._run(*commands, "neighbor 1.0 bin", "neigh_modify every 1 delay 0 check yes", "timestep 1e-9", "fix 1 all nve")
+        self._run(
+            *commands, "neighbor 1.0 bin", "neigh_modify every 1 delay 0 check yes", "timestep 1e-9", "fix 1 all nve"
+        )
         self._run("compute e all pe/atom", "thermo_style custom step pe", "thermo_modify format float %20.15g norm no")
         self._run("run 0 post no")
 
@@ -62,7 +65,7 @@ class Lammps:
     def run_md(self, atoms: Atoms, *, steps: int, femtoseconds: float) -> None:
         """Run NVE from the velocities and masses of `atoms`, in time units of exactly ASE's."""
         picosecond = 1000 * units.fs
-        # LAMMPS's force constant differs from ASE's in the seventh digit; a mass that absorbs it compares the forces alone
+        # LAMMPS's constant differs from ASE's in the seventh digit; a mass that absorbs it compares the forces alone
         mass = atoms.get_masses()[0] * self.lmp.extract_global("ftm2v") / picosecond**2
         self._run(f"mass * {float(mass)!r}")
         velocities = self.prism.vector_to_lammps(atoms.get_velocities()) * picosecond

@@ -13,10 +13,11 @@ from ase_mlips.potential import Evaluation, IntArray
 
 
 class Morse:
-    """Morse pairs of Cu and Au: ``phi(r) = D (exp(-2 a (r - r0)) - 2 exp(-a (r - r0))) (1 - (r / rc)^2)^3``.
+    """Cu and Au: ``U_i = sum_j s phi(r_ij) + k |m_i|^2`` with ``m_i = sum_j r_ij f(r_ij)``.
 
-    The pair energy of unlike atoms is shared 0.3 : 0.7, so that dU_i/dr_ij and dU_j/dr_ji differ as they do
-    in many-body potentials.  `calls` counts the evaluations.
+    Here ``phi = f D (exp(-2 a (r - r0)) - 2 exp(-a (r - r0)))`` and ``f = (1 - (r / rc)^2)^3``.  The shares s of
+    unlike atoms and m_i make dU_i/dr_ij differ from dU_j/dr_ji and from the direction of r_ij, so that virials
+    are not symmetric.  `calls` counts the evaluations.
     """
 
     elements = ("Cu", "Au")
@@ -24,6 +25,7 @@ class Morse:
     depth = np.array([[0.30, 0.35], [0.35, 0.45]])
     width = np.array([[1.3, 1.4], [1.4, 1.5]])
     distance = np.array([[2.6, 2.8], [2.8, 2.9]])
+    k = 0.02
     share = np.array([[0.5, 0.3], [0.7, 0.5]])
 
     def __init__(self) -> None:
@@ -35,13 +37,17 @@ class Morse:
         pair = (species[i], species[j])
         r = np.linalg.norm(D, axis=1)
         decay = np.exp(-self.width[pair] * (r - self.distance[pair]))
-        cut = 1.0 - (r / self.cutoff) ** 2
-        morse = self.depth[pair] * (decay**2 - 2.0 * decay)
-        slope = -2.0 * self.width[pair] * self.depth[pair] * (decay**2 - decay)
-        derivative = slope * cut**3 - 6.0 * morse * cut**2 * r / self.cutoff**2
-        p = (self.share[pair] * derivative / r)[:, None] * D
+        cut = (1.0 - (r / self.cutoff) ** 2) ** 3
+        cut_slope = -6.0 * r / self.cutoff**2 * (1.0 - (r / self.cutoff) ** 2) ** 2
+        morse = self.share[pair] * self.depth[pair] * (decay**2 - 2.0 * decay)
+        slope = -2.0 * self.width[pair] * self.share[pair] * self.depth[pair] * (decay**2 - decay)
         energies, forces, virials = (np.zeros((neighbors.n, *shape)) for shape in ((), (3,), (3, 3)))
-        np.add.at(energies, i, self.share[pair] * morse * cut**3)
+        m = np.zeros((neighbors.n, 3))
+        np.add.at(m, i, D * cut[:, None])
+        np.add.at(energies, i, morse * cut)
+        energies += self.k * (m**2).sum(1)
+        radial = slope * cut + morse * cut_slope + 2.0 * self.k * (m[i] * D).sum(1) * cut_slope
+        p = (radial / r)[:, None] * D + 2.0 * self.k * m[i] * cut[:, None]
         np.add.at(forces, i, p)
         np.subtract.at(forces, j, p)
         np.subtract.at(virials, j, D[:, :, None] * p[:, None, :])
