@@ -60,12 +60,12 @@ def cache_directory() -> Path | None:
     does not see an edit in another file than the entry point's.  A directory beside the package is
     used when it exists already (a container whose image was warmed) or can be made.
     """
-    digest = hashlib.sha256(f"{numba.__version__} {sorted(map(str, _OPTIONS.items()))}".encode())
-    digest.update(f"{config.OPT} {sorted(_OPTIONS['fastmath'])}".encode())
+    options = [(key, sorted(value) if isinstance(value, set) else value) for key, value in _OPTIONS.items()]
+    digest = hashlib.sha256(f"{numba.__version__} {config.OPT} {options}".encode())
     for path in sorted(path for pattern in _SOURCES for path in _PACKAGE.glob(pattern)):
         digest.update(path.read_bytes())
     name = f"kernels-{digest.hexdigest()[:16]}"
-    beside = _PACKAGE / "__pycache__" / name
+    beside = (Path(config.CACHE_DIR) / "ase_mlips" if config.CACHE_DIR else _PACKAGE / "__pycache__") / name
     if beside.is_dir() and any(beside.iterdir()):
         return beside
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")

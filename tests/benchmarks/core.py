@@ -1,0 +1,122 @@
+"""What the core costs and keeps: start-up, two threads, energy drift, memory, share of the neighbour list.
+
+``python tests/benchmarks/core.py [startup threads drift memory]``, on a quiet machine; without arguments all of them.
+"""
+
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from ase import units
+from ase.build import bulk
+from ase.md.verlet import VelocityVerlet
+
+from ase_mlips import SNAP
+
+FIRST_CALL = """
+import time; begin = time.perf_counter()
+import ase, numba; from ase import calculators, build; libraries = time.perf_counter()
+import ase_mlips; package = time.perf_counter()
+atoms = build.bulk("Si", cubic=True); atoms.calc = ase_mlips.SNAP.embedded("Si"); atoms.get_forces()
+end = time.perf_counter()
+print(f"{libraries - begin:.2f} {package - libraries:.2f} {end - package:.2f} {end - begin:.2f}")
+"""
+
+
+def silicon(repeat: int) -> object:
+    """Silicon of 8 repeat^3 atoms, rattled."""
+    atoms = bulk("Si", cubic=True).repeat(repeat)
+    atoms.rattle(0.06, seed=1)
+    return atoms
+
+
+def startup() -> None:
+    """Seconds to the first force: with an empty kernel cache, and with a warm one."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": folder}
+        for state in ("cold", "warm", "warm"):
+            run = subprocess.run(
+                [sys.executable, "-c", FIRST_CALL], env=environment, capture_output=True, text=True, check=True
+            )
+            libraries, package, first, total = run.stdout.split()
+            print(
+                f"{state}: ase and numba {libraries} s, import ase_mlips {package} s, first force {first} s, all {total} s"
+            )
+
+
+def threads() -> None:
+    """Two threads against one, alternating, wall time."""
+    for repeat in (2, 4, 8):
+        atoms = silicon(repeat)
+        calc = SNAP.embedded("Si")
+        neighbors, species = calc._neighbors(atoms)
+        evaluate = calc.potential.evaluate
+        times: dict[int, list[float]] = {1: [], 2: []}
+        results = {count: evaluate(neighbors, species, count) for count in times}
+        for _ in range(9):
+            for count, taken in times.items():
+                begin = time.perf_counter()
+                evaluate(neighbors, species, count)
+                taken.append(time.perf_counter() - begin)
+        same = all(
+            np.array_equal(getattr(results[1], f), getattr(results[2], f)) for f in ("energies", "forces", "virials")
+        )
+        ratio = min(times[1]) / min(times[2])
+        print(f"{len(atoms)} atoms: two threads {ratio:.2f} x one, bit-identical: {same}")
+
+
+def drift() -> None:
+    """64 Si atoms at 1000 K, 10 ps of 0.5 fs: total energy against time."""
+    atoms = silicon(2)
+    atoms.calc = SNAP.embedded("Si")
+    speed = np.sqrt(units.kB * 2000 / atoms.get_masses())[:, None]
+    atoms.set_velocities(speed * np.random.default_rng(0).normal(size=(64, 3)))
+    dynamics = VelocityVerlet(atoms, 0.5 * units.fs)
+    dynamics.run(2000)  # half of the kinetic energy has gone into the potential
+    energies, temperatures = [], []
+    dynamics.attach(lambda: energies.append(atoms.get_total_energy() / 64), interval=20)
+    dynamics.attach(lambda: temperatures.append(atoms.get_temperature()), interval=20)
+    begin = time.perf_counter()
+    dynamics.run(20000)
+    taken = time.perf_counter() - begin
+    slope = np.polyfit(np.linspace(0, 10, len(energies)), energies, 1)[0]
+    print(
+        f"NVE, {np.mean(temperatures):.0f} K, 10 ps: drift {slope * 10:+.1e} eV/atom, largest deviation"
+        f" {np.ptp(energies):.1e} eV/atom, {10e-3 * 86400 / taken:.0f} ns/day"
+    )
+
+
+def memory() -> None:
+    """Growth of the process per atom and the share of the neighbour list in a step, 32,768 atoms."""
+    atoms = silicon(16)
+    calc = SNAP.embedded("Si")
+    calc.get_potential_energy(silicon(1))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    calc.get_potential_energy(atoms)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / len(atoms)
+    neighbors, species = calc._neighbors(atoms)
+    begin = time.perf_counter()
+    neighbors.update(atoms.positions + 1.0, atoms.cell.array, atoms.pbc)
+    middle = time.perf_counter()
+    calc.potential.evaluate(neighbors, species)
+    end = time.perf_counter()
+    share = (middle - begin) / (end - begin)
+    print(
+        f"{len(atoms)} atoms: {grown:.1f} kB/atom; rebuilding the list is {100 * share:.0f} % of a step that needs it"
+    )
+
+
+PARTS = {"startup": startup, "threads": threads, "drift": drift, "memory": memory}
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+    from support.calibration import fma_gflops
+
+    print(f"FMA loop: {fma_gflops():.0f} GFlop/s")
+    for part in sys.argv[1:] or PARTS:
+        PARTS[part]()
