@@ -19,7 +19,7 @@ from .tables import equal_descriptors
 
 __all__ = ["SNAP", "PairGradients", "SnapModel", "SnapPotential", "Zbl", "read_snap", "write_snap"]
 
-EMBEDDED = {"Si": "Si_snap.snap", "Mo": "Mo_snap.snap"}
+EMBEDDED = {"Si": "silicon.snap", "Mo": "molybdenum.snap"}
 
 
 class SNAP(PotentialCalculator):

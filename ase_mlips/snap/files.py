@@ -55,20 +55,22 @@ def read_snap(
     requested = None if elements is None else tuple(elements)
     if isinstance(elements, str) or requested == () or (requested and len(set(requested)) < len(requested)):
         raise ValueError(f"{path}: expected elements as a sequence of distinct chemical symbols, got {elements!r}")
-    if parameters is not None:
-        first, second = os.fspath(path), os.fspath(parameters)
-        mliap = first.endswith(".mliap.model") or second.endswith(".mliap.descriptor")
-        kind = "mliap" if mliap else "snap"
-    else:
-        kind, first, second = _locate(os.fspath(path))
+    kind, first, second = _locate(os.fspath(path), parameters)
     if kind == "snap":
         return _read_snap_pair(first, second, requested)
     model, origin = _read_include(first) if kind == "include" else _read_mliap(first, second)
     return model if requested is None else _select(model, requested, origin)
 
 
-def _locate(path: str) -> tuple[str, str, str]:
+def _locate(path: str, parameters: FilePath | None = None) -> tuple[str, str, str]:
     """The kind of potential behind `path` (snap, mliap or include) and the names of the files to read."""
+    if parameters is not None:
+        second = os.fspath(parameters)
+        return (
+            "mliap" if path.endswith(".mliap.model") or second.endswith(".mliap.descriptor") else "snap",
+            path,
+            second,
+        )
     for kind, suffixes in PAIRS.items():
         for suffix in suffixes:
             if path.endswith(suffix):
