@@ -47,4 +47,4 @@ class Potential(Protocol):
         """Distance in A from which on two atoms do not interact."""
 
     def evaluate(self, neighbors: NeighborList, species: IntArray, num_threads: int = 1) -> Evaluation:
-        """Energies, forces and virials of the positions that `neighbors` holds."""
+        """Energies, forces and virials of the positions that `neighbors` holds, in fresh C-contiguous arrays."""

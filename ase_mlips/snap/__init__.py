@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from importlib.resources import as_file, files
+from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -63,10 +63,11 @@ class SNAP(PotentialCalculator):
         elements: list[str] | tuple[str, ...] | None = None,
         **kwargs: Any,
     ) -> None:
+        snap = model if isinstance(model, SnapModel) else read_snap(model, parameters, elements=elements)
+        _warn_of_unequal(snap)
+        super().__init__(SnapPotential(snap), **kwargs)
         if not isinstance(model, SnapModel):
-            model = read_snap(model, parameters, elements=elements)
-        _warn_of_unequal(model)
-        super().__init__(SnapPotential(model), **kwargs)
+            self.parameters["model"] = str(model)
 
     @classmethod
     def recognizes(cls, path: Path) -> bool:
@@ -83,7 +84,7 @@ class SNAP(PotentialCalculator):
         """
         if name not in EMBEDDED:
             raise ValueError(f"there is no embedded SNAP model {name!r}; expected one of {', '.join(EMBEDDED)}")
-        with as_file(files("ase_mlips.data")) as folder:
+        with resources.as_file(resources.files("ase_mlips.data")) as folder:
             return cls(folder / EMBEDDED[name], **kwargs)
 
     @property

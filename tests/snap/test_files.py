@@ -87,7 +87,7 @@ def folder(tmp_path):
 
 
 def both_orders(model):
-    return [model.elements, model.elements[::-1]]
+    return {model.elements, model.elements[::-1]}
 
 
 @pytest.mark.parametrize("name", ["m.snapcoeff", "m.snapparam", "m", "m.mliap.model", "m.mliap.descriptor", "i.mliap"])
@@ -473,12 +473,12 @@ def test_lammps_gets_the_same_energies_from_both_formats(tmp_path, monkeypatch, 
     for elements in both_orders(model):
         species, positions, cell, _ = snap_models.rattled_cell(model)
         commands = f"{style}\npair_coeff * * {' '.join(elements)}"
-        result = snap_lammps.evaluate(commands, species, positions, cell, types=2)
+        result = snap_lammps.evaluate(commands, species, positions, cell, types=len(elements))
         expected = read_snap("m.mliap.model", elements=elements)
         oracle = snap_oracle.evaluate(expected, species, positions, cell, [True] * 3)
         np.testing.assert_allclose(result.energies, oracle.energies, rtol=0, atol=1e-12)
         commands = f"pair_style snap\npair_coeff * * m.snapcoeff m.snapparam {' '.join(elements)}"
-        result = snap_lammps.evaluate(commands, species, positions, cell, types=2)
+        result = snap_lammps.evaluate(commands, species, positions, cell, types=len(elements))
         oracle = snap_oracle.evaluate(read_snap("m.snapcoeff", elements=elements), species, positions, cell, [True] * 3)
         np.testing.assert_allclose(result.energies, oracle.energies, rtol=0, atol=1e-12)
 

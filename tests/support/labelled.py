@@ -5,9 +5,9 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress
+from support import snap_oracle
 
 from ase_mlips.snap.model import SnapModel, Zbl
-from support import snap_oracle
 
 
 def random_model(elements=("Ga", "N"), *, twojmax=2, seed=0, zbl=False, **flags) -> SnapModel:
