@@ -1,0 +1,127 @@
+"""What the subcommands share: models and structures in, files and tables out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator
+from ase.io import iread, read
+from ase.io.formats import UnknownFileTypeError, filetype, ioformats
+
+import ase_mlips
+
+
+def load_model(name: str, threads: int | None = None) -> Calculator:
+    """The calculator of a model file, or of ``embedded:NAME``."""
+    options = {} if threads is None else {"num_threads": threads}
+    if name.startswith("embedded:"):
+        from ase_mlips.snap import SNAP
+
+        return SNAP.embedded(name.removeprefix("embedded:"), **options)
+    return ase_mlips.load(name, **options)
+
+
+def read_frames(specification: str) -> Iterator[Atoms]:
+    """Frames of ``file`` or ``file@index``, one at a time.
+
+    Raises
+    ------
+    OSError, ValueError
+        When the file cannot be opened or understood, or holds no frame or an empty one.
+    """
+    frames = iread(specification, do_not_split_by_at_sign=os.path.exists(specification))
+    count = 0
+    while True:
+        with _reading(specification):
+            atoms = next(frames, None)
+        if atoms is None:
+            break
+        yield _checked(atoms, f"{specification}: frame {count}")
+        count += 1
+    if count == 0:
+        raise ValueError(f"{specification}: no frames")
+
+
+def read_structure(specification: str) -> Atoms:
+    """The last frame of ``file``, or the one of ``file@index``; raises like `read_frames`."""
+    with _reading(specification):
+        atoms = read(specification, do_not_split_by_at_sign=os.path.exists(specification))
+    if not isinstance(atoms, Atoms):
+        raise ValueError(f"{specification}: expected one structure, got {len(atoms)}")
+    return _checked(atoms, specification)
+
+
+@contextmanager
+def _reading(specification: str) -> Iterator[None]:
+    try:
+        yield
+    except UnknownFileTypeError as error:
+        raise ValueError(f"{specification}: ASE does not know this file format") from error
+    except Exception as error:  # ASE's readers fail on malformed files in every conceivable way
+        if isinstance(error, OSError) and error.filename is not None:
+            raise
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise ValueError(f"{specification}: cannot be read as a structure ({reason})") from error
+
+
+def _checked(atoms: Atoms, name: str) -> Atoms:
+    if len(atoms) == 0:
+        raise ValueError(f"{name} has no atoms")
+    if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
+        raise ValueError(f"{name} has positions or a cell that are not finite")
+    return atoms
+
+
+def require_writer(path: str) -> None:
+    """Fail now, not after the work, when ASE cannot write a file of this name."""
+    try:
+        known = ioformats.get(filetype(path, read=False))
+    except UnknownFileTypeError:
+        known = None
+    if known is None or not known.can_write:
+        raise ValueError(f"{path}: ASE does not write files of this name")
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Path to write to; the file replaces `path` when the block ends well, and vanishes otherwise."""
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise ValueError(f"{path}: is a directory")
+    folder = Path(tempfile.mkdtemp(prefix=".ase-mlips-", dir=target.parent))
+    try:
+        # In a folder of its own it keeps its name, from which ASE guesses the format.
+        yield folder / target.name
+        os.replace(folder / target.name, target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def results_frame(atoms: Atoms, results: dict[str, Any]) -> Atoms:
+    """Copy of `atoms` that carries energy, forces and, where there is one, stress."""
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    frame = atoms.copy()
+    kept = {key: results[key] for key in ("energy", "forces", "stress") if key in results}
+    frame.calc = SinglePointCalculator(frame, **kept)
+    return frame
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Plain text: the first column to the left, all others to the right."""
+    lines = [list(header), *(list(row) for row in rows)]
+    widths = [max(len(line[k]) for line in lines) for k in range(len(header))]
+    for line in lines:
+        cells = [
+            line[0].ljust(widths[0]),
+            *(text.rjust(width) for text, width in zip(line[1:], widths[1:], strict=True)),
+        ]
+        print("  ".join(cells).rstrip())

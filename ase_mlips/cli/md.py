@@ -1,0 +1,217 @@
+"""``ase-mlips md``: molecular dynamics that can be interrupted and continued."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+import threading
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from ase import Atoms, units
+from ase.constraints import FixCom
+from ase.md.bussi import Bussi
+from ase.md.langevin import Langevin
+from ase.md.md import MolecularDynamics
+from ase.md.nose_hoover_chain import IsotropicMTKNPT
+from ase.md.verlet import VelocityVerlet
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from .common import load_model, read_structure, results_frame
+from .md_files import LogFile, TrajectoryFile, recover
+
+_COLUMNS = ("step", "time/ps", "temperature/K", "potential/eV", "kinetic/eV", "total/eV")
+_NPT_COLUMNS = ("pressure/GPa", "volume/A^3")
+_KEPT = ("step", "time_fs")  # what a frame's info says beyond the structure's own
+
+
+def run(args: Namespace) -> int:
+    """Run ``args.ensemble`` from ``args.structure``, or on from where ``args.trajectory`` ends."""
+    atoms = read_structure(args.structure)
+    resumed = args.restart and os.path.exists(args.trajectory)
+    if resumed:
+        atoms = _last_frame(args.trajectory, atoms)
+    elif os.path.exists(args.trajectory):
+        raise ValueError(f"{args.trajectory}: exists; use --restart to continue it, or -o for another name")
+    first = int(atoms.info["step"]) if resumed else 0
+    if first >= args.steps:
+        print(f"{args.trajectory} holds all {args.steps} steps already")
+        return 0
+    seed = int(np.random.SeedSequence().generate_state(1)[0]) if args.seed is None else args.seed
+    # With the step in the seed a continued run does not meet the noise of its beginning again.
+    rng = np.random.default_rng([seed, first])
+    own_constraints = _constrain(atoms, args)
+    if not np.any(atoms.get_momenta()) and not resumed:
+        draw_velocities(atoms, args.temperature, rng)
+    atoms.calc = load_model(args.model, args.threads)
+    dynamics = make_dynamics(atoms, args, rng)
+    dynamics.nsteps = first
+    print(f"{args.ensemble}: {len(atoms)} atoms, steps {first} to {args.steps} of {args.timestep:g} fs, seed {seed}")
+    log_path = args.log or os.path.splitext(args.trajectory)[0] + ".log"
+    columns = _COLUMNS + (_NPT_COLUMNS if args.ensemble == "npt" else ())
+    with (
+        LogFile(log_path, columns, first if resumed else None) as log,
+        TrajectoryFile(args.trajectory, append=resumed) as trajectory,
+    ):
+        return _advance(dynamics, _Recorder(dynamics, trajectory, log, own_constraints), args)
+
+
+def _last_frame(path: str, structure: Atoms) -> Atoms:
+    """The frame to continue from, after a check that it belongs to the structure."""
+    atoms = recover(path)
+    if not np.array_equal(atoms.numbers, structure.numbers):
+        raise ValueError(f"{path}: is a run of {atoms.symbols}, not of {structure.symbols}")
+    if not all(key in atoms.info for key in _KEPT):
+        raise ValueError(f"{path}: does not say at which step it ends; it was not written by ase-mlips md")
+    return atoms
+
+
+def _constrain(atoms: Atoms, args: Namespace) -> list[Any]:
+    """Check that the ensemble suits the structure, fix the centre of mass; returns the structure's own constraints."""
+    own = [constraint for constraint in atoms.constraints if not isinstance(constraint, FixCom)]
+    if args.ensemble == "npt" and (own or atoms.cell.rank < 3 or not atoms.pbc.all()):
+        raise ValueError(f"{args.structure}: npt needs a periodic cell and no constraints")
+    if args.ensemble != "nve" and args.temperature == 0.0:
+        raise ValueError(f"{args.ensemble} needs a temperature above zero")
+    atoms.set_constraint(own)
+    if not own and len(atoms) > 1 and args.ensemble != "npt":
+        # Noise would let the whole system drift; ASE also counts the 3N - 3 degrees of freedom by it.
+        atoms.set_constraint(FixCom())
+    return own
+
+
+def draw_velocities(atoms: Atoms, temperature: float, rng: np.random.Generator) -> None:
+    """Maxwell-Boltzmann velocities of a temperature in K; the whole rests, if nothing holds it."""
+    masses = atoms.get_masses()[:, None]
+    momenta = np.sqrt(masses * units.kB * temperature) * rng.standard_normal((len(atoms), 3))
+    if len(atoms) > 1 and all(isinstance(constraint, FixCom) for constraint in atoms.constraints):
+        momenta -= masses * momenta.sum(axis=0) / masses.sum()
+    atoms.set_momenta(momenta)
+
+
+def make_dynamics(atoms: Atoms, args: Namespace, rng: np.random.Generator) -> MolecularDynamics:
+    """ASE's integrator of ``args.ensemble``."""
+    step = args.timestep * units.fs
+    damping = args.damping * units.fs
+    kelvin = {"temperature_K": args.temperature}
+    if args.ensemble == "langevin":
+        return Langevin(atoms, step, **kelvin, friction=1.0 / damping, fixcm=False, rng=rng)
+    if args.ensemble == "bussi":
+        return Bussi(atoms, step, **kelvin, taut=damping, rng=rng)
+    if args.ensemble == "npt":
+        pressure = args.pressure * units.GPa
+        return IsotropicMTKNPT(atoms, step, **kelvin, pressure_au=pressure, tdamp=damping, pdamp=10.0 * damping)
+    return VelocityVerlet(atoms, step)
+
+
+class _Recorder:
+    """Observer that writes log and trajectory and remembers the energies."""
+
+    def __init__(
+        self, dynamics: MolecularDynamics, trajectory: TrajectoryFile, log: LogFile, constraints: list[Any]
+    ) -> None:
+        self._dynamics, self._trajectory, self._log, self._constraints = dynamics, trajectory, log, constraints
+        info = dynamics.atoms.info
+        self.last_step: int | None = info.get("step")
+        self._origin = (dynamics.nsteps, float(info.get("time_fs", 0.0)))
+        self.rows: list[list[float]] = []
+
+    def __call__(self) -> None:
+        """Write the present step, if it is not what the run was continued from."""
+        atoms, step = self._dynamics.atoms, self._dynamics.nsteps
+        if step == self.last_step:
+            return
+        time_fs = self._origin[1] + (step - self._origin[0]) * self._dynamics.dt / units.fs
+        potential, kinetic = atoms.get_potential_energy(), atoms.get_kinetic_energy()
+        row = [1e-3 * time_fs, atoms.get_temperature(), potential, kinetic, potential + kinetic]
+        if isinstance(self._dynamics, IsotropicMTKNPT):
+            stress = atoms.get_stress(include_ideal_gas=True)
+            row += [-stress[:3].mean() / units.GPa, atoms.get_volume()]
+        frame = results_frame(atoms, atoms.calc.results)
+        frame.set_constraint(self._constraints)
+        frame.info |= dict(zip(_KEPT, (step, time_fs), strict=True))
+        self._log.write(step, row)
+        self._trajectory.write(frame)
+        self.last_step = step
+        self.rows.append(row)
+
+
+def _advance(dynamics: MolecularDynamics, recorder: _Recorder, args: Namespace) -> int:
+    """Run to the end, to Ctrl-C, or to a full disk, and say what happened."""
+    dynamics.atoms.get_forces()  # kernels may have to be compiled, which is not to count as speed
+    first, start = dynamics.nsteps, time.perf_counter()
+    dynamics.attach(recorder, interval=args.interval)
+    bar = tqdm(total=args.steps, initial=first, unit="step", disable=None)
+    with bar, _deferred_interrupt() as interrupted:
+        try:
+            for _ in dynamics.irun(args.steps - first):
+                bar.set_postfix_str(f"{_speed(dynamics, first, start):.2f} ns/day", refresh=False)
+                bar.update(dynamics.nsteps - bar.n)
+                if interrupted.is_set():
+                    break
+        except OSError as error:
+            raise OSError(
+                error.errno, f"{error.strerror or error}; {_how_to_continue(recorder, args)}", error.filename
+            ) from error
+    if interrupted.is_set():
+        print(f"ase-mlips: interrupted; {_how_to_continue(recorder, args)}", file=sys.stderr)
+        return 130
+    seconds, steps = time.perf_counter() - start, dynamics.nsteps - first
+    speed = (
+        f"{_speed(dynamics, first, start):.2f} ns/day, {1e6 * seconds / (steps * len(dynamics.atoms)):.2f} µs/atom/step"
+    )
+    print(f"{steps} steps in {seconds:.1f} s: {speed}")
+    rows = np.array(recorder.rows)
+    if len(rows):
+        print(f"temperature {rows[:, 1].mean():.1f} ± {rows[:, 1].std():.1f} K")
+    if len(rows) > 1 and args.ensemble == "nve":
+        print(f"drift of the total energy {energy_drift(rows[:, 0], rows[:, 4]) / len(dynamics.atoms):.2e} meV/atom/ps")
+    print(f"wrote {args.trajectory}")
+    return 0
+
+
+def energy_drift(times_ps: NDArray[np.float64], energies: NDArray[np.float64]) -> float:
+    """Slope of a straight line through the energies (eV), in meV/ps."""
+    return float(1e3 * np.polyfit(times_ps - times_ps[0], energies - energies[0], 1)[0])
+
+
+def _speed(dynamics: MolecularDynamics, first: int, start: float) -> float:
+    """Nanoseconds of dynamics per day of computing."""
+    nanoseconds = (dynamics.nsteps - first) * dynamics.dt / (1e6 * units.fs)
+    return float(nanoseconds * 86400.0 / (time.perf_counter() - start))
+
+
+def _how_to_continue(recorder: _Recorder, args: Namespace) -> str:
+    if recorder.last_step is None:
+        return f"{args.trajectory} holds no frame yet"
+    command = [*args.arguments, *([] if args.restart else ["--restart"])]
+    return (
+        f"{args.trajectory} is complete up to step {recorder.last_step}; continue with: ase-mlips {shlex.join(command)}"
+    )
+
+
+@contextmanager
+def _deferred_interrupt() -> Iterator[threading.Event]:
+    """Let the first Ctrl-C set an event, so that a step and its output are finished; the second one interrupts."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
+        yield event
+        return
+
+    def handle(number: int, frame: Any) -> None:
+        if event.is_set():
+            raise KeyboardInterrupt
+        event.set()
+
+    previous = signal.signal(signal.SIGINT, handle)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, previous)

@@ -1,0 +1,191 @@
+"""What the command's arguments are; nothing here imports more than the standard library."""
+
+from __future__ import annotations
+
+from argparse import Action, ArgumentDefaultsHelpFormatter, ArgumentParser, ArgumentTypeError, Namespace
+from typing import Any
+
+_MODEL = "file of a potential of any family (SNAP: .snapcoeff, .snap, ...), or embedded:Si for a model that comes along"
+_STRUCTURE = "any file that ASE reads; file.xyz@-1 picks a frame"
+
+
+class _Version(Action):
+    """Looks the version up only when it is asked for."""
+
+    def __init__(self, option_strings: list[str], dest: str, **kwargs: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="show the version and exit")
+
+    def __call__(
+        self, parser: ArgumentParser, namespace: Namespace, values: Any, option_string: str | None = None
+    ) -> None:
+        from importlib.metadata import version
+
+        print(f"ase-mlips {version('ase-mlips')}")
+        parser.exit()
+
+
+class _Formatter(ArgumentDefaultsHelpFormatter):
+    """Shows the defaults that say something."""
+
+    def _get_help_string(self, action: Action) -> str | None:
+        return action.help if action.default in (None, False) else super()._get_help_string(action)
+
+
+def build_parser() -> ArgumentParser:
+    """The parser; `Namespace.module` names the module of this package whose ``run(args)`` does the work."""
+    parser = ArgumentParser(prog="ase-mlips", description="Machine-learned interatomic potentials for ASE.")
+    parser.add_argument("--version", action=_Version)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for add in (_info, _evaluate, _relax, _md, _fit, _demo, _compile):
+        add(commands)
+    return parser
+
+
+def _command(commands: Any, name: str, summary: str, *, model: bool = True) -> ArgumentParser:
+    parser: ArgumentParser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        formatter_class=_Formatter,
+    )
+    parser.set_defaults(module=name)
+    if model:
+        parser.add_argument("model", metavar="MODEL", help=_MODEL)
+        parser.add_argument("--threads", type=_count, metavar="N", help="threads of a force call")
+    return parser
+
+
+def _info(commands: Any) -> None:
+    _command(commands, "info", "say what a model is: family, elements, cutoff, parameters")
+
+
+def _evaluate(commands: Any) -> None:
+    parser = _command(
+        commands, "evaluate", "energies, forces and stresses of structures, and errors where labels are given"
+    )
+    parser.add_argument("files", nargs="+", metavar="FILE", help="any file that ASE reads; file.xyz@::10 picks frames")
+    parser.add_argument("-o", "--output", metavar="OUT.extxyz", help="write all frames with the results")
+
+
+def _relax(commands: Any) -> None:
+    parser = _command(commands, "relax", "relax the positions, and with --cell the cell, of a structure")
+    parser.add_argument("structure", metavar="STRUCTURE", help=_STRUCTURE)
+    parser.add_argument("-o", "--output", default="relaxed.extxyz", help="final structure, in the format its name says")
+    parser.add_argument("--trajectory", metavar="FILE.traj", help="keep every step")
+    parser.add_argument("--cell", action="store_true", help="relax the cell too")
+    parser.add_argument("--optimizer", choices=("lbfgs", "bfgs", "fire"), default="lbfgs", help="method")
+    parser.add_argument("--fmax", type=_positive, default=0.01, metavar="EV/A", help="largest force allowed at the end")
+    parser.add_argument("--steps", type=_count, default=500, metavar="N", help="give up after so many steps")
+
+
+def _md(commands: Any) -> None:
+    parser = _command(commands, "md", "molecular dynamics")
+    parser.add_argument("structure", metavar="STRUCTURE", help=f"{_STRUCTURE}; its velocities are used if it has any")
+    parser.add_argument(
+        "--ensemble",
+        choices=("nve", "langevin", "bussi", "npt"),
+        default="nve",
+        help="velocity Verlet; NVT by friction and noise; NVT by rescaling; Martyna-Tobias-Klein, isotropic cell",
+    )
+    parser.add_argument(
+        "--temperature", type=_not_negative, default=300.0, metavar="K", help="of velocities and thermostat"
+    )
+    parser.add_argument("--pressure", type=_number, default=0.0, metavar="GPA", help="of npt")
+    parser.add_argument("--timestep", type=_positive, default=1.0, metavar="FS", help="time step")
+    parser.add_argument(
+        "--steps", type=_count, default=1000, metavar="N", help="length of the whole run, restarts included"
+    )
+    parser.add_argument(
+        "--damping", type=_positive, default=100.0, metavar="FS", help="thermostat time; npt: cell 10 times slower"
+    )
+    parser.add_argument(
+        "--interval", type=_count, default=10, metavar="N", help="steps from one saved frame to the next"
+    )
+    parser.add_argument(
+        "-o", "--trajectory", default="md.traj", metavar="FILE.traj", help="frames with velocities and results"
+    )
+    parser.add_argument("--log", metavar="FILE", help="table of temperature and energies (default: md.log for md.traj)")
+    parser.add_argument(
+        "--restart", action="store_true", help="continue a run from the last complete frame of its trajectory"
+    )
+    parser.add_argument("--seed", type=_seed, metavar="N", help="of velocities and noise (default: a new one, printed)")
+
+
+def _fit(commands: Any) -> None:
+    families = _command(commands, "fit", "fit a potential to labelled structures", model=False).add_subparsers(
+        title="families", metavar="FAMILY", required=True
+    )
+    parser = _command(families, "snap", "least-squares fit of a SNAP potential", model=False)
+    parser.set_defaults(module="fit")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="structures with energies, forces and, if known, stresses"
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT.snapcoeff", help="model; errors go to a report beside it"
+    )
+    parser.add_argument("--twojmax", type=int, default=8, metavar="N", help="twice the largest angular momentum")
+    parser.add_argument("--cutoff", type=_positive, default=5.0, metavar="A", help="of a pair of the largest elements")
+    parser.add_argument("--elements", nargs="+", metavar="X", help="their order in the model (default: alphabetical)")
+    parser.add_argument("--radii", nargs="+", type=_positive, metavar="R", help="of the elements (default: all equal)")
+    parser.add_argument("--quadratic", action="store_true", help="quadratic SNAP")
+    parser.add_argument("--chem", action="store_true", help="descriptors for each triplet of elements")
+    parser.add_argument(
+        "--zbl", nargs=2, type=_positive, metavar=("INNER", "OUTER"), help="add ZBL, switched off here (A)"
+    )
+    parser.add_argument("--energy-weight", type=_not_negative, default=100.0, metavar="W", help="of 1 eV/atom")
+    parser.add_argument("--force-weight", type=_not_negative, default=1.0, metavar="W", help="of 1 eV/A")
+    parser.add_argument("--stress-weight", type=_not_negative, default=0.1, metavar="W", help="of 1 GPa")
+    parser.add_argument(
+        "--ridge", type=_not_negative, default=0.0, metavar="X", help="regularisation, for example 1e-10"
+    )
+    parser.add_argument("--test", nargs="+", metavar="FILE", help="structures to test on")
+    parser.add_argument(
+        "--test-fraction", type=_not_negative, default=0.1, metavar="X", help="without --test: held back"
+    )
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="of what is held back")
+
+
+def _demo(commands: Any) -> None:
+    parser = _command(
+        commands, "demo", "relax, run and analyse silicon with the embedded model, in about a minute", model=False
+    )
+    parser.add_argument("--output", default="ase-mlips-demo", metavar="DIR", help="where the picture and the data go")
+
+
+def _compile(commands: Any) -> None:
+    _command(commands, "compile", "compile all kernels now, so that no later run has to wait for it", model=False)
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if value - value != 0.0:
+        raise ArgumentTypeError(f"expected a finite number, got {text}")
+    return value
+
+
+def _positive(text: str) -> float:
+    value = _number(text)
+    if value <= 0.0:
+        raise ArgumentTypeError(f"expected a positive number, got {text}")
+    return value
+
+
+def _not_negative(text: str) -> float:
+    value = _number(text)
+    if value < 0.0:
+        raise ArgumentTypeError(f"expected zero or a positive number, got {text}")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ArgumentTypeError(f"expected a positive integer, got {text}")
+    return value
+
+
+def _seed(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ArgumentTypeError(f"expected zero or a positive integer, got {text}")
+    return value

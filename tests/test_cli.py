@@ -1,0 +1,313 @@
+"""The command, called in process; molecular dynamics has a file of its own."""
+
+import os
+import re
+import subprocess
+import sys
+from importlib import import_module
+
+import numpy as np
+import pytest
+from ase import Atoms, units
+from ase.build import bulk
+from ase.calculators.calculator import CalculationFailed
+from ase.calculators.singlepoint import SinglePointCalculator
+from ase.io import read, write
+from ase_mlips.analysis import RDF, VDOS
+from matplotlib.image import imread
+from support.morse import Morse, MorseCalculator
+
+from ase_mlips import SNAP
+from ase_mlips.cli import main
+from ase_mlips.cli.demo import Schedule
+from ase_mlips.fit import snap_template
+from ase_mlips.jit import cache_directory
+from ase_mlips.snap import write_snap
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty current directory with a Morse model, cu.morse."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cu.morse").touch()
+    return tmp_path
+
+
+def crystal(seed=0, repeats=1):
+    atoms = bulk("Cu", "fcc", a=3.7, cubic=True) * repeats
+    atoms.rattle(0.05, seed=seed)
+    return atoms
+
+
+def labelled(energy_error, force_error, stress_error, seed):
+    atoms = crystal(seed)
+    atoms.calc = MorseCalculator()
+    results = {
+        "energy": atoms.get_potential_energy() + energy_error,
+        "forces": atoms.get_forces() + force_error,
+        "stress": atoms.get_stress() - stress_error,
+    }
+    atoms.calc = SinglePointCalculator(atoms, **results)
+    return atoms
+
+
+def table(text):
+    lines = [line.split() for line in text.splitlines()]
+    return {line[0]: line[1:] for line in lines}
+
+
+def test_help_and_version_come_without_ase_and_numba():
+    code = "import sys, ase_mlips; before = set(sys.modules); from ase_mlips.cli import main\n"
+    code += "try: main(['--help'])\nexcept SystemExit: pass\n"
+    code += "print(sorted({'ase.io', 'ase.md', 'ase.optimize', 'tqdm', 'matplotlib'} & set(sys.modules) - before))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert all(name in done.stdout for name in ("info", "evaluate", "relax", "md", "fit", "demo", "compile"))
+
+
+def test_installed_command_and_a_reader_that_leaves(here):
+    command = [sys.executable, "-m", "ase_mlips.cli", "--version"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.startswith("ase-mlips ")
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    write_snap("model.snapcoeff", snap_template(["Cu"], radii=[0.5], twojmax=2, rcutfac=4.0))
+    command[-1:] = ["info", "model.snapcoeff"]
+    done = subprocess.run(command, stdout=write_end, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write_end)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_info_of_a_snap_file(here, capsys):
+    write_snap("model.snapcoeff", snap_template(["Cu", "Ni"], radii=[2.2, 1.9], twojmax=6, rcutfac=1.0))
+    assert main(["info", "model.snapcoeff"]) == 0
+    said = table(capsys.readouterr().out)
+    assert said["family"] == ["SNAP"]
+    assert said["elements"] == ["Cu", "Ni"]
+    assert said["cutoff"] == ["4.4", "Å"]
+    assert said["twojmax"] == ["6"]
+    assert said["coefficients"][:3] == ["array", "of", "shape"]
+
+
+def test_embedded_model_by_name(here, monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(SNAP, "embedded", lambda name, **options: asked.append((name, options)) or MorseCalculator())
+    assert main(["info", "embedded:Si", "--threads", "1"]) == 0
+    assert asked == [("Si", {"num_threads": 1})]
+    assert table(capsys.readouterr().out)["elements"] == ["Cu", "Au"]
+
+
+def test_evaluate_writes_what_the_calculator_says(here, capsys):
+    write("in.extxyz", [crystal(k) for k in range(3)])
+    write("cluster.xyz", Atoms("Cu2", positions=[[0, 0, 0], [2.5, 0, 0]]))
+    assert main(["evaluate", "cu.morse", "in.extxyz", "cluster.xyz", "in.extxyz@1", "-o", "out.extxyz"]) == 0
+    frames = read("out.extxyz", ":")
+    assert [len(atoms) for atoms in frames] == [4, 4, 4, 2, 4]
+    for atoms in frames:
+        results = atoms.calc.results
+        atoms.calc = MorseCalculator()
+        assert results["energy"] == pytest.approx(atoms.get_potential_energy(), abs=1e-6)
+        np.testing.assert_allclose(results["forces"], atoms.get_forces(), atol=1e-6)
+        assert ("stress" in results) == (atoms.cell.rank == 3)
+    np.testing.assert_allclose(frames[1].calc.results["stress"], frames[4].calc.results["stress"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:3] for line in lines[1:4]] == [
+        ["in.extxyz", "3", "12"],
+        ["cluster.xyz", "1", "2"],
+        ["in.extxyz@1", "1", "4"],
+    ]
+    assert lines[1].split()[5:] == ["-", "-", "-"]
+
+
+def test_evaluate_reports_errors_of_labels(here, capsys):
+    write("in.extxyz", [labelled(0.4, 0.02, 0.5 * units.GPa, 0), labelled(-0.8, -0.04, 0.5 * units.GPa, 1)])
+    assert main(["evaluate", "cu.morse", "in.extxyz"]) == 0
+    errors = [float(text) for text in table(capsys.readouterr().out)["in.extxyz"][4:]]
+    assert errors == pytest.approx([150.0, 30.0, 0.5], abs=2e-3)
+    assert sorted(os.listdir()) == ["cu.morse", "in.extxyz"]
+
+
+def test_failed_evaluation_leaves_the_output_as_it_was(here, capsys):
+    (here / "out.extxyz").write_text("precious")
+    write("in.extxyz", [crystal(), Atoms("CuW", positions=[[0, 0, 0], [2, 0, 0]])])
+    assert main(["evaluate", "cu.morse", "in.extxyz", "-o", "out.extxyz"]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("ase-mlips: in.extxyz: frame 1: ")
+    assert " W" in message
+    assert (here / "out.extxyz").read_text() == "precious"
+    assert sorted(os.listdir()) == ["cu.morse", "in.extxyz", "out.extxyz"]
+
+
+def test_relax_positions_and_cell(here, capsys):
+    write("POSCAR", bulk("Cu", "fcc", a=3.5, cubic=True))
+    arguments = ["relax", "cu.morse", "POSCAR", "-o", "CONTCAR", "--cell", "--fmax", "1e-3"]
+    assert main([*arguments, "--trajectory", "relax.traj"]) == 0
+    atoms = read("CONTCAR")
+    atoms.calc = MorseCalculator()
+    assert np.abs(atoms.get_stress()).max() < 1e-3
+    assert atoms.cell.volume < 0.9 * 3.5**3
+    steps = read("relax.traj", ":")
+    assert len(steps) > 2
+    assert steps[-1].get_volume() == pytest.approx(atoms.get_volume(), rel=1e-6)
+    said = capsys.readouterr().out
+    assert "pressure (GPa)" in said
+    assert float(table(said)["energy"][0]) == pytest.approx(atoms.get_potential_energy(), abs=1e-5)
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "bfgs", "fire"])
+def test_relax_with_each_optimizer_keeps_the_cell(here, optimizer):
+    write("in.xyz", crystal())
+    assert main(["relax", "cu.morse", "in.xyz", "--optimizer", optimizer, "-o", "out.xyz"]) == 0
+    atoms = read("out.xyz")
+    assert np.linalg.norm(atoms.get_forces(), axis=1).max() < 0.01
+    np.testing.assert_allclose(atoms.cell.array, np.diag([3.7] * 3))
+
+
+def test_relax_that_does_not_converge(here, capsys):
+    write("in.xyz", crystal())
+    assert main(["relax", "cu.morse", "in.xyz", "--steps", "1", "--fmax", "1e-9", "-o", "out.xyz"]) == 1
+    assert "NOT converged" in capsys.readouterr().out
+    assert len(read("out.xyz")) == 4
+
+
+def test_failed_calculation(here, monkeypatch, capsys):
+    def fail(*_):
+        raise CalculationFailed("forces are\nnot finite")
+
+    monkeypatch.setattr(Morse, "evaluate", fail)
+    write("in.xyz", crystal())
+    assert main(["relax", "cu.morse", "in.xyz"]) == 1
+    assert capsys.readouterr().err == "ase-mlips: forces are not finite\n"
+
+
+def test_interrupt_between_frames(here, monkeypatch, capsys):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Morse, "evaluate", interrupt)
+    write("in.xyz", crystal())
+    assert main(["evaluate", "cu.morse", "in.xyz", "-o", "out.xyz"]) == 130
+    assert capsys.readouterr().err == "ase-mlips: interrupted\n"
+    assert sorted(os.listdir()) == ["cu.morse", "in.xyz"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["evaluate", "cu.morse", "none.xyz"], "none.xyz: No such file or directory"),
+        (["evaluate", "cu.morse", "in.xyz@7"], "in.xyz@7: "),
+        (["evaluate", "cu.morse", "in.xyz@5:"], "in.xyz@5:: no frames"),
+        (["evaluate", "cu.morse", "words.xyz"], "words.xyz: cannot be read as a structure"),
+        (["evaluate", "cu.morse", "words.blob"], "words.blob: ASE does not know this file format"),
+        (["evaluate", "cu.morse", "nothing.xyz"], "nothing.xyz: "),
+        (["evaluate", "cu.morse", "empty.extxyz"], "empty.extxyz: frame 0 has no atoms"),
+        (["evaluate", "cu.morse", "nan.extxyz"], "nan.extxyz: frame 0 has positions or a cell that are not finite"),
+        (["evaluate", "cu.morse", "in.xyz", "-o", "out.cif"], "out.cif: results are written as extended XYZ"),
+        (["evaluate", "cu.morse", "in.xyz", "-o", "in.xyz"], "in.xyz: is an input too"),
+        (["evaluate", "cu.morse", "in.xyz", "-o", "folder.xyz"], "folder.xyz: is a directory"),
+        (["evaluate", "cu.morse", "in.xyz", "-o", "none/out.xyz"], "No such file or directory"),
+        (["evaluate", "none.snapcoeff", "in.xyz"], "none.snapcoeff"),
+        (["evaluate", "words.blob", "in.xyz"], "words.blob: expected a file of"),
+        (["evaluate", "embedded:Unobtainium", "in.xyz"], "'Unobtainium'"),
+        (["relax", "cu.morse", "in.xyz@:"], "expected one structure, got 2"),
+        (["relax", "cu.morse", "in.xyz", "-o", "out.blob"], "out.blob: ASE does not write files of this name"),
+        (["relax", "cu.morse", "cluster.xyz", "--cell"], "cluster.xyz: --cell needs a cell"),
+        (["relax", "cu.morse", "carbon.xyz"], "covers only Cu, Au"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::UserWarning:ase")
+def test_bad_input_is_one_sentence(here, capsys, arguments, message):
+    write("in.xyz", [crystal(), crystal(1)])
+    write("cluster.xyz", Atoms("Cu"))
+    write("carbon.xyz", Atoms("C"))
+    write("empty.extxyz", Atoms())
+    write("nan.extxyz", Atoms("Cu", positions=[[np.nan, 0, 0]]))
+    (here / "nothing.xyz").touch()
+    (here / "folder.xyz").mkdir()
+    for name in ("words.xyz", "words.blob"):
+        (here / name).write_text("It was a dark and stormy night.\n")
+    before = sorted(os.listdir())
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert message in said.err
+    assert said.err.startswith("ase-mlips: ")
+    assert said.err.count("\n") == 1
+    assert sorted(os.listdir()) == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["cook"],
+        ["relax", "cu.morse", "x.xyz", "--fmax", "0"],
+        ["relax", "cu.morse", "x.xyz", "--fmax", "nan"],
+        ["md", "cu.morse", "x.xyz", "--timestep", "-1"],
+        ["md", "cu.morse", "x.xyz", "--steps", "0"],
+        ["md", "cu.morse", "x.xyz", "--temperature", "-5"],
+        ["md", "cu.morse", "x.xyz", "--seed", "-1"],
+        ["fit", "snap", "x.xyz"],
+    ],
+)
+def test_bad_arguments(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "usage: ase-mlips" in capsys.readouterr().err
+
+
+def test_compile_says_where_the_kernels_are(monkeypatch, tmp_path, capsys):
+    assert main(["compile"]) == 0
+    said = capsys.readouterr().out
+    assert all(kind in said for kind in ("SNAP linear", "SNAP quadratic", "SNAP two elements", "SNAP chem"))
+    assert f"kept in {cache_directory()}" in said
+    compile_command = import_module("ase_mlips.cli.compile")
+    monkeypatch.setattr(compile_command, "_work", dict)
+    monkeypatch.setattr(compile_command, "cache_directory", lambda: None)
+    assert main(["compile"]) == 1
+    assert "no directory can be written" in capsys.readouterr().out
+
+
+def test_demo_with_another_crystal(here, monkeypatch, capsys):
+    demo = import_module("ase_mlips.cli.demo")
+    monkeypatch.setattr(demo, "load_model", lambda name: MorseCalculator() if name == "embedded:Si" else None)
+    monkeypatch.setattr(demo, "bulk", lambda *_, **__: bulk("Cu", "fcc", a=3.4, cubic=True))
+    monkeypatch.setattr(demo, "Schedule", lambda: Schedule(1, 2, equilibration=40, production=80))
+    assert main(["demo", "--output", "out/of/the/demo"]) == 0
+    said = dict(re.findall(r"(\w+ \w+) +([-0-9.e]+) (?:Å|eV/atom|GPa|meV/atom/ps)", capsys.readouterr().out))
+    assert float(said["lattice constant"]) == pytest.approx(3.3324, abs=2e-4)
+    assert float(said["bulk energy"]) == pytest.approx(-0.86239, abs=2e-5)
+    assert abs(float(said["energy drift"])) < 1.0
+    folder = here / "out" / "of" / "the" / "demo"
+    assert sorted(os.listdir(folder)) == ["demo.png", "demo.traj", "rdf.npz", "relaxed.extxyz", "vdos.npz"]
+    assert np.ptp(imread(folder / "demo.png")) > 0.5
+    spectrum = VDOS.load(folder / "vdos.npz")
+    assert np.trapezoid(spectrum.total, spectrum.frequencies) == pytest.approx(3 * 32)
+    assert RDF.load(folder / "rdf.npz").g.max() > 3.0
+
+
+def test_fit_snap(here, capsys):
+    write("train.extxyz", [labelled(0.0, 0.0, 0.0, seed) for seed in range(8)])
+    command = ["fit", "snap", "train.extxyz", "-o", "cu.snapcoeff", "--twojmax", "4", "--cutoff", "4.5"]
+    assert main([*command, "--test-fraction", "0.25"]) == 0
+    said = capsys.readouterr().out
+    assert "6 training and 2 test frames of Cu" in said
+    assert "RMSE" in said
+    assert main(["evaluate", "cu.snapcoeff", "train.extxyz"]) == 0
+    energy_error = float(table(capsys.readouterr().out)["train.extxyz"][4])
+    assert energy_error < 1.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["in.xyz", "-o", "x.txt"], "x.txt: expected a name that ends in .snapcoeff or .snap"),
+        (["in.xyz", "-o", "none/x.snap"], "none: there is no such directory"),
+        (["none.xyz", "-o", "x.snap"], "none.xyz"),
+        (["in.xyz", "-o", "x.snap", "--radii", "0.4", "0.5"], "one radius for each of Cu"),
+    ],
+)
+def test_bad_fits(here, capsys, arguments, message):
+    write("in.xyz", [labelled(0.0, 0.0, 0.0, seed) for seed in range(2)])
+    assert main(["fit", "snap", *arguments]) == 2
+    assert message in capsys.readouterr().err
+    assert sorted(os.listdir()) == ["cu.morse", "in.xyz"]
