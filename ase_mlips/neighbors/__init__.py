@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .kernels import build, refresh
+from .kernels_pairs import select_pairs
 from .layout import (
     ATOMS,
     CODES,
@@ -15,7 +16,6 @@ from .layout import (
     ERRORS,
     GROW,
     HEADER,
-    IMAGES,
     LARGEST,
     LIMIT2,
     NEED,
@@ -24,8 +24,6 @@ from .layout import (
     ROWS,
     SHIFTS,
     START,
-    TRANSFORM,
-    TURNS,
     WRAPPED,
 )
 
@@ -141,20 +139,11 @@ class NeighborList:
         D : (P, 3) array
             ``positions[j] - positions[i] + S @ cell`` in A.
         """
-        memory, n = self._memory, self.n
-        i = np.repeat(np.arange(n), np.diff(self.start))
-        real = np.flatnonzero(self.idx < n)
-        i, j, code = i[real], self.idx[real].astype(np.int64), self.code[real]
-        # in this order the two directions of a pair are negatives of each other to the last bit
-        D = self.positions[j, :3] - self.positions[i, :3] + self.shifts[code, :3]
-        near = np.flatnonzero(np.einsum("ka,ka->k", D, D) < self.cutoff**2)
-        i, j, code, D = i[near], j[near], code[near], D[near]
-        images = memory[IMAGES : IMAGES + 3].astype(np.int64)
-        multiples = np.stack(np.unravel_index(code, tuple(2 * images + 1)), axis=-1) - images
-        first = HEADER + TURNS * int(memory[ROWS])
-        turns = memory[first : first + 3 * n].reshape(n, 3)
-        S = multiples @ memory[TRANSFORM : TRANSFORM + 9].reshape(3, 3) + turns[i] - turns[j]
-        return i, j, np.rint(S).astype(np.int64), D
+        nothing = np.empty(0, np.int64), np.empty((0, 3))
+        count = select_pairs(self._memory, self._pairs, self.cutoff, *nothing)
+        numbers, D = np.empty(5 * count, np.int64), np.empty((count, 3))
+        select_pairs(self._memory, self._pairs, self.cutoff, numbers, D)
+        return numbers[:count], numbers[count : 2 * count], numbers[2 * count :].reshape(count, 3), D
 
     def _grow(self) -> None:
         need, need_pairs = int(self._memory[NEED]), int(self._memory[NEED_PAIRS])

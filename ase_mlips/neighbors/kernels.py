@@ -123,8 +123,10 @@ def _wrap(positions: Any, box: Any) -> bool:
     """Wrap the atoms into the reduced cell and find what they extend over; False for bad positions."""
     n = positions.shape[0]
     rows = int(box[ROWS])
-    box[LOW : LOW + 3] = box[FIRST : FIRST + 3] = np.inf if n else 0.0
-    box[HIGH : HIGH + 3] = box[LAST : LAST + 3] = -np.inf if n else 0.0
+    nowhere = np.inf if n else 0.0
+    for a in range(3):
+        box[LOW + a] = box[FIRST + a] = nowhere
+        box[HIGH + a] = box[LAST + a] = -nowhere
     for i in range(n):
         at = 3 * i + HEADER
         for a in range(3):
@@ -166,7 +168,8 @@ def _count_points(box: Any, n: int) -> Any:
     """Number of atoms and images in range, and the largest multiples of the basis vectors."""
     first = HEADER + WRAPPED * int(box[ROWS])
     total = 0.0
-    box[IMAGES : IMAGES + 3] = 0.0
+    for k in range(3):
+        box[IMAGES + k] = 0.0
     for i in range(n):
         product = 1.0
         for k in range(3):
@@ -202,7 +205,8 @@ def _shifts_and_dummy(box: Any, n: int, shifts: int) -> None:
     for a in range(3):
         far = max(far, abs(box[LOW + a]), abs(box[HIGH + a]))
     dummy = HEADER + WRAPPED * int(box[ROWS]) + 4 * n
-    box[dummy : dummy + 3] = max(DUMMY, 10.0 * far)
+    for a in range(3):
+        box[dummy + a] = max(DUMMY, 10.0 * far)
     box[dummy + 3] = 0.0
 
 

@@ -15,7 +15,8 @@ from .layout import BAD_CELL, BASIS, CELL, DEPENDENT, DUAL, LARGEST, PBC, TRANSF
 def reduced_lattice(cell: Any, pbc: Any, box: Any) -> int:
     """Reduced vectors of the periodic axes and their dual vectors, zeros for the others; a status."""
     rank = 0
-    box[BASIS : BASIS + 27] = 0.0
+    for k in range(27):  # BASIS, TRANSFORM, DUAL
+        box[BASIS + k] = 0.0
     for a in range(3):
         norm2 = 0.0
         for b in range(3):
@@ -30,18 +31,19 @@ def reduced_lattice(cell: Any, pbc: Any, box: Any) -> int:
                 box[BASIS + 3 * rank + b] = cell[a, b]
             rank += 1
     _complete(box, rank)
-    volume = _triple(box, 0)
+    volume = _volume(box)
     size2 = 1.0
     for k in range(3):
         size2 *= dot(box, BASIS + 3 * k, BASIS + 3 * k)
     if not volume * volume > 1e-26 * size2:
         return DEPENDENT
     _reduce(box, rank)
-    volume = _triple(box, 0)
+    volume = _volume(box)
     for k in range(rank):
-        for b in range(3):
-            box[DUAL + 3 * k + b] = _cross(box, k, b) / volume
-    box[BASIS + 3 * rank : BASIS + 9] = 0.0
+        x, y, z = _cross(box, k)
+        box[DUAL + 3 * k], box[DUAL + 3 * k + 1], box[DUAL + 3 * k + 2] = x / volume, y / volume, z / volume
+    for k in range(3 * rank, 9):
+        box[BASIS + k] = 0.0
     return 0
 
 
@@ -64,7 +66,7 @@ def _complete(box: Any, rank: int) -> None:
 @device
 def _set_unit(box: Any, k: int) -> None:
     """Basis vector k along the cross product of the two others."""
-    x, y, z = _cross(box, k, 0), _cross(box, k, 1), _cross(box, k, 2)
+    x, y, z = _cross(box, k)
     norm = math.sqrt(x * x + y * y + z * z)
     box[BASIS + 3 * k] = x / norm
     box[BASIS + 3 * k + 1] = y / norm
@@ -107,18 +109,19 @@ def _shorten(box: Any, k: int, i: int, s: float, j: int, t: float) -> bool:
 
 
 @device
-def _triple(box: Any, k: int) -> Any:
-    total = 0.0
-    for b in range(3):
-        total += box[BASIS + 3 * k + b] * _cross(box, k, b)
-    return total
+def _volume(box: Any) -> Any:
+    x, y, z = _cross(box, 0)
+    return box[BASIS] * x + box[BASIS + 1] * y + box[BASIS + 2] * z
 
 
 @device
-def _cross(box: Any, k: int, b: int) -> Any:
-    """Component b of the cross product of the two basis vectors after number k, cyclically."""
+def _cross(box: Any, k: int) -> Any:
+    """Cross product of the two basis vectors after number k, cyclically."""
     u, v = BASIS + 3 * ((k + 1) % 3), BASIS + 3 * ((k + 2) % 3)
-    return box[u + (b + 1) % 3] * box[v + (b + 2) % 3] - box[u + (b + 2) % 3] * box[v + (b + 1) % 3]
+    x = box[u + 1] * box[v + 2] - box[u + 2] * box[v + 1]
+    y = box[u + 2] * box[v] - box[u] * box[v + 2]
+    z = box[u] * box[v + 1] - box[u + 1] * box[v]
+    return x, y, z
 
 
 @device
