@@ -1,10 +1,27 @@
 """Machine-learned interatomic potentials as ASE calculators, in pure Python and Numba."""
 
-from importlib.metadata import version
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from .calculator import load
-from .snap import SNAP
+if TYPE_CHECKING:
+    from .calculator import load
+    from .snap import SNAP
 
-__version__ = version("ase-mlips")
+    __version__: str
 
 __all__ = ["SNAP", "__version__", "load"]
+
+_FAMILIES = {"SNAP": ".snap"}  # a potential is a folder and a line here
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use, so that ``ase-mlips --help`` does not wait for Numba."""
+    if name in _FAMILIES:
+        return getattr(import_module(_FAMILIES[name], __name__), name)
+    if name == "load":
+        for module in _FAMILIES.values():
+            import_module(module, __name__)
+        return import_module(".calculator", __name__).load
+    if name == "__version__":
+        return import_module("importlib.metadata").version("ase-mlips")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

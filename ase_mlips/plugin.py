@@ -1,7 +1,7 @@
 """What ASE finds behind the entry point group ``ase.plugins``: the families as plugins of its version 4.
 
 ASE's classic lookup by name, `ase.calculators.calculator.get_calculator_class`, needs no entry point: every
-family enters itself there when ``ase_mlips`` is imported.
+family enters itself there when it is imported.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from . import load  # noqa: F401  registers every family
 from .calculator import families
 
 

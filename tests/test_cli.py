@@ -57,9 +57,9 @@ def table(text):
 
 
 def test_help_and_version_come_without_ase_and_numba():
-    code = "import sys, ase_mlips; before = set(sys.modules); from ase_mlips.cli import main\n"
+    code = "import sys; from ase_mlips.cli import main\n"
     code += "try: main(['--help'])\nexcept SystemExit: pass\n"
-    code += "print(sorted({'ase.io', 'ase.md', 'ase.optimize', 'tqdm', 'matplotlib'} & set(sys.modules) - before))"
+    code += "print(sorted({'ase', 'numba', 'numpy', 'scipy', 'tqdm', 'matplotlib'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
     assert all(name in done.stdout for name in ("info", "evaluate", "relax", "md", "fit", "demo", "compile"))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 
 MAX_TWOJMAX = 20
-SYMBOL = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+SYMBOL = re.compile(r"(?!NULL$)[A-Za-z][A-Za-z0-9_]*")  # NULL is LAMMPS's word for no element
 _FLAGS = ("switchflag", "bzeroflag", "quadraticflag", "chemflag", "bnormflag", "wselfallflag", "switchinnerflag")
 _ARRAYS = ("radii", "weights", "coefficients", "sinner", "dinner")
 

@@ -7,24 +7,44 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.stress import full_3x3_to_voigt_6_stress
 from support import snap_oracle
 
-from ase_mlips.snap.model import SnapModel, Zbl
+from ase_mlips.snap.model import SnapModel, Zbl, bispectrum_labels
 
 
 def random_model(elements=("Ga", "N"), *, twojmax=2, seed=0, zbl=False, **flags) -> SnapModel:
-    """A model with random coefficients of the order of 0.1 eV and a cutoff of at most 4 A."""
+    """A model with random coefficients of the order of 0.1 eV and a cutoff of at most 4 A.
+
+    Coefficients of descriptors that are always equal are equal, too.
+    """
     E = len(elements)
-    K = len(snap_oracle.bispectrum_labels(twojmax)) * (E**3 if flags.get("chemflag") else 1)
-    columns = 1 + K + (K * (K + 1) // 2 if flags.get("quadraticflag") else 0)
+    average = _average_over_equals(E if flags.get("chemflag") else 1, twojmax)
+    K = len(average)
+    generator = np.random.default_rng(seed)
+    coefficients = np.column_stack([generator.normal(0.0, 0.1, E), generator.normal(0.0, 0.1, (E, K)) @ average])
+    if flags.get("quadraticflag"):
+        curvature = generator.normal(0.0, 0.1, (E, K, K))
+        curvature = average @ (curvature + np.swapaxes(curvature, 1, 2)) @ average
+        coefficients = np.column_stack([coefficients, curvature[:, *np.triu_indices(K)]])
     return SnapModel(
         elements=elements,
         radii=np.linspace(0.5, 0.4, E),
         weights=np.linspace(1.0, 0.8, E),
-        coefficients=np.random.default_rng(seed).normal(0.0, 0.1, (E, columns)),
+        coefficients=coefficients,
         twojmax=twojmax,
         rcutfac=4.0,
         zbl=Zbl(2.0, 2.5, tuple(np.linspace(31.0, 7.0, E))) if zbl else None,
         **flags,
     )
+
+
+def _average_over_equals(channels: int, twojmax: int):
+    """Matrix (K, K) that replaces what belongs to a descriptor by the mean over those that are always equal to it."""
+    names = [
+        sorted(zip(js, es, strict=True))
+        for es in np.ndindex(channels, channels, channels)
+        for js in bispectrum_labels(twojmax)
+    ]
+    equal = np.array([[first == second for second in names] for first in names], dtype=float)
+    return equal / equal.sum(axis=1)
 
 
 def random_cell(elements, number: int, *, compound_only=False) -> Atoms:
