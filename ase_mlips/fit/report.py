@@ -1,0 +1,181 @@
+"""How well a potential reproduces labelled frames: errors by group and parity plots."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import units
+from ase.stress import full_3x3_to_voigt_6_stress
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ..neighbors import NeighborList
+from ..potential import Potential
+from .dataset import QUANTITIES, FloatArray, Frame, species_of
+
+UNITS = {"energy": "eV/atom", "force": "eV/A", "stress": "GPa"}
+_EVERYTHING = "*all"
+
+
+@dataclass(frozen=True)
+class Score:
+    """Errors of one quantity over the frames of one group ("*all": over all frames of the set), in `UNITS`."""
+
+    set: str
+    group: str
+    quantity: str
+    count: int
+    mae: float
+    rmse: float
+    largest: float
+
+
+@dataclass(frozen=True, eq=False)
+class Parity:
+    """Labels and predictions of one quantity, one number per energy or component, in `UNITS`.
+
+    Attributes
+    ----------
+    set : str
+        Name of the set of frames, for example "train".
+    quantity : str
+        "energy" (per atom), "force" (components) or "stress" (xx yy zz yz xz xy).
+    reference, predicted : (m,) arrays
+    groups : (m,) array of str
+    """
+
+    set: str
+    quantity: str
+    reference: FloatArray
+    predicted: FloatArray
+    groups: NDArray[np.str_]
+
+    def score(self, group: str | None = None) -> Score:
+        """Errors over one group, or over all of them."""
+        error = self.predicted - self.reference
+        error = error if group is None else error[self.groups == group]
+        mae, rmse = float(np.mean(np.abs(error))), float(np.sqrt(np.mean(error**2)))
+        name = _EVERYTHING if group is None else group
+        return Score(self.set, name, self.quantity, len(error), mae, rmse, float(np.max(np.abs(error))))
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """Predictions beside labels for one or several sets of frames; `str` gives the table of errors."""
+
+    parities: tuple[Parity, ...]
+
+    def parity(self, set: str, quantity: str) -> Parity:
+        """The pairs of numbers of one set and quantity; KeyError if there are no such labels."""
+        for parity in self.parities:
+            if (parity.set, parity.quantity) == (set, quantity):
+                return parity
+        raise KeyError((set, quantity))
+
+    def scores(self) -> list[Score]:
+        """Errors of each set and quantity, over all frames and then group by group."""
+        return [p.score(group) for p in self.parities for group in (None, *sorted(set(p.groups.tolist())))]
+
+    def __str__(self) -> str:
+        lines = [f"{'set':<8}{'group':<18}{'quantity':<10}{'count':>8}{'MAE':>12}{'RMSE':>12}{'largest':>12}"]
+        lines += [
+            f"{s.set:<8}{s.group:<18}{s.quantity:<10}{s.count:>8}{s.mae:>12.5g}{s.rmse:>12.5g}{s.largest:>12.5g} "
+            f"{UNITS[s.quantity]}"
+            for s in self.scores()
+        ]
+        return "\n".join(lines)
+
+    def save(self, path: str | Path) -> None:
+        """Write the scores as JSON, complete or not at all."""
+        write_json(path, {"units": UNITS, "scores": [asdict(score) for score in self.scores()]})
+
+    def plot(self, axes: Any = None) -> Any:
+        """Parity plots of energy, force and stress side by side, every set in its colour.
+
+        Parameters
+        ----------
+        axes : three matplotlib Axes, optional
+
+        Returns
+        -------
+        matplotlib Figure
+        """
+        if axes is None:
+            import matplotlib.pyplot as plt
+
+            _, axes = plt.subplots(1, len(QUANTITIES), figsize=(12.0, 4.0), layout="constrained")
+        for ax, quantity in zip(axes, QUANTITIES, strict=True):
+            for parity in (p for p in self.parities if p.quantity == quantity):
+                label = f"{parity.set}, MAE {parity.score().mae:.3g}"
+                ax.plot(parity.reference, parity.predicted, ".", markersize=3, label=label, rasterized=True)
+            if ax.lines:
+                middle = float(np.mean(ax.get_xlim()))
+                ax.axline((middle, middle), slope=1.0, color="k", linewidth=0.5)
+                ax.legend()
+            ax.set(xlabel=f"reference {quantity} ({UNITS[quantity]})", ylabel=f"predicted ({UNITS[quantity]})")
+        return axes[0].figure
+
+
+def compare(potential: Potential, sets: Mapping[str, Sequence[Frame]]) -> Report:
+    """Evaluate a potential on labelled frames.
+
+    Parameters
+    ----------
+    potential : Potential
+    sets : mapping
+        Frames by the name of their set, for example ``{"train": ..., "test": ...}``.
+
+    Raises
+    ------
+    ValueError
+        A frame has an element that the potential lacks.
+    """
+    frames = [(name, frame) for name, members in sets.items() for frame in members]
+    found: dict[tuple[str, str], list[tuple[FloatArray, FloatArray, str]]] = {}
+    neighbors = NeighborList(potential.cutoff, skin=0.0)
+    for name, frame in tqdm(frames, desc="testing", unit="frame", disable=None):
+        predicted, labels = predict(potential, frame, neighbors), labels_of(frame)
+        for quantity in labels:
+            found.setdefault((name, quantity), []).append((labels[quantity], predicted[quantity], frame.group))
+    parities = []
+    for (name, quantity), parts in found.items():
+        reference, values = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
+        groups = np.repeat([part[2] for part in parts], [len(part[0]) for part in parts])
+        parities.append(Parity(name, quantity, reference, values, groups))
+    return Report(tuple(parities))
+
+
+def labels_of(frame: Frame) -> dict[str, FloatArray]:
+    """What is to be reproduced: energy per atom (1,), forces (3 N,) and, if labelled, stress (6,), in `UNITS`."""
+    labels = {"energy": np.array([frame.energy / len(frame.atoms)]), "force": frame.forces.ravel()}
+    if frame.stress is not None:
+        labels["stress"] = full_3x3_to_voigt_6_stress(frame.stress) / units.GPa
+    return labels
+
+
+def predict(potential: Potential, frame: Frame, neighbors: NeighborList) -> dict[str, FloatArray]:
+    """The same quantities from a potential; `neighbors` is a list of its cutoff."""
+    atoms = frame.atoms
+    neighbors.update(atoms.positions, atoms.cell.array, atoms.pbc)
+    evaluation = potential.evaluate(neighbors, species_of(frame, potential.elements))
+    values = {"energy": np.array([evaluation.energies.mean()]), "force": evaluation.forces.ravel()}
+    if frame.stress is not None:
+        virial = evaluation.virials.sum(axis=0)
+        values["stress"] = full_3x3_to_voigt_6_stress(-0.5 * (virial + virial.T)) / atoms.get_volume() / units.GPa
+    return values
+
+
+def write_json(path: str | Path, content: Any) -> None:
+    """Write a JSON file under another name first, so that an interruption leaves no half of it."""
+    path = Path(path)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        part.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

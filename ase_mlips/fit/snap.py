@@ -1,0 +1,237 @@
+"""Fitting the coefficients of a linear or quadratic SNAP to energies, forces and stresses.
+
+The energy is linear in the coefficients (A. P. Thompson et al., J. Comput. Phys. 285, 316 (2015), eqs. 15-20;
+M. A. Wood and A. P. Thompson, J. Chem. Phys. 148, 241721 (2018), eq. 7 for the quadratic terms), hence so are forces
+and stress, and the best coefficients solve one linear least-squares problem.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ..snap.files import write_snap
+from ..snap.model import SnapModel
+from ..snap.potential import SnapPotential
+from .dataset import QUANTITIES, Frame, species_of
+from .design import SnapDesign
+from .linear import LARGEST_GRAM_CONDITION, Reduction, Solution, Solver, solve
+from .report import Report, compare, write_json
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What a fit minimises: ``sum_rows (weight * residual)^2`` plus the ridge.
+
+    Attributes
+    ----------
+    energy, force, stress : float
+        Weight of each residual in eV/atom, eV/A and GPa.  (FitSNAP's ``vweight`` is per bar: 1e4 times smaller.)
+    groups : mapping of (energy, force, stress)
+        Weights of the frames of a group, in place of the three above.
+    ridge : float
+        Adds ``ridge * |A_k|^2 c_k^2`` for every coefficient but the constants, where ``|A_k|`` is the length of the
+        weighted column: a number without unit, for example 1e-10.
+    """
+
+    energy: float = 100.0
+    force: float = 1.0
+    stress: float = 0.1
+    groups: Mapping[str, tuple[float, float, float]] = field(default_factory=dict)
+    ridge: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, weights in {"*": (self.energy, self.force, self.stress), **self.groups}.items():
+            if len(weights) != 3 or not all(np.isfinite(w) and w >= 0.0 for w in weights):
+                raise ValueError(f"weights of {name}: expected three numbers of at least 0, got {weights}")
+        if not (np.isfinite(self.ridge) and self.ridge >= 0.0):
+            raise ValueError(f"ridge: expected at least 0, got {self.ridge}")
+
+    def weight(self, group: str, quantity: str) -> float:
+        """Weight of one quantity ("energy", "force" or "stress") in one group."""
+        weights = self.groups.get(group, (self.energy, self.force, self.stress))
+        return weights[QUANTITIES.index(quantity)]
+
+    def check_groups(self, groups: Collection[str]) -> None:
+        """ValueError if there are weights for a group that is not among `groups`."""
+        unknown = sorted(set(self.groups) - set(groups))
+        if unknown:
+            raise ValueError(f"no frames of group {', '.join(unknown)}; there are {', '.join(sorted(groups))}")
+
+    def with_force_ratio(self, ratio: float) -> Loss:
+        """The same with every force weight set to `ratio` times the energy weight."""
+        groups = {name: (energy, ratio * energy, stress) for name, (energy, _, stress) in self.groups.items()}
+        return replace(self, force=ratio * self.energy, groups=groups)
+
+
+class SnapEquations:
+    """The least-squares problem of a set of frames, reduced so that it can be solved again for any weights.
+
+    Memory is at most ``8 n^2`` bytes for each group of frames and quantity (n coefficients), however many frames.
+
+    Parameters
+    ----------
+    design : SnapDesign
+    frames : sequence of Frame
+    parts : (F,) int, optional
+        Number of the part that each frame belongs to, for cross-validation.
+    triangular : bool
+        Keep triangular factors (for "qr" and "svd") in place of Gram matrices.
+    """
+
+    def __init__(
+        self,
+        design: SnapDesign,
+        frames: Sequence[Frame],
+        *,
+        parts: Sequence[int] | NDArray[np.int64] | None = None,
+        triangular: bool = False,
+    ) -> None:
+        self.design = design
+        self.triangular = triangular
+        self.groups = {frame.group for frame in frames}
+        self._reductions: dict[tuple[int, str, str], Reduction] = {}
+        numbers = np.zeros(len(frames), dtype=int) if parts is None else parts
+        for frame, part in zip(tqdm(frames, desc="fitting", unit="frame", disable=None), numbers, strict=True):
+            for quantity, rows in design.rows(frame).items():
+                key = (int(part), frame.group, quantity)
+                if key not in self._reductions:
+                    self._reductions[key] = Reduction(design.n_columns + 1, triangular)
+                self._reductions[key].add(rows)
+
+    def solve(
+        self, loss: Loss, *, solver: Solver | None = None, without: Collection[int] = ()
+    ) -> tuple[SnapModel, Solution]:
+        """The best model for these weights; takes no further look at the frames.
+
+        Parameters
+        ----------
+        loss : Loss
+        solver : {"cholesky", "qr", "svd"}, optional
+            By default "cholesky", or "qr" if the problem is kept as triangular factors.
+        without : collection of int
+            Parts to leave out.
+
+        Raises
+        ------
+        ValueError
+            `loss` names a group that no frame has, nothing has a weight, or `solver` needs the other kind of matrix.
+        numpy.linalg.LinAlgError
+            The normal equations are singular in double precision.
+        """
+        loss.check_groups(self.groups)
+        weights = {
+            (part, group, quantity): 0.0 if part in without else loss.weight(group, quantity)
+            for part, group, quantity in self._reductions
+        }
+        method = solver or ("qr" if self.triangular else "cholesky")
+        solution = solve(self._reductions, weights, penalty=self.design.penalty(loss.ridge), solver=method)
+        return self.design.model(solution.coefficients), solution
+
+
+@dataclass(frozen=True, eq=False)
+class SnapFit:
+    """A fitted model and how well it does.
+
+    Attributes
+    ----------
+    model : SnapModel
+    report : Report
+        Errors and parity on the sets "train" and, if given, "test".
+    solution : Solution
+        Condition, rank and solver.
+    loss : Loss
+    equations : SnapEquations
+        ``equations.solve(other_loss)`` gives the model for other weights or ridge at once.
+    """
+
+    model: SnapModel
+    report: Report
+    solution: Solution
+    loss: Loss
+    equations: SnapEquations
+
+    def save(self, path: str | Path) -> None:
+        """Write the model as `write_snap` does and beside it ``<stem>.report.json``; all files appear at the end."""
+        path = Path(path)
+        summary = {
+            "solver": self.solution.solver,
+            "condition": self.solution.condition if np.isfinite(self.solution.condition) else None,
+            "rank": self.solution.rank,
+            "loss": asdict(self.loss),
+            "scores": [asdict(score) for score in self.report.scores()],
+        }
+        with TemporaryDirectory(dir=path.parent, prefix=".fit-") as folder:
+            write_snap(Path(folder) / path.name, self.model)
+            write_json(Path(folder) / f"{path.stem}.report.json", summary)
+            for file in sorted(Path(folder).iterdir()):
+                file.replace(path.parent / file.name)
+
+    def plot(self, axes: Any = None) -> Any:
+        """Parity plots, see `Report.plot`."""
+        return self.report.plot(axes)
+
+
+def fit_snap(
+    template: SnapModel,
+    train: Sequence[Frame],
+    *,
+    test: Sequence[Frame] = (),
+    loss: Loss | None = None,
+    atomic_energies: Mapping[str, float] | None = None,
+    solver: Solver | Literal["auto"] = "auto",
+) -> SnapFit:
+    """Fit the coefficients of a SNAP model by weighted linear least squares.
+
+    Parameters
+    ----------
+    template : SnapModel
+        Everything but the coefficients, which are ignored.  Its ZBL repulsion is kept and not fitted.
+    train, test : sequence of Frame
+        From `read_frames`; errors on `test` are reported.
+    loss : Loss, optional
+        Weights and ridge.
+    atomic_energies : mapping, optional
+        Energy of each isolated atom in eV; the model then has exactly these.  By default one constant per element is
+        fitted, with either value of ``bzeroflag``.
+    solver : {"auto", "cholesky", "qr", "svd"}
+        "cholesky" solves the normal equations; "qr" and "svd" work on a triangular factor of the rows, slower but
+        without squaring the condition number.  "auto" takes "cholesky" and repeats with "qr" where that is needed.
+
+    Raises
+    ------
+    ValueError
+        No frames, an element that the template lacks, a missing atomic energy, weights of an unknown group or an
+        unknown solver; found before the frames are described.
+    numpy.linalg.LinAlgError
+        "cholesky" was asked for and the normal equations are singular in double precision.
+    """
+    if not train:
+        raise ValueError("no training frames")
+    if solver not in ("auto", *get_args(Solver)):
+        raise ValueError(f"solver: expected auto, {', '.join(get_args(Solver))}, got {solver}")
+    loss = loss or Loss()
+    loss.check_groups({frame.group for frame in train})
+    for frame in (*train, *test):
+        species_of(frame, template.elements)
+    design = SnapDesign(template, train, atomic_energies)
+    equations = SnapEquations(design, train, triangular=solver in ("qr", "svd"))
+    try:
+        model, solution = equations.solve(loss, solver=None if solver == "auto" else solver)
+        refine = solver == "auto" and solution.condition**2 > LARGEST_GRAM_CONDITION
+    except np.linalg.LinAlgError:
+        if solver != "auto":
+            raise
+        refine = True
+    if refine:
+        equations = SnapEquations(design, train, triangular=True)
+        model, solution = equations.solve(loss)
+    sets = {"train": train, "test": test} if test else {"train": train}
+    return SnapFit(model, compare(SnapPotential(model), sets), solution, loss, equations)

@@ -1,0 +1,129 @@
+"""The trade-off between energies and forces: fits for many weights, judged on frames that they have not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from ..neighbors import NeighborList
+from ..snap.model import SnapModel
+from ..snap.potential import SnapPotential
+from .dataset import FloatArray, Frame, random_parts
+from .design import SnapDesign
+from .report import labels_of, predict, write_json
+from .snap import Loss, SnapEquations
+
+RATIOS = tuple(10.0 ** (0.5 * exponent) for exponent in range(-8, 1))  # 1e-4 to 1, two per decade
+
+
+@dataclass(frozen=True, eq=False)
+class Sweep:
+    """Validation errors for several ratios of the force to the energy weight.
+
+    Attributes
+    ----------
+    ratios : (R,) array
+        w_F / w_E with residuals in eV/A and eV/atom.
+    energy_mae, force_mae : (S, R) arrays
+        Mean absolute errors in eV/atom and eV/A on the validation frames of each of S splits, which are the same
+        for all ratios.
+    """
+
+    ratios: FloatArray
+    energy_mae: FloatArray
+    force_mae: FloatArray
+
+    def save(self, path: str | Path) -> None:
+        """Write the numbers as JSON, complete or not at all."""
+        write_json(path, {name: values.tolist() for name, values in asdict(self).items()})
+
+    def plot(self, ax: Any = None) -> Any:
+        """Force against energy error, mean and standard deviation over the splits, coloured by the ratio.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, optional
+
+        Returns
+        -------
+        matplotlib Axes
+        """
+        from matplotlib.colors import LogNorm
+
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            _, ax = plt.subplots(layout="constrained")
+        energy, force = 1000.0 * self.energy_mae, 1000.0 * self.force_mae
+        x, y = energy.mean(axis=0), force.mean(axis=0)
+        ax.errorbar(x, y, force.std(axis=0), energy.std(axis=0), color="0.7", linewidth=1.0, zorder=1)
+        points = ax.scatter(x, y, c=self.ratios, norm=LogNorm(), zorder=2)
+        ax.figure.colorbar(points, ax=ax, label="$w_F / w_E$")
+        ax.set(xlabel="energy MAE (meV/atom)", ylabel="force MAE (meV/A)")
+        return ax
+
+
+def weight_sweep(
+    template: SnapModel,
+    frames: Sequence[Frame],
+    *,
+    ratios: Sequence[float] | FloatArray = RATIOS,
+    loss: Loss | None = None,
+    splits: int = 5,
+    seed: int = 0,
+) -> Sweep:
+    """Fit for each ratio w_F / w_E and split, and measure the errors on the frames left out.
+
+    The frames are described once; each further fit costs one solution of the normal equations.
+
+    Parameters
+    ----------
+    template : SnapModel
+    frames : sequence of Frame
+    ratios : sequence of float
+        Above 0.
+    loss : Loss, optional
+        Energy and stress weights (also of the groups) and ridge; its force weights are replaced.
+    splits : int
+        The frames of each group are dealt at random into so many parts; each is the validation set of one split.
+    seed : int
+
+    Raises
+    ------
+    ValueError
+        Fewer than two splits, more splits than frames, or a ratio that is not above 0.
+    numpy.linalg.LinAlgError
+        The normal equations are singular in double precision; give `loss` a ridge.
+    """
+    values = np.asarray(ratios, dtype=np.float64)
+    if not 2 <= splits <= len(frames):
+        raise ValueError(f"splits: expected 2 to {len(frames)} (the number of frames), got {splits}")
+    if values.ndim != 1 or not np.all(values > 0.0):
+        raise ValueError(f"ratios: expected numbers above 0, got {ratios}")
+    base = loss or Loss()
+    parts = random_parts(frames, 1.0 / splits, splits, seed)
+    equations = SnapEquations(SnapDesign(template, frames), frames, parts=parts)
+    errors = np.empty((splits, len(values), 2))
+    for split, ratio in tqdm(list(np.ndindex(splits, len(values))), desc="weights", unit="fit", disable=None):
+        model, _ = equations.solve(base.with_force_ratio(values[ratio]), without={split})
+        held_out = [frame for frame, part in zip(frames, parts, strict=True) if part == split]
+        errors[split, ratio] = _errors(model, held_out)
+    return Sweep(values, errors[..., 0], errors[..., 1])
+
+
+def _errors(model: SnapModel, frames: Sequence[Frame]) -> tuple[float, float]:
+    """Mean absolute error of energy per atom and of force components."""
+    potential = SnapPotential(model)
+    neighbors = NeighborList(potential.cutoff, skin=0.0)
+    found: dict[str, list[FloatArray]] = {"energy": [], "force": []}
+    for frame in frames:
+        predicted, labels = predict(potential, frame, neighbors), labels_of(frame)
+        for quantity, errors in found.items():
+            errors.append(np.abs(predicted[quantity] - labels[quantity]))
+    energy, force = (float(np.mean(np.concatenate(errors))) for errors in found.values())
+    return energy, force
