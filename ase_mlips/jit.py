@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 import sys
 import threading
-import time
 import warnings
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,7 +29,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
 _PACKAGE = Path(__file__).parent
-_SOURCES = ("jit.py", "simd.py", "lanes.py", "zbl.py", "*/kernels*.py", "*/layout.py")  # all that kernels are made of
+_SOURCES = (
+    "jit.py",
+    "simd.py",
+    "vector_math.py",
+    "lanes.py",
+    "zbl.py",
+    "*/kernels*.py",
+    "*/layout.py",
+)  # all that kernels are made of
 
 
 def kernel(function: F) -> F:
@@ -66,15 +75,14 @@ def cache_directory() -> Path | None:
         digest.update(path.read_bytes())
     name = f"kernels-{digest.hexdigest()[:16]}"
     beside = (Path(config.CACHE_DIR) / "ase_mlips" if config.CACHE_DIR else _PACKAGE / "__pycache__") / name
-    if beside.is_dir() and any(beside.iterdir()):
-        return beside
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     for directory in (beside, Path(home) / "ase_mlips" / name):
         try:
             directory.mkdir(parents=True, exist_ok=True)
+            usable = os.access(directory, os.W_OK) or any(directory.iterdir())
         except OSError:
             continue
-        if os.access(directory, os.W_OK):
+        if usable:
             return directory
     return None
 
@@ -105,6 +113,14 @@ def _cache_class(directory: Path) -> type[FunctionCache]:
     class Cache(FunctionCache):  # type: ignore[misc]
         _impl_class = Implementation
 
+        def load_overload(self, sig: Any, target_context: Any) -> Any:
+            try:
+                return super().load_overload(sig, target_context)
+            except (OSError, EOFError, pickle.UnpicklingError):  # unreadable or damaged: as if it were not there
+                with suppress(OSError):
+                    self.flush()
+                return None
+
         def save_overload(self, sig: Any, data: Any) -> None:
             try:
                 super().save_overload(sig, data)
@@ -116,31 +132,19 @@ def _cache_class(directory: Path) -> type[FunctionCache]:
 
 
 class _Announcer(event.Listener):  # type: ignore[misc]
-    """Says on a terminal, in one line, that kernels are compiling and how long it took."""
+    """Says on a terminal, once, that kernels are compiling."""
 
-    def __init__(self) -> None:
-        self._depth = 0
-        self._start = 0.0
-
-    def _ours(self, happening: Any) -> bool:
-        function = getattr(happening.data.get("dispatcher"), "py_func", None)
-        return str(getattr(function, "__module__", "")).startswith("ase_mlips.")
+    _said = False
 
     def on_start(self, happening: Any) -> None:
-        if not self._ours(happening):
-            return
-        if self._depth == 0 and sys.stderr.isatty():
-            self._start = time.perf_counter()
-            sys.stderr.write("ase_mlips: compiling kernels for this machine, once per installation ... ")
-            sys.stderr.flush()
-        self._depth += 1
+        function = getattr(happening.data.get("dispatcher"), "py_func", None)
+        ours = str(getattr(function, "__module__", "")).startswith("ase_mlips.")
+        if ours and not self._said and sys.stderr is not None and sys.stderr.isatty():
+            self._said = True
+            sys.stderr.write("ase_mlips: compiling kernels for this machine, once per installation; half a minute\n")
 
     def on_end(self, happening: Any) -> None:
-        if not self._ours(happening):
-            return
-        self._depth -= 1
-        if self._depth == 0 and sys.stderr.isatty():
-            sys.stderr.write(f"{time.perf_counter() - self._start:.1f} s\n")
+        pass
 
 
 event.register("numba:compile", _Announcer())
@@ -195,5 +199,6 @@ def run_chunks(work: Callable[[int, int], Any], chunks: int, num_threads: int) -
     try:
         work(edges[0], edges[1])
     finally:
-        for future in futures:
-            future.result()
+        wait(futures)  # they write to the caller's arrays
+    for future in futures:
+        future.result()

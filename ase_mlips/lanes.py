@@ -33,16 +33,18 @@ from .simd import (
 )
 
 ROW = 16  # doubles of an accumulator row: force (3), virial (9), padding
+PAD = 1.0e3  # A, distance of the dummy neighbours that fill up slots
 PAGE = 64  # accumulator rows that are zeroed and summed together
 
 
 @device
-def gather(listing: Any, first: int, n: int, cutoff: float, slots: int, work: Any) -> int:
-    """Filter the neighbours of atoms first .. first+7 by distance and transpose them to slots.
+def gather(listing: Any, members: Any, n: int, inner: float, outer: float, slots: int, work: Any) -> int:
+    """Transpose the neighbours with inner <= r < outer of eight atoms to slots.
 
-    `listing` is the neighbour list: pointers of positions, shifts, start, idx and code.  `work` receives, per slot,
-    the vectors x, y, z and, as a double, the neighbour's number j; behind ``4 * slots`` elements it is used as scratch.
-    Slots that a lane does not need hold the dummy atom n at (cutoff, 0, 0).
+    `listing` is the neighbour list: pointers of positions, shifts, start, idx and code.  `members` (int32) are the
+    atoms, n where a lane has none.  `work` receives, per slot, the vectors x, y, z and, as a double, the neighbour's
+    number j; behind ``4 * slots`` elements it is used as scratch.  Slots that a lane does not need hold the dummy atom n
+    at (PAD, 0, 0), beyond any cutoff.
 
     Returns
     -------
@@ -51,28 +53,29 @@ def gather(listing: Any, first: int, n: int, cutoff: float, slots: int, work: An
     positions, shifts, start, idx, code = listing
     rows = off(work, 4 * slots * W)  # four rows (x, y, z, j) of `slots + W` doubles for each lane
     width = slots + W
-    limit = splat(cutoff * cutoff)
+    near, far = splat(inner * inner), splat(outer * outer)
     most = 0
     for lane in range(W):
         row = off(rows, 4 * lane * width)
         count = 0
-        i = first + lane
+        i = ldi(members, lane)
         if i < n:
             own = off(positions, 4 * i)
             xi, yi, zi = load_splat(own, 0), load_splat(own, 1), load_splat(own, 2)
             for k in range(ldi(start, i), ldi(start, i + 1), W):
                 x, y, z = gather_points(positions, shifts, idx, code, k)
                 x, y, z = x - xi, y - yi, z - zi
-                near = mask_less(fma(x, x, fma(y, y, z * z)), limit)
-                store(row, count, compress(x, near))
-                store(row, width + count, compress(y, near))
-                store(row, 2 * width + count, compress(z, near))
-                store(row, 3 * width + count, compress(load_integers(idx, k), near))
-                count += popcount(near)
+                square = fma(x, x, fma(y, y, z * z))
+                within = mask_less(square, far) - mask_less(square, near)  # the second set is part of the first
+                store(row, count, compress(x, within))
+                store(row, width + count, compress(y, within))
+                store(row, 2 * width + count, compress(z, within))
+                store(row, 3 * width + count, compress(load_integers(idx, k), within))
+                count += popcount(within)
         stf(work, lane, float(count))
         most = max(most, count)
     used = (most + 3) // 4 * 4
-    _pad(rows, width, work, used, cutoff, float(n))
+    _pad(rows, width, work, used, float(n))
     for k in range(0, used, W):
         for axis in range(4):
             at = off(rows, axis * width + k)
@@ -92,11 +95,11 @@ def gather(listing: Any, first: int, n: int, cutoff: float, slots: int, work: An
 
 
 @device
-def _pad(rows: Any, width: int, counts: Any, used: int, cutoff: float, dummy: float) -> None:
+def _pad(rows: Any, width: int, counts: Any, used: int, dummy: float) -> None:
     for lane in range(W):
         row = off(rows, 4 * lane * width)
         for k in range(int(ldf(counts, lane)), used):
-            stf(row, k, cutoff)
+            stf(row, k, PAD)
             stf(row, width + k, 0.0)
             stf(row, 2 * width + k, 0.0)
             stf(row, 3 * width + k, dummy)
@@ -227,7 +230,7 @@ def sparse_product(rows: int, begin: Any, columns: Any, values: Any, x: Any, y: 
 
 
 @device
-def scatter(slots: Any, P: Any, used: int, first: int, n: int, rows: Any) -> None:
+def scatter(slots: Any, P: Any, used: int, members: Any, n: int, rows: Any) -> None:
     """Add forces and neighbour-assigned virials of a block to accumulator rows.
 
     Parameters
@@ -236,6 +239,8 @@ def scatter(slots: Any, P: Any, used: int, first: int, n: int, rows: Any) -> Non
         x, y, z, j of each slot, as `gather` leaves them.
     P : pointer, [used][3]
         p_ij = dU_i/dr_j; F_i += p_ij, F_j -= p_ij, W_j[ab] -= r_ij,a p_ij,b.
+    members : int32 pointer, [8]
+        The atoms i, n where a lane has none.
     rows : pointer to doubles, [n + 1][16]
         Force and virial of each atom; row n takes what belongs to the dummy atom.
     """
@@ -252,9 +257,10 @@ def scatter(slots: Any, P: Any, used: int, first: int, n: int, rows: Any) -> Non
             store(rows, at, load(rows, at) - head[lane])
             store(rows, at + W, load(rows, at + W) - tail[lane])
     own = transpose8(fx, fy, fz, zero, zero, zero, zero, zero)
-    for lane in range(min(W, n - first)):
-        at = (first + lane) * ROW
-        store(rows, at, load(rows, at) + own[lane])
+    for lane in range(W):
+        if ldi(members, lane) < n:
+            at = ldi(members, lane) * ROW
+            store(rows, at, load(rows, at) + own[lane])
 
 
 @device

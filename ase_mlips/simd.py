@@ -5,7 +5,8 @@ Kernels pass raw pointers (`ptr`, `off`) instead of arrays to their helpers: no 
 no negative-index wraparound and far fewer arguments.  Nothing here checks bounds.
 
 Types in the signatures below: ``vec`` is the vector type, ``p`` a pointer to float64 (or, for the
-functions that end in ``i``, to int32 or int64) and integers are element counts.
+functions that end in ``i``, to int32 or int64) and integers are element counts.  Where compilation is off,
+`simd_emulation` stands in.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import config
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
@@ -111,10 +113,7 @@ def ptr(typingctx: Any, array: Any) -> Any:
 def off(typingctx: Any, p: Any, i: Any) -> Any:
     """off(p, i) -> p: pointer to element i."""
 
-    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return _address(context, builder, sig, args)
-
-    return p(p, types.intp), codegen
+    return p(p, types.intp), _address
 
 
 def _address(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -294,9 +293,8 @@ def compress(typingctx: Any, v: Any, bits: Any) -> Any:
     def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         mask_type = ir.VectorType(ir.IntType(1), W)
         mask = builder.bitcast(builder.trunc(args[1], ir.IntType(W)), mask_type)
-        return _call(
-            builder, f"llvm.experimental.vector.compress.v{W}f64", _VEC, args[0], mask, ir.Constant(_VEC, ir.Undefined)
-        )
+        rest = ir.Constant(_VEC, ir.Undefined)
+        return _call(builder, f"llvm.experimental.vector.compress.v{W}f64", _VEC, args[0], mask, rest)
 
     return vec(vec, types.int64), codegen
 
@@ -372,9 +370,9 @@ def gather_points(typingctx: Any, points: Any, shifts: Any, idx: Any, code: Any,
         for axis in range(3):
             quads = []
             for first in (0, 4):
-                pair = [_shuffle(builder, rows[n], rows[n + 1], [axis, axis + 4]) for n in (first, first + 2)]
-                quads.append(_shuffle(builder, *pair, [0, 1, 2, 3]))
-            columns.append(_shuffle(builder, *quads, list(range(W))))
+                low, high = (_shuffle(builder, rows[n], rows[n + 1], [axis, axis + 4]) for n in (first, first + 2))
+                quads.append(_shuffle(builder, low, high, [0, 1, 2, 3]))
+            columns.append(_shuffle(builder, quads[0], quads[1], list(range(W))))
         return context.make_tuple(builder, sig.return_type, columns)
 
     result = types.UniTuple(vec, 3)
@@ -395,3 +393,7 @@ def store_halves(typingctx: Any, low: Any, high: Any, i: Any, v: Any) -> Any:
         return context.get_dummy_value()
 
     return types.none(low, high, types.intp, vec), codegen
+
+
+if config.DISABLE_JIT:
+    from .simd_emulation import *  # noqa: F403

@@ -5,38 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from .jit import device
-from .simd import fma, power_of_two, splat, vmax, vrint
+from .simd import fma, splat
+from .vector_math import vexp
 
 # Ziegler, Biersack, Littmark, The Stopping and Range of Ions in Matter (Pergamon, 1985): phi(x) = sum c exp(-d x)
 SCREENING = ((0.18175, 3.19980), (0.50986, 0.94229), (0.28022, 0.40290), (0.02817, 0.20162))
 LENGTH, EXPONENT = 0.46850, 0.23  # a = LENGTH / (Zi^EXPONENT + Zj^EXPONENT), in A
 COULOMB = 14.399645  # e^2 / (4 pi eps0) in eV A, the value that LAMMPS uses
-
-_LOG2E = 1.4426950408889634
-_LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
-
-
-@device
-def vexp(x: Any) -> Any:
-    """exp(x) for x <= 700, to 1e-16 relative; 0 below -700."""
-    x = vmax(x, splat(-700.0))
-    n = vrint(x * _LOG2E)
-    f = fma(n, splat(-_LN2_LOW), fma(n, splat(-_LN2_HIGH), x))
-    p = splat(1.0 / 6227020800.0)
-    p = fma(p, f, splat(1.0 / 479001600.0))
-    p = fma(p, f, splat(1.0 / 39916800.0))
-    p = fma(p, f, splat(1.0 / 3628800.0))
-    p = fma(p, f, splat(1.0 / 362880.0))
-    p = fma(p, f, splat(1.0 / 40320.0))
-    p = fma(p, f, splat(1.0 / 5040.0))
-    p = fma(p, f, splat(1.0 / 720.0))
-    p = fma(p, f, splat(1.0 / 120.0))
-    p = fma(p, f, splat(1.0 / 24.0))
-    p = fma(p, f, splat(1.0 / 6.0))
-    p = fma(p, f, splat(0.5))
-    p = fma(p, f, splat(1.0))
-    p = fma(p, f, splat(1.0))
-    return p * power_of_two(n)
 
 
 @device

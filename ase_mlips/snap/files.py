@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..text import FilePath, Row, quoted
 from .include import parse_include
 from .model import SYMBOL, FloatArray, SnapModel, Zbl
 from .settings import Settings, read_descriptor, read_snapparam
-from .text import FilePath, Row, Rows, quoted
+from .text import Rows
 from .writing import PAIRS, write_snap
 
 __all__ = ["read_snap", "write_snap"]

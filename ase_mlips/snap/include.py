@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ..text import FilePath, Row, complaint, quoted, read_text
 from .model import Zbl
-from .text import FilePath, Row, complaint, quoted, read_lines
 
 _WORD = re.compile(r"\"[^\"]*\"|'[^']*'|[^\s\"']+|[\"']")
 _COMMENT = re.compile(r"^((?:\"[^\"]*\"|'[^']*'|[^#\"'])*)#.*$", re.DOTALL)
@@ -90,7 +90,7 @@ def _command_rows(path: FilePath) -> Iterator[Row]:
     """Commands with continuation lines joined, comments removed and variables replaced."""
     variables: dict[str, str] = {}
     pending, first = "", 0
-    lines = read_lines(path)
+    lines = read_text(path).split("\n")
     for number, text in enumerate(lines, 1):
         first = first if pending else number
         pending += text

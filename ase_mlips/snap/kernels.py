@@ -6,7 +6,23 @@ from typing import Any
 
 from ..jit import device, kernel
 from ..lanes import PAGE, ROW, channel_derivatives, clear_pages, gather, scatter
-from ..simd import W, fma, ldf, ldi, load, off, ptr, splat, stf, store, where_less
+from ..simd import (
+    W,
+    fma,
+    gather_points,
+    ldf,
+    ldi,
+    load,
+    load_splat,
+    mask_less,
+    off,
+    popcount,
+    ptr,
+    splat,
+    stf,
+    store,
+    where_less,
+)
 from ..zbl import screened_coulomb
 from .kernels_coupling import (
     bispectrum,
@@ -98,12 +114,12 @@ def _add_force(head: Any, k: int, dw: Any, dc: Any, dz: Any, dbr: Any, dbi: Any,
 
 
 @device
-def prepare(listing: Any, species: Any, head: Any, floats: Any, first: int, work: Any) -> int:
+def prepare(listing: Any, species: Any, head: Any, floats: Any, members: Any, work: Any) -> int:
     """Gather a block and its pair geometry; returns the number of slots, with the sign set if types differ."""
     slots = off(work, ldi(head, A_SLOTS))
     cutoff = ldf(floats, ldi(head, F_SCALARS) + 2)
-    used = gather(listing, first, ldi(head, ATOMS), cutoff, ldi(head, SLOTS), slots)
-    one = block_types(head, species, first, work)
+    used = gather(listing, members, ldi(head, ATOMS), 0.0, cutoff, ldi(head, SLOTS), slots)
+    one = block_types(head, species, members, work)
     pair_parameters(head, floats, species, used, work)
     geometry(head, floats, used, work)
     return used if one else -used - 1
@@ -111,10 +127,10 @@ def prepare(listing: Any, species: Any, head: Any, floats: Any, first: int, work
 
 @device
 def evaluate_block(
-    listing: Any, species: Any, head: Any, ints: Any, floats: Any, first: int, rows: Any, work: Any
+    listing: Any, species: Any, head: Any, ints: Any, floats: Any, members: Any, rows: Any, work: Any
 ) -> None:
-    """Energies of atoms first .. first+7 (to A_ENERGY) and their share of forces and virials (to `rows`)."""
-    used = prepare(listing, species, head, floats, first, work)
+    """Energies of eight atoms (to A_ENERGY) and their share of forces and virials (to `rows`)."""
+    used = prepare(listing, species, head, floats, members, work)
     one = used >= 0
     used = used if one else -used - 1
     density(head, ints, floats, used, work)
@@ -134,14 +150,14 @@ def evaluate_block(
         zero(off(work, ldi(head, A_P)), 3 * used)
     for e in range(ldi(head, ELEMENTS)):
         pair_forces(head, ints, used, e, work)
-    scatter(off(work, ldi(head, A_SLOTS)), off(work, ldi(head, A_P)), used, first, ldi(head, ATOMS), rows)
+    scatter(off(work, ldi(head, A_SLOTS)), off(work, ldi(head, A_P)), used, members, ldi(head, ATOMS), rows)
     store(work, ldi(head, A_ENERGY), energy)
 
 
 @kernel
 def evaluate(
-    positions: Any, shifts: Any, start: Any, idx: Any, code: Any, species: Any, head: Any, ints: Any, floats: Any,
-    work: Any, energies: Any, accumulators: Any, first: int, last: int
+    positions: Any, shifts: Any, start: Any, idx: Any, code: Any, species: Any, order: Any, head: Any, ints: Any,
+    floats: Any, work: Any, energies: Any, accumulators: Any, first: int, last: int
 ) -> None:  # fmt: skip
     """Evaluate the chunks first .. last-1 of a configuration.
 
@@ -158,9 +174,11 @@ def evaluate(
         stop = min(n, end * W)
         clear_pages(ptr(idx), start[begin * W], start[stop], begin * W, stop, n, rows, touched)
         for block in range(begin, end):
-            evaluate_block(listing, ptr(species), h, ptr(ints), ptr(floats), block * W, rows, scratch)
-            for lane in range(min(W, n - block * W)):
-                energies[block * W + lane] = ldf(scratch, ldi(h, A_ENERGY) + lane)
+            members = off(ptr(order), block * W)
+            evaluate_block(listing, ptr(species), h, ptr(ints), ptr(floats), members, rows, scratch)
+            for lane in range(W):
+                if ldi(members, lane) < n:
+                    energies[ldi(members, lane)] = ldf(scratch, ldi(h, A_ENERGY) + lane)
 
 
 @kernel
@@ -168,14 +186,15 @@ def count_pairs(
     positions: Any, shifts: Any, start: Any, idx: Any, code: Any, n: int, cutoff: float, counts: Any
 ) -> None:
     """Number of neighbours within the cutoff, by the same arithmetic as `lanes.gather`."""
+    points, limit = ptr(positions), splat(cutoff * cutoff)
     for i in range(n):
-        counts[i] = 0
-        for k in range(start[i], start[i + 1]):
-            x = positions[idx[k], 0] + shifts[code[k], 0] - positions[i, 0]
-            y = positions[idx[k], 1] + shifts[code[k], 1] - positions[i, 1]
-            z = positions[idx[k], 2] + shifts[code[k], 2] - positions[i, 2]
-            if x * x + y * y + z * z < cutoff * cutoff:
-                counts[i] += 1
+        own, count = off(points, 4 * i), 0
+        xi, yi, zi = load_splat(own, 0), load_splat(own, 1), load_splat(own, 2)
+        for k in range(start[i], start[i + 1], W):
+            x, y, z = gather_points(points, ptr(shifts), ptr(idx), ptr(code), k)
+            x, y, z = x - xi, y - yi, z - zi
+            count += popcount(mask_less(fma(x, x, fma(y, y, z * z)), limit))
+        counts[i] = count
 
 
 @device
@@ -193,8 +212,8 @@ def store_gradients(head: Any, counts: Any, place: Any, first: int, k: int, grad
 
 @kernel
 def describe(
-    positions: Any, shifts: Any, start: Any, idx: Any, code: Any, species: Any, head: Any, ints: Any, floats: Any,
-    work: Any, descriptors: Any, counts: Any, place: Any, neighbors: Any, vectors: Any, gradients: Any
+    positions: Any, shifts: Any, start: Any, idx: Any, code: Any, species: Any, order: Any, head: Any, ints: Any,
+    floats: Any, work: Any, descriptors: Any, counts: Any, place: Any, neighbors: Any, vectors: Any, gradients: Any
 ) -> None:  # fmt: skip
     """Descriptors of all atoms and, unless `gradients` is empty, dB_k/dr_j of all pairs."""
     h, scratch, table, constants = ptr(head), ptr(work), ptr(ints), ptr(floats)
@@ -202,7 +221,7 @@ def describe(
     slots = off(scratch, ldi(h, A_SLOTS))
     listing = (ptr(positions), ptr(shifts), ptr(start), ptr(idx), ptr(code))
     for first in range(0, n, W):
-        used = prepare(listing, ptr(species), h, constants, first, scratch)
+        used = prepare(listing, ptr(species), h, constants, off(ptr(order), first), scratch)
         used = used if used >= 0 else -used - 1
         density(h, table, constants, used, scratch)
         store_z(h, table, constants, scratch)

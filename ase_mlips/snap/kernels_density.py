@@ -16,48 +16,21 @@ import numpy as np
 from ..jit import device
 from ..lanes import channel_sums, sparse_product
 from ..simd import W, fma, ldf, ldi, load, load_splat, off, splat, stf, store, vabs, vmax, vmin, vsqrt, where_less
+from ..vector_math import sine_cosine
 from .layout import *
 
 HALF_PI, PI = 0.5 * np.pi, np.pi
 
 
 @device
-def sine_cosine(y: Any) -> tuple[Any, Any]:
-    """sin and cos for |y| <= pi/2, by Taylor series to 1e-16."""
-    q = y * y
-    s = splat(1.0 / 51090942171709440000.0)
-    s = fma(s, q, splat(-1.0 / 121645100408832000.0))
-    s = fma(s, q, splat(1.0 / 355687428096000.0))
-    s = fma(s, q, splat(-1.0 / 1307674368000.0))
-    s = fma(s, q, splat(1.0 / 6227020800.0))
-    s = fma(s, q, splat(-1.0 / 39916800.0))
-    s = fma(s, q, splat(1.0 / 362880.0))
-    s = fma(s, q, splat(-1.0 / 5040.0))
-    s = fma(s, q, splat(1.0 / 120.0))
-    s = fma(s, q, splat(-1.0 / 6.0))
-    c = splat(1.0 / 1124000727777607680000.0)
-    c = fma(c, q, splat(-1.0 / 2432902008176640000.0)) * -1.0
-    c = fma(c, q, splat(-1.0 / 6402373705728000.0))
-    c = fma(c, q, splat(1.0 / 20922789888000.0))
-    c = fma(c, q, splat(-1.0 / 87178291200.0))
-    c = fma(c, q, splat(1.0 / 479001600.0))
-    c = fma(c, q, splat(-1.0 / 3628800.0))
-    c = fma(c, q, splat(1.0 / 40320.0))
-    c = fma(c, q, splat(-1.0 / 720.0))
-    c = fma(c, q, splat(1.0 / 24.0))
-    c = fma(c, q, splat(-0.5))
-    return fma(s * q, y, y), fma(c, q, splat(1.0))
-
-
-@device
-def block_types(head: Any, species: Any, first: int, work: Any) -> bool:
+def block_types(head: Any, species: Any, members: Any, work: Any) -> bool:
     """Write the types of the eight lanes as doubles and the self weights; say whether all types are equal."""
     types = off(work, ldi(head, A_TYPES))
-    n, one = ldi(head, ATOMS), True
+    n, one, first = ldi(head, ATOMS), True, ldi(species, ldi(members, 0))
     for lane in range(W):
-        t = ldi(species, first + lane) if first + lane < n else ldi(species, first)
+        t = ldi(species, ldi(members, lane)) if ldi(members, lane) < n else first
         stf(types, lane, float(t))
-        one = one and t == ldi(species, first)
+        one = one and t == first
     own = load(types, 0)
     selves = off(work, ldi(head, A_SELF))
     elements = ldi(head, ELEMENTS)
@@ -122,13 +95,14 @@ def geometry(head: Any, floats: Any, used: int, work: Any) -> None:
             wf = where_less(zero, h, wf * sin_h * sin_h, zero)
             ratio = where_less(zero, h, fma(steepness * 2.0, cos_h / sin_h, ratio), zero)
         out = off(work, ldi(head, A_GEOMETRY) + k * GEOMETRY_WORDS * W)
-        store(out, 0, where_less(r, cutoff, wf, zero))
+        wf = where_less(r, cutoff, wf, zero)
+        store(out, 0, wf)
         store(out, W, s * y)
         store(out, 2 * W, -(s * x))
         store(out, 3 * W, s)
         store(out, 4 * W, fma(c, span * rfac0, -s) * rinv)
         store(out, 5 * W, -(sine * span * rfac0))
-        store(out, 6 * W, where_less(r, cutoff, ratio, zero))
+        store(out, 6 * W, where_less(zero, vabs(wf), ratio, zero))  # infinite where f has rounded to zero
         store(out, 7 * W, rinv)
         pq = off(work, ldi(head, A_PQ) + (k // 4 * 8 + k % 4) * W)
         store(pq, 0, c)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .. import lanes, zbl
 from ..jit import run_chunks, scratch
 from ..neighbors import NeighborList
+from ..packing import Packer, block_order, capacity, lay_out, with_dummy
 from ..potential import Evaluation, FloatArray, IntArray
 from ..simd import W
 from . import kernels, layout, tables
@@ -42,22 +41,6 @@ class PairGradients:
     descriptors: FloatArray
 
 
-class _Packer:
-    """Joins tables end to end and notes in `head` where each begins."""
-
-    def __init__(self, head: IntArray, dtype: Any) -> None:
-        self._head, self._parts, self._size, self._dtype = head, [np.zeros(0, dtype)], 0, dtype
-
-    def add(self, slot: int, values: Any) -> None:
-        part = np.ascontiguousarray(values, self._dtype).ravel()
-        self._head[slot] = self._size
-        self._parts.append(part)
-        self._size += part.size
-
-    def join(self) -> NDArray[Any]:
-        return np.concatenate([*self._parts, np.zeros(W, self._dtype)])  # vector loads may read past the end
-
-
 class SnapPotential:
     """A SNAP model ready for evaluation.
 
@@ -71,8 +54,8 @@ class SnapPotential:
         self.elements = model.elements
         self.cutoff = model.cutoff
         self._head = np.zeros(layout.HEAD_SIZE, np.int32)
-        self._ints = _Packer(self._head, np.int32)
-        self._floats = _Packer(self._head, float)
+        self._ints = Packer(self._head, np.int32)
+        self._floats = Packer(self._head, float)
         self._fill_sizes()
         self._fill_basis()
         self._fill_couplings()
@@ -95,7 +78,8 @@ class SnapPotential:
         n = neighbors.n
         chunks = min(max(n // ATOMS_PER_CHUNK, 1), MOST_CHUNKS)
         head, size = self._areas(neighbors, chunks)
-        kinds = np.append(species, np.int32(0)).astype(np.int32, copy=False)
+        kinds = with_dummy(species)
+        order = block_order(kinds[:-1], chunks, by_type=bool(head[layout.DIRECT]) and len(self.elements) > 1)
         result = Evaluation(np.empty(n), np.empty((n, 3)), np.empty((n, 3, 3)))
         rows = scratch("accumulators", lanes.accumulator_size(n, chunks))
 
@@ -107,6 +91,7 @@ class SnapPotential:
                 neighbors.idx,
                 neighbors.code,
                 kinds,
+                order,
                 head,
                 *self._tables,
                 scratch("work", size),
@@ -152,7 +137,8 @@ class SnapPotential:
             neighbors.start,
             neighbors.idx,
             neighbors.code,
-            np.append(species, np.int32(0)).astype(np.int32, copy=False),
+            with_dummy(species),
+            block_order(species, 1, by_type=False),
             head,
             *self._tables,
             scratch("work", size),
@@ -167,8 +153,7 @@ class SnapPotential:
 
     def _areas(self, neighbors: NeighborList, chunks: int) -> tuple[IntArray, int]:
         """`head` for one call and the size of the scratch that it describes."""
-        start = neighbors.start
-        slots = (int(np.max(start[1:] - start[:-1], initial=0)) + 63) // 32 * 32
+        slots = capacity(neighbors.start)
         if slots not in self._sizes:
             self._sizes[slots] = self._lay_out(slots)
         template, size = self._sizes[slots]
@@ -204,11 +189,7 @@ class SnapPotential:
             layout.A_ENERGY: 1,
             layout.A_PARTS: 2 * independent,
         }
-        place = 0
-        for slot, vectors in sizes.items():
-            head[slot] = place
-            place += vectors * W
-        return head, place
+        return head, lay_out(head, sizes)
 
     # -----------------------------------------------------------------------------------------------
     # tables
@@ -240,12 +221,10 @@ class SnapPotential:
     def _fill_basis(self) -> None:
         top = self.model.twojmax
         forward, reverse = tables.sums_to_u(top), tables.y_to_sums(top)
-        self._ints.add(layout.I_FORWARD, forward.begin)
-        self._ints.add(layout.I_FORWARD_COLUMNS, forward.columns)
-        self._floats.add(layout.F_FORWARD, forward.values)
-        self._ints.add(layout.I_REVERSE, reverse.begin)
-        self._ints.add(layout.I_REVERSE_COLUMNS, reverse.columns)
-        self._floats.add(layout.F_REVERSE, reverse.values)
+        places = {"begin": layout.I_FORWARD, "columns": layout.I_FORWARD_COLUMNS, "values": layout.F_FORWARD}
+        self._floats.add_sparse(self._ints, forward, **places)
+        places = {"begin": layout.I_REVERSE, "columns": layout.I_REVERSE_COLUMNS, "values": layout.F_REVERSE}
+        self._floats.add_sparse(self._ints, reverse, **places)
         elements = [(j, mb, ma) for j in range(top + 1) for mb, ma in tables.half_elements(j)]
         rows = [
             (full, mirrored, int(sign), tables.half_offset(*e), mb * (j + 1) + ma, int(tables.half_weight(*e)))

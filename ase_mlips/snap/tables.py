@@ -15,6 +15,7 @@ from math import comb, factorial, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from ..packing import Sparse
 from .layout import TILE_COLUMNS, TILE_ROWS, TILE_WORDS
 from .model import SnapModel, bispectrum_labels
 
@@ -40,23 +41,6 @@ def half_size(j: int) -> int:
 def half_offset(j: int, mb: int = 0, ma: int = 0) -> int:
     """Place of Y^j[mb][ma] among the rows 2 mb <= j of all j."""
     return sum(half_size(k) for k in range(j)) + mb * (j + 1) + ma
-
-
-@dataclass(frozen=True)
-class Sparse:
-    """A constant sparse matrix by rows."""
-
-    begin: IntArray
-    columns: IntArray
-    values: FloatArray
-
-    @classmethod
-    def from_rows(cls, rows: list[dict[int, float]]) -> Sparse:
-        """Rows as dictionaries column -> value."""
-        begin = np.cumsum([0, *(len(row) for row in rows)])
-        columns = [c for row in rows for c in sorted(row)]
-        values = [row[c] for row in rows for c in sorted(row)]
-        return cls(begin.astype(np.int32), np.array(columns, np.int32), np.array(values, float))
 
 
 def channel_layout(twojmax: int) -> tuple[IntArray, IntArray]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from os import PathLike
 
+from ..text import replace_files
 from .model import SnapModel
 
 PAIRS = {"snap": (".snapcoeff", ".snapparam"), "mliap": (".mliap.model", ".mliap.descriptor")}
@@ -47,7 +47,7 @@ def write_snap(path: str | PathLike[str], model: SnapModel) -> tuple[str, ...]:
     contents = {stem + suffix: text for suffix, text in zip(suffixes, _contents(kind, model), strict=True)}
     if kind == "include":
         contents[stem + _INCLUDE] = _include(name, os.path.basename(stem), model)
-    _replace_files(contents)
+    replace_files(contents)
     return tuple(contents)
 
 
@@ -118,21 +118,3 @@ def _include(path: str, stem: str, model: SnapModel) -> str:
 
 def _lines(lines: Iterable[str]) -> str:
     return "".join(line + "\n" for line in lines)
-
-
-def _replace_files(contents: dict[str, str]) -> None:
-    """Write all files under temporary names beside their own, then rename them."""
-    finals = {name: os.path.realpath(name) for name in contents}  # a symbolic link stays one
-    temporary = {name: f"{final}.{os.getpid()}.tmp" for name, final in finals.items()}
-    try:
-        for name, text in contents.items():
-            with open(temporary[name], "w", encoding="ascii", newline="\n") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-        for name, final in finals.items():
-            os.replace(temporary[name], final)
-    finally:
-        for name in temporary.values():
-            with contextlib.suppress(FileNotFoundError):
-                os.remove(name)

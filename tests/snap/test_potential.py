@@ -256,3 +256,32 @@ def test_the_same_trajectory_as_lammps(repeat: int, tmp_path, shared) -> None:
     VelocityVerlet(atoms, 1.0 * units.fs).run(100)
     assert np.abs(atoms.positions - peer.positions(atoms)).max() < 1e-6
     peer.close()
+
+
+@pytest.mark.parametrize("name", ["tj2", "rmin0", "inner"])
+def test_neighbors_within_rounding_of_the_cutoff(name: str) -> None:
+    """There the switching function rounds to zero, its logarithmic derivative to infinity; forces vanish."""
+    for rcutfac in np.linspace(3.0, 5.0, 21):
+        model = replace(MODELS[name], rcutfac=rcutfac)
+        potential = SnapPotential(model)
+        for distance in (model.cutoff, np.nextafter(model.cutoff, 0.0), np.nextafter(model.cutoff, 9.0)):
+            positions = np.array([[0.0, 0.0, 0.0], [distance, 0.0, 0.0]])
+            neighbors = listed(model, positions, np.zeros((3, 3)), (False,) * 3)
+            result = potential.evaluate(neighbors, np.zeros(2, np.int32))
+            np.testing.assert_allclose(result.forces, 0.0, atol=1e-10)
+            np.testing.assert_allclose(result.virials, 0.0, atol=1e-10)
+
+
+def test_gradients_count_the_same_pairs_as_descriptors_do() -> None:
+    """A rotated crystal whose shell of neighbours lies within rounding errors on both sides of the cutoff."""
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        crystal = bulk("Cu", "fcc", a=3.6, cubic=True).repeat(2)
+        crystal.set_cell(crystal.cell.array @ np.linalg.qr(rng.normal(size=(3, 3)))[0], scale_atoms=True)
+        shell = crystal.get_distance(0, 1, mic=True)
+        model = replace(MODELS["tj1"], rcutfac=shell)
+        neighbors = listed(model, crystal.positions, crystal.cell.array, crystal.pbc)
+        pairs = SnapPotential(model).descriptor_gradients(neighbors, np.zeros(len(crystal), np.int32))
+        assert np.all(pairs.neighbors < len(crystal))
+        np.testing.assert_allclose(np.linalg.norm(pairs.vectors, axis=1), shell, rtol=1e-12)
+        np.testing.assert_allclose(pairs.gradients, 0.0, atol=1e-10)

@@ -92,6 +92,7 @@ def neighbor_lists() -> dict[str, np.ndarray]:
                     f"{label}/{key}": getattr(neighbors, key).copy() for key in ("positions", "shifts", "start")
                 }
                 results |= {f"{label}/{key}": getattr(neighbors, key).copy() for key in ("idx", "code")}
+                results |= {f"{label}/{key}": part for key, part in zip("ijSD", neighbors.pairs(), strict=True)}
     return results
 
 

@@ -1,0 +1,153 @@
+"""Reading NEP potentials: the nep.txt files of GPUMD, NEP_CPU and calorine."""
+
+from __future__ import annotations
+
+import os
+import re
+from os import PathLike
+from typing import Any
+
+import numpy as np
+
+from ..text import FilePath, Row, complaint, quoted, read_text
+from .header import Header
+from .model import ZBL_PAIR, FloatArray, NepModel, Network, Zbl
+from .writing import write_nep
+
+__all__ = ["looks_like_nep", "read_nep", "write_nep"]
+
+_BEGINNING = re.compile(rb"[ \t]*nep[345]?(_[a-z0-9]+)*[ \t]+\d{1,9}[ \t]")
+_EXAMINED = 200
+_LINES_OF_FIELDS = {"elements": "nep", "radial_cutoffs": "cutoff", "angular_cutoffs": "cutoff"}
+
+
+def read_nep(path: str | PathLike[str]) -> NepModel:
+    """Read a NEP potential.
+
+    Understood are NEP3, NEP4 and NEP5 with every nuclear repulsion, models of dipoles and polarizabilities, charges
+    (qNEP), and all forms of the cutoff and l_max lines that GPUMD has written.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read.
+    ValueError
+        ``path:line: expected ..., got ...`` if the file is malformed or needs a feature that is not supported: NEP2,
+        learned dispersion (_vdw), _temperature, a second hidden layer.
+    """
+    lines = read_text(path).split("\n")
+    complete = not lines[-1].strip()
+    while lines and not lines[-1].strip():
+        lines.pop()
+    header = Header(path, lines)
+    numbers = _read_numbers(path, lines, header)
+    if not complete:
+        _check_last(path, lines, len(header.rows))
+    try:
+        return _build(header, numbers)
+    except ValueError as error:  # "expected <field> ..., got ...", where only some fields are yet unchecked
+        name = str(error).split()[1]
+        line = header.rows[_LINES_OF_FIELDS.get(name, "l_max")].line
+        raise ValueError(f"{path}:{line}: {error}") from None
+
+
+def looks_like_nep(path: str | PathLike[str]) -> bool:
+    """Whether the file begins like a NEP potential, whatever its version; False if it cannot be read."""
+    if not os.path.isfile(path):
+        return False
+    try:
+        with open(path, "rb") as file:
+            beginning = file.read(_EXAMINED)
+    except OSError:
+        return False
+    return b"\0" not in beginning and _BEGINNING.match(beginning) is not None
+
+
+def _read_numbers(path: FilePath, lines: list[str], header: Header) -> FloatArray:
+    """The numbers behind the header, after a check that there are as many as expected."""
+    start, elements = len(header.rows), len(header.fields["elements"])
+    count, found = header.count(types=elements), len(lines) - start
+    if found != count and found == header.count(types=1):
+        got = f"{found} as of a GPUMD compiled with USE_CJ, which is not supported"
+        raise complaint(path, start + found, f"{count} numbers behind the header", got)
+    if found < count:
+        got = f"the end of the file after {found}"
+        raise complaint(path, len(lines), f"{count} numbers behind the header", got)
+    if found > count:
+        got = quoted(lines[start + count].strip())
+        raise complaint(path, start + count + 1, f"the end of the file after {count} numbers", got)
+    return _convert(path, lines, start)
+
+
+def _convert(path: FilePath, lines: list[str], start: int) -> FloatArray:
+    """The numbers from line index `start` on, one in each line."""
+    body = lines[start:]
+    try:
+        values = np.array(list(map(float, body)))
+    except ValueError:
+        values = np.full(1, np.nan)
+    text = "".join(body)
+    if np.all(np.isfinite(values)) and "_" not in text and text.isascii():
+        return values
+    for n, line in enumerate(body, start + 1):  # float() takes also nan, 1_0 and digits of other scripts
+        row = Row(path, n, tuple(line.split()))
+        if len(row.words) != 1:
+            raise row.error("one number")
+        row.number(row.words[0], "a parameter")
+    return values
+
+
+def _check_last(path: FilePath, lines: list[str], start: int) -> None:
+    """Refuse a file that ends within its last number, as one sees where all others have the same length."""
+    lengths = {len(line.rstrip()) for line in lines[start:-1]}
+    if len(lengths) == 1 and len(lines[-1].rstrip()) < min(lengths):
+        raise complaint(path, len(lines), f"a number of {min(lengths)} characters as above", quoted(lines[-1].strip()))
+
+
+class _Numbers:
+    """Hands out arrays in the order of the file."""
+
+    def __init__(self, values: FloatArray) -> None:
+        self._values, self._next = values, 0
+
+    def take(self, *shape: int) -> FloatArray:
+        size = int(np.prod(shape))
+        self._next += size
+        return self._values[self._next - size : self._next].reshape(shape)
+
+
+def _build(header: Header, values: FloatArray) -> NepModel:
+    fields, numbers = dict(header.fields), _Numbers(values)
+    charges = fields["charge_mode"] > 0
+    count = len(fields["elements"])
+    network = _take_blocks(numbers, header)
+    if charges:
+        fields["sqrt_epsilon"] = float(numbers.take(1)[0])
+    fields["network"] = Network(bias=float(numbers.take(1)[0]), **network)
+    if fields["kind"] == "polarizability":
+        scalar = _take_blocks(numbers, header)
+        fields["scalar_network"] = Network(bias=float(numbers.take(1)[0]), **scalar)
+    for n, name in enumerate(("radial", "angular")):
+        fields[name] = numbers.take(fields["n_max"][n] + 1, fields["basis_size"][n] + 1, count, count)
+    fields["scaler"] = numbers.take(header.descriptors)
+    fields["zbl"] = header.zbl
+    if header.repulsion and header.zbl is None:
+        fields["zbl"] = Zbl(0.0, 0.0, flexible=numbers.take(count * (count + 1) // 2, ZBL_PAIR))
+    return NepModel(**fields)
+
+
+def _take_blocks(numbers: _Numbers, header: Header) -> dict[str, Any]:
+    """Weights of each type in turn: w0, b0, w1, then those of the charge and the bias of the type, where there are."""
+    types, neurons, length = header.networks, header.neurons, header.descriptors
+    block = numbers.take(types, header.block)
+    inner, rest = block[:, : neurons * length], block[:, neurons * length :]
+    result = {
+        "w0": inner.reshape(types, neurons, length),
+        "b0": rest[:, :neurons],
+        "w1": rest[:, neurons:][:, :neurons],
+    }
+    if header.fields["charge_mode"]:
+        result["charge"] = rest[:, 2 * neurons : 3 * neurons]
+    if header.fields["version"] == 5:
+        result["type_bias"] = rest[:, -1]
+    return result

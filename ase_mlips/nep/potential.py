@@ -1,0 +1,320 @@
+"""NEP as a `Potential`: tables made once for a model, kernels called for each configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import lanes, zbl
+from ..jit import run_chunks, scratch
+from ..neighbors import NeighborList
+from ..packing import Packer, block_order, capacity, lay_out, with_dummy
+from ..potential import Evaluation, FloatArray, IntArray
+from ..simd import W
+from . import kernels, layout, tables
+from .elements import ELEMENTS
+from .model import NepModel
+from .radii import RADII
+
+ATOMS_PER_CHUNK, MOST_CHUNKS = 128, 16
+KC = 14.399645  # e^2 / (4 pi eps0) in eV A, the value of GPUMD
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a pass through the network gives beside energies and forces.
+
+    Attributes
+    ----------
+    descriptors : (N, D) array
+        Scaled.
+    latent : (N, H) array
+        w1 tanh(..) of each neuron.
+    charges : (N,) array
+        Before neutralisation.
+    square : (N, 3) array
+        sum_j r_ij^2 p_ij.
+    tensor : (N, 3, 3) array
+        sum_j r_ij p_ij.
+    """
+
+    descriptors: FloatArray
+    latent: FloatArray
+    charges: FloatArray
+    square: FloatArray
+    tensor: FloatArray
+
+
+class NepPotential:
+    """A NEP model ready for evaluation.
+
+    Parameters
+    ----------
+    model : NepModel
+    """
+
+    def __init__(self, model: NepModel) -> None:
+        self.model = model
+        self.elements = model.elements
+        radial, angular = self._pair_cutoffs()
+        self._inner = float(angular.max())
+        self.cutoff = max(self._inner, float(radial.max()))
+        self._head = np.zeros(layout.HEAD_SIZE, np.int32)
+        self._ints = Packer(self._head, np.int32)
+        self._floats = Packer(self._head, float)
+        self._fill_sizes()
+        self._fill_basis(radial, angular)
+        self._fill_network()
+        self._tables = self._ints.join(), self._floats.join()
+        self._areas: dict[int, tuple[IntArray, int]] = {}
+        self._ordered: tuple[bytes, int, IntArray] | None = None
+
+    def __getstate__(self) -> NepModel:
+        return self.model
+
+    def __setstate__(self, model: NepModel) -> None:
+        self.__init__(model)  # type: ignore[misc]
+
+    # -----------------------------------------------------------------------------------------------
+    # evaluation
+
+    def evaluate(self, neighbors: NeighborList, species: IntArray, num_threads: int = 1) -> Evaluation:
+        """Energies, forces and virials; see `Potential.evaluate`."""
+        return self.run(neighbors, species, num_threads=num_threads)[0]
+
+    def outputs(self, neighbors: NeighborList, species: IntArray, *, network: int = 0) -> Outputs:
+        """Descriptors, latent space, charges and pair sums of network 0 or, for a polarizability, 1."""
+        return self.run(neighbors, species, network=network, report=True)[1]
+
+    def run(
+        self,
+        neighbors: NeighborList,
+        species: IntArray,
+        *,
+        network: int = 0,
+        coupling: FloatArray | None = None,
+        energy: bool = True,
+        derivatives: bool = True,
+        report: bool = False,
+        num_threads: int = 1,
+    ) -> tuple[Evaluation, Outputs]:
+        """One pass of the kernel.
+
+        Parameters
+        ----------
+        network : int
+            1 for the scalar network of a polarizability model.
+        coupling : (N,) array, optional
+            Derivative of an energy with respect to each charge; the forces then are those of
+            ``energy + sum_i coupling_i q_i`` with these factors held fixed (qNEP).
+        energy : bool
+            False leaves the network's energy and the nuclear repulsion out of the forces.
+        derivatives : bool
+            False skips forces and virials, which are then zero.
+        report : bool
+            Fill `Outputs`; they are empty otherwise.
+        """
+        n = neighbors.n
+        chunks = min(max(n // ATOMS_PER_CHUNK, 1), MOST_CHUNKS)
+        head, size = self._laid_out(neighbors)
+        head[layout.ATOMS], head[layout.CHUNKS], head[layout.NETWORK] = n, chunks, network
+        head[layout.ENERGY], head[layout.DERIVATIVES], head[layout.REPORT] = energy, derivatives, report
+        kinds = with_dummy(species)
+        lam = np.zeros(n + 1)
+        if coupling is not None:
+            lam[:n] = coupling
+        width = self.model.n_descriptors + int(head[layout.NEURONS]) + layout.REPORT_WORDS
+        table = np.zeros((n, width)) if report else np.zeros((0, width))
+        result = Evaluation(np.empty(n), np.empty((n, 3)), np.empty((n, 3, 3)))
+        rows = scratch("accumulators", lanes.accumulator_size(n, chunks))
+        order = self._order(kinds, chunks)
+
+        def work(first: int, last: int) -> None:
+            kernels.evaluate(
+                neighbors.positions,
+                neighbors.shifts,
+                neighbors.start,
+                neighbors.idx,
+                neighbors.code,
+                kinds,
+                order,
+                lam,
+                head,
+                *self._tables,
+                scratch("work", size),
+                result.energies,
+                rows,
+                table.ravel(),
+                first,
+                last,
+            )
+
+        run_chunks(work, chunks, num_threads)
+        lanes.collect(rows, chunks, n, result.forces, result.virials)
+        return result, self._split(table)
+
+    def _split(self, table: FloatArray) -> Outputs:
+        d, h = self.model.n_descriptors, int(self._head[layout.NEURONS])
+        pairs = table[:, d + h + 1 :]
+        return Outputs(table[:, :d], table[:, d : d + h], table[:, d + h], pairs[:, :3], pairs[:, 3:].reshape(-1, 3, 3))
+
+    def _order(self, kinds: IntArray, chunks: int) -> IntArray:
+        """Atoms by blocks, kept from call to call: few blocks shall need two networks."""
+        key = kinds.tobytes()
+        if self._ordered is None or self._ordered[:2] != (key, chunks):
+            self._ordered = key, chunks, block_order(kinds[:-1], chunks, by_type=len(self.elements) > 1)
+        return self._ordered[2]
+
+    def _laid_out(self, neighbors: NeighborList) -> tuple[IntArray, int]:
+        """`head` for one call and the size of the scratch that it describes."""
+        slots = capacity(neighbors.start)
+        if slots not in self._areas:
+            self._areas[slots] = self._lay_out(slots)
+        template, size = self._areas[slots]
+        return template.copy(), size
+
+    def _lay_out(self, slots: int) -> tuple[IntArray, int]:
+        head = self._head.copy()
+        head[layout.SLOTS] = slots
+        functions, channels, sums = (int(head[k]) for k in (layout.ANGULAR, layout.CHANNELS, layout.SUMS))
+        radial, descriptors = int(head[layout.RADIAL]), tables.padded(self.model.n_descriptors)
+        moments = functions * int(head[layout.MOMENTS])
+        groups = max(int(head[layout.GROUPS_R]), int(head[layout.GROUPS_A]))
+        basis = max(int(head[layout.K_RADIAL]), int(head[layout.K_ANGULAR]))
+        listed = 4 * slots + 4 * (slots + W)
+        sizes = {
+            layout.A_NEAR: listed,
+            layout.A_FAR: listed,
+            layout.A_GEOMETRY_NEAR: layout.GEOMETRY_WORDS * slots,
+            layout.A_GEOMETRY_FAR: layout.GEOMETRY_WORDS * slots,
+            layout.A_SLOPES_NEAR: radial * slots,
+            layout.A_SLOPES_FAR: radial * slots,
+            layout.A_P_NEAR: 3 * slots,
+            layout.A_P_FAR: 3 * slots,
+            layout.A_PQ: 2 * slots,
+            layout.A_F: (channels + 3) * slots,
+            layout.A_G: functions * slots,
+            layout.A_T: 4 * basis,
+            layout.A_ROWS: W + max(W * groups, W),
+            layout.A_DERIVATIVES: 12 * channels,
+            layout.A_S: sums,
+            layout.A_D: sums,
+            layout.A_M: moments,
+            layout.A_DM: moments,
+            layout.A_Q: descriptors,
+            layout.A_FP: descriptors,
+            layout.A_E: descriptors,
+            layout.A_HIDDEN: 2 * int(head[layout.HIDDEN]),
+            layout.A_RADIAL: 2 * basis,
+            layout.A_TYPES: 1,
+            layout.A_VALUES: 2,
+        }
+        return head, lay_out(head, sizes)
+
+    # -----------------------------------------------------------------------------------------------
+    # tables
+
+    def _fill_sizes(self) -> None:
+        model, head = self.model, self._head
+        network = model.network
+        head[layout.TYPES] = len(model.elements)
+        head[layout.NETS] = len(network.w0)
+        head[layout.RADIAL], head[layout.ANGULAR] = model.n_max[0] + 1, model.n_max[1] + 1
+        head[layout.K_RADIAL], head[layout.K_ANGULAR] = model.basis_size[0] + 1, model.basis_size[1] + 1
+        head[layout.L_MAX] = model.l_max
+        head[layout.CHANNELS] = 2 * head[layout.ANGULAR]
+        head[layout.MOMENTS] = (model.l_max + 1) ** 2 - 1
+        head[layout.DESCRIPTORS] = model.n_descriptors
+        head[layout.NEURONS] = network.w0.shape[1]
+        head[layout.HIDDEN] = tables.padded(network.w0.shape[1])
+        head[layout.GROUPS_R] = -(-2 * head[layout.RADIAL] // W)
+        head[layout.GROUPS_A] = -(-2 * head[layout.ANGULAR] // W)
+        head[layout.HAS_CHARGE] = network.charge is not None
+        head[layout.ZBL] = model.zbl is not None
+
+    def _fill_basis(self, radial: FloatArray, angular: FloatArray) -> None:
+        model, functions = self.model, self.model.n_max[1] + 1
+        limits, offsets = tables.channel_layout(functions, model.l_max)
+        forward = tables.sums_to_moments(functions, model.l_max)
+        reverse = forward.transposed(int(offsets[-1]))
+        self._head[layout.SUMS] = offsets[-1]
+        self._ints.add(layout.I_LIMITS, limits)
+        self._ints.add(layout.I_OFFSETS, offsets)
+        places = {"begin": layout.I_FORWARD, "columns": layout.I_FORWARD_COLUMNS, "values": layout.F_FORWARD}
+        self._floats.add_sparse(self._ints, forward, **places)
+        places = {"begin": layout.I_REVERSE, "columns": layout.I_REVERSE_COLUMNS, "values": layout.F_REVERSE}
+        self._floats.add_sparse(self._ints, reverse, **places)
+        self._floats.add(layout.F_RADIAL, tables.expansion(model.radial))
+        self._floats.add(layout.F_ANGULAR, tables.expansion(model.angular))
+        repulsion = self._repulsion(angular)
+        pairs = np.stack([1.0 / radial, 1.0 / angular, repulsion[:, :, 1]], axis=-1)
+        self._floats.add(layout.F_PAIR, pairs)
+        self._floats.add(layout.F_ZBL, repulsion)
+        self._floats.add(layout.F_SCALARS, [self._inner, self.cutoff])
+        self._fill_invariants()
+
+    def _fill_invariants(self) -> None:
+        entries, monomials, constants = [], [], []
+        for place, name in enumerate(self.model.invariants, start=self.model.l_max):
+            if name == "1111":
+                self._head[layout.SQUARED] = place
+                continue
+            found = tables.invariant_monomials((int(name[0]), int(name[1]), int(name[2])))
+            entries.append((place, len(monomials), len(found)))
+            monomials += list(found)
+            constants += list(found.values())
+        self._head[layout.N_INVARIANTS] = len(entries)
+        self._ints.add(layout.I_INVARIANTS, entries)
+        self._ints.add(layout.I_MONOMIALS, monomials)
+        self._floats.add(layout.F_MONOMIALS, constants)
+
+    def _fill_network(self) -> None:
+        model, nets = self.model, int(self._head[layout.NETS])
+        scaler = np.zeros(tables.padded(model.n_descriptors))
+        scaler[: model.n_descriptors] = model.scaler
+        self._floats.add(layout.F_SCALER, scaler)
+        networks = [model.network] + ([model.scalar_network] if model.scalar_network else [])
+        packed = [tables.pack_network(network, nets) for network in networks]
+        self._head[layout.NET_SIZE] = packed[0].shape[1]
+        self._floats.add(layout.F_NETWORK, np.concatenate(packed))
+
+    def _pair_cutoffs(self) -> tuple[FloatArray, FloatArray]:
+        """Radial and angular cutoff of each pair of types."""
+        model = self.model
+        cutoffs = []
+        radii = np.array([RADII[element] for element in model.elements])
+        for k, own in enumerate((model.radial_cutoffs, model.angular_cutoffs)):
+            pair = 0.5 * (own[:, None] + own)
+            if model.typewise_factors is not None and model.typewise_factors[k] > 0.0:
+                pair = np.minimum(pair, model.typewise_factors[k] * (radii[:, None] + radii))
+            cutoffs.append(pair)
+        return cutoffs[0], cutoffs[1]
+
+    def _repulsion(self, angular: FloatArray) -> FloatArray:
+        """ZBL constants of each pair of types: inner, outer, strength, four times factor and decay."""
+        overlay, types = self.model.zbl, len(self.model.elements)
+        table = np.zeros((types, types, layout.ZBL_WORDS))
+        if overlay is None:
+            return table
+        charges = np.array([ELEMENTS.index(element) + 1.0 for element in self.model.elements])
+        radii = np.array([RADII[element] for element in self.model.elements])
+        powers = charges**zbl.EXPONENT
+        inverse = (powers[:, None] + powers) * 2.134563  # GPUMD's rounding of 1 / LENGTH
+        table[..., 0], table[..., 1] = overlay.inner, overlay.outer
+        table[..., 2] = KC * charges[:, None] * charges
+        if overlay.factor is not None:
+            outer = np.minimum(overlay.outer, overlay.factor * (radii[:, None] + radii))
+            table[..., 0] = outer / 2 if overlay.typewise_inner_half else 0.0
+            table[..., 1] = outer
+        for term, (factor, decay) in enumerate(zbl.SCREENING):
+            table[..., 3 + 2 * term], table[..., 4 + 2 * term] = factor, decay * inverse
+        if overlay.flexible is not None:
+            for a in range(types):
+                for b in range(types):
+                    low, high = min(a, b), max(a, b)
+                    row = overlay.flexible[low * types - low * (low - 1) // 2 + high - low]
+                    table[a, b, :2], table[a, b, 3::2] = row[:2], row[2::2]
+                    table[a, b, 4::2] = row[3::2] * inverse[a, b]
+        table[..., 1] = np.minimum(table[..., 1], angular.max())
+        return table

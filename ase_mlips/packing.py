@@ -1,0 +1,101 @@
+"""Constant tables in the form that kernels read: joined end to end, places noted in a `head` of integers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+W = 8  # lanes, see `simd`
+
+IntArray = NDArray[np.int32]
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """A constant sparse matrix by rows, see `lanes.sparse_product`."""
+
+    begin: IntArray
+    columns: IntArray
+    values: FloatArray
+
+    @classmethod
+    def from_rows(cls, rows: list[dict[int, float]]) -> Sparse:
+        """Rows as dictionaries column -> value."""
+        begin = np.cumsum([0, *(len(row) for row in rows)])
+        columns = [c for row in rows for c in sorted(row)]
+        values = [row[c] for row in rows for c in sorted(row)]
+        return cls(begin.astype(np.int32), np.array(columns, np.int32), np.array(values, float))
+
+    def transposed(self, columns: int) -> Sparse:
+        """The transpose of a matrix with that many columns."""
+        rows: list[dict[int, float]] = [{} for _ in range(columns)]
+        for r in range(len(self.begin) - 1):
+            for k in range(self.begin[r], self.begin[r + 1]):
+                rows[self.columns[k]][r] = float(self.values[k])
+        return Sparse.from_rows(rows)
+
+
+class Packer:
+    """Joins tables end to end and notes in `head` where each begins."""
+
+    def __init__(self, head: IntArray, dtype: Any) -> None:
+        self._head, self._parts, self._size, self._dtype = head, [np.zeros(0, dtype)], 0, dtype
+
+    def add(self, slot: int, values: Any) -> None:
+        """Append an array, flattened; ``head[slot]`` becomes its place."""
+        part = np.ascontiguousarray(values, self._dtype).ravel()
+        self._head[slot] = self._size
+        self._parts.append(part)
+        self._size += part.size
+
+    def add_sparse(self, integers: Packer, matrix: Sparse, *, begin: int, columns: int, values: int) -> None:
+        """Append a matrix: values here, structure to `integers`."""
+        integers.add(begin, matrix.begin)
+        integers.add(columns, matrix.columns)
+        self.add(values, matrix.values)
+
+    def join(self) -> NDArray[Any]:
+        """All of it, and a vector more because vector loads may read past the end."""
+        return np.concatenate([*self._parts, np.zeros(W, self._dtype)])
+
+
+def lay_out(head: IntArray, sizes: Mapping[int, int]) -> int:
+    """Give each area of scratch its place; `sizes` [slot of head] counts vectors.  Returns the total in doubles."""
+    place = 0
+    for slot, vectors in sizes.items():
+        head[slot] = place
+        place += vectors * W
+    return place
+
+
+def capacity(start: NDArray[np.int64]) -> int:
+    """Slots that the longest row of a neighbour list needs, in coarse steps so that layouts can be kept."""
+    return (int(np.max(start[1:] - start[:-1], initial=0)) + 63) // 32 * 32
+
+
+def block_order(species: IntArray, chunks: int, *, by_type: bool) -> IntArray:
+    """Atoms by blocks of eight; the last block is filled up with n.
+
+    With `by_type` the atoms of each chunk, which stay within their chunk, are sorted so that few blocks mix types.
+    """
+    n = len(species)
+    blocks = -(-n // W)
+    order = np.full(blocks * W, n, np.int32)
+    order[:n] = np.arange(n)
+    for chunk in range(chunks if by_type else 0):
+        begin, end = blocks * chunk // chunks * W, min(n, blocks * (chunk + 1) // chunks * W)
+        order[begin:end] = begin + np.argsort(species[begin:end], kind="stable")
+    return order
+
+
+def with_dummy(species: IntArray) -> IntArray:
+    """Species and one more for the dummy atom of the neighbour list, as int32."""
+    result: IntArray = np.empty(len(species) + 1, np.int32)
+    result[:-1] = species
+    result[-1] = 0
+    return result
