@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .calculator import load
+    from .nep import NEP
     from .snap import SNAP
 
     __version__: str
 
-__all__ = ["SNAP", "__version__", "load"]
+__all__ = ["NEP", "SNAP", "__version__", "load"]
 
-_FAMILIES = {"SNAP": ".snap"}  # a potential is a folder and a line here
+_FAMILIES = {"NEP": ".nep", "SNAP": ".snap"}  # a potential is a folder and a line here
 
 
 def __getattr__(name: str) -> Any:

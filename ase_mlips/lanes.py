@@ -43,8 +43,8 @@ def gather(listing: Any, members: Any, n: int, inner: float, outer: float, slots
 
     `listing` is the neighbour list: pointers of positions, shifts, start, idx and code.  `members` (int32) are the
     atoms, n where a lane has none.  `work` receives, per slot, the vectors x, y, z and, as a double, the neighbour's
-    number j; behind ``4 * slots`` elements it is used as scratch.  Slots that a lane does not need hold the dummy atom n
-    at (PAD, 0, 0), beyond any cutoff.
+    number j; behind ``4 * slots`` elements it is used as scratch.  Slots that a lane does not need hold the dummy atom
+    n at (PAD, 0, 0), beyond any cutoff.
 
     Returns
     -------

@@ -11,6 +11,7 @@ from .kernels import build, refresh
 from .kernels_pairs import select_pairs
 from .layout import (
     ATOMS,
+    CELL,
     CODES,
     DUMMY,
     ERRORS,
@@ -20,6 +21,7 @@ from .layout import (
     LIMIT2,
     NEED,
     NEED_PAIRS,
+    PBC,
     REACH,
     ROWS,
     SHIFTS,
@@ -126,6 +128,16 @@ class NeighborList:
             raise ValueError(ERRORS[entries])
         self._expose(len(points), entries)
         return True
+
+    @property
+    def cell(self) -> FloatArray:
+        """Cell vectors (3, 3) of the last update, in A."""
+        return self._memory[CELL : CELL + 9].reshape(3, 3).copy()
+
+    @property
+    def pbc(self) -> NDArray[np.bool_]:
+        """Which axes were periodic in the last update, (3,)."""
+        return self._memory[PBC : PBC + 3] != 0.0
 
     def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], FloatArray]:
         """The pairs that are nearer than `cutoff`, without the skin.

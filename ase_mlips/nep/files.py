@@ -18,7 +18,7 @@ __all__ = ["looks_like_nep", "read_nep", "write_nep"]
 
 _BEGINNING = re.compile(rb"[ \t]*nep[345]?(_[a-z0-9]+)*[ \t]+\d{1,9}[ \t]")
 _EXAMINED = 200
-_LINES_OF_FIELDS = {"elements": "nep", "radial_cutoffs": "cutoff", "angular_cutoffs": "cutoff"}
+_LINES_OF_FIELDS = {"elements": "nep", "radial_cutoffs": "cutoff", "angular_cutoffs": "cutoff", "l_max": "l_max"}
 
 
 def read_nep(path: str | PathLike[str]) -> NepModel:
@@ -43,11 +43,11 @@ def read_nep(path: str | PathLike[str]) -> NepModel:
     numbers = _read_numbers(path, lines, header)
     if not complete:
         _check_last(path, lines, len(header.rows))
+    fields = _fields(path, header, numbers)
     try:
-        return _build(header, numbers)
-    except ValueError as error:  # "expected <field> ..., got ...", where only some fields are yet unchecked
-        name = str(error).split()[1]
-        line = header.rows[_LINES_OF_FIELDS.get(name, "l_max")].line
+        return NepModel(**fields)
+    except ValueError as error:  # "expected <field> ..., got ...", where only these fields are yet unchecked
+        line = header.rows[_LINES_OF_FIELDS[str(error).split()[1]]].line
         raise ValueError(f"{path}:{line}: {error}") from None
 
 
@@ -116,7 +116,8 @@ class _Numbers:
         return self._values[self._next - size : self._next].reshape(shape)
 
 
-def _build(header: Header, values: FloatArray) -> NepModel:
+def _fields(path: FilePath, header: Header, values: FloatArray) -> dict[str, Any]:
+    """Fields of `NepModel`."""
     fields, numbers = dict(header.fields), _Numbers(values)
     charges = fields["charge_mode"] > 0
     count = len(fields["elements"])
@@ -132,8 +133,13 @@ def _build(header: Header, values: FloatArray) -> NepModel:
     fields["scaler"] = numbers.take(header.descriptors)
     fields["zbl"] = header.zbl
     if header.repulsion and header.zbl is None:
-        fields["zbl"] = Zbl(0.0, 0.0, flexible=numbers.take(count * (count + 1) // 2, ZBL_PAIR))
-    return NepModel(**fields)
+        table = numbers.take(count * (count + 1) // 2, ZBL_PAIR)
+        first = len(header.rows) + values.size - table.size + 1
+        for n in range(len(table)):
+            with Row(path, first + n * ZBL_PAIR, ()).blamed():
+                Zbl(0.0, 0.0, flexible=table[n : n + 1])
+        fields["zbl"] = Zbl(0.0, 0.0, flexible=table)
+    return fields
 
 
 def _take_blocks(numbers: _Numbers, header: Header) -> dict[str, Any]:

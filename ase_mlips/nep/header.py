@@ -7,10 +7,10 @@ from typing import Any
 
 from ..fields import integer
 from ..text import FilePath, Row, complaint, quoted
-from .model import INVARIANTS, MAX_FUNCTIONS, MAX_L, MAX_NEURONS, ZBL_PAIR, Zbl, count_descriptors
+from .model import INVARIANTS, MAX_FUNCTIONS, MAX_L, MAX_NEIGHBORS, MAX_NEURONS, ZBL_PAIR, Zbl, count_descriptors
 
 _TOKEN = re.compile(r"nep([345])(_zbl)?(?:_(dipole|polarizability)|_charge([123]))?")
-_TOKENS = "nep3, nep4 or nep5, maybe with _zbl, _dipole, _polarizability, _charge1, _charge2 or _charge3,"
+_TOKENS = "nep3, nep4 or nep5, maybe with _zbl, _dipole, _polarizability, _charge1, _charge2 or _charge3"
 _REFUSED = {  # what other programs know, by the words between underscores
     "nep": "NEP2",
     "nep2": "NEP2",
@@ -18,7 +18,6 @@ _REFUSED = {  # what other programs know, by the words between underscores
     "temperature": "a model of several temperatures",
 }
 _HISTORICAL = 8  # words of a cutoff line with typewise factors
-_HIGHEST = 10**9
 
 
 class Header:
@@ -131,7 +130,9 @@ class Header:
             words = words[:4]
         if len(words) > 2:
             places = (len(words) - 1, len(words))
-            self.fields["max_neighbors"] = tuple(_size(row, n, "the number of neighbors", _HIGHEST) for n in places)
+            self.fields["max_neighbors"] = tuple(
+                _size(row, n, "the number of neighbors", MAX_NEIGHBORS) for n in places
+            )
             words = words[:-2]
         values = [row.number(word, "a cutoff") for word in words]
         each = count if len(values) == 2 else 1
@@ -153,13 +154,13 @@ class Header:
     def _read_l_max(self) -> None:
         row = self._next("l_max", f"l_max <l> [<flag>] up to {len(INVARIANTS)} times", *range(2, 3 + len(INVARIANTS)))
         self.fields["l_max"] = _size(row, 1, "l_max", MAX_L)
-        flags = [_size(row, n, "a flag of l_max", _HIGHEST) for n in range(2, len(row.words))]
+        flags = [row.integer(row.words[n], "a flag of l_max") for n in range(2, len(row.words))]
         self.fields["invariants"] = tuple(name for name, flag in zip(INVARIANTS, flags, strict=False) if flag)
 
     def _read_neurons(self) -> int:
         row = self._next("ANN", "ANN <neurons> 0", 3)
         if row.integer(row.words[2], "the neurons of a second hidden layer") != 0:
-            raise row.error("ANN <neurons> 0, a second hidden layer being not supported,")
+            raise row.error("ANN <neurons> 0 because a second hidden layer is not supported")
         return _size(row, 1, "the number of neurons", MAX_NEURONS, lowest=1)
 
 

@@ -19,6 +19,7 @@ MAX_L = 8
 MAX_FUNCTIONS = 32
 MAX_NEURONS = 1000
 MAX_CUTOFF = 100.0  # A
+MAX_NEIGHBORS = 10**9 - 1
 ZBL_PAIR = 10  # numbers of a pair of types in a flexible repulsion
 
 
@@ -245,7 +246,11 @@ class NepModel(Record):
 
     def _check_sizes(self) -> None:
         object.__setattr__(self, "l_max", integer("l_max", self.l_max, 0, MAX_L))
-        for name, highest in (("n_max", MAX_FUNCTIONS), ("basis_size", MAX_FUNCTIONS), ("max_neighbors", 10**9)):
+        for name, highest in (
+            ("n_max", MAX_FUNCTIONS),
+            ("basis_size", MAX_FUNCTIONS),
+            ("max_neighbors", MAX_NEIGHBORS),
+        ):
             sizes = pair(name, getattr(self, name))
             object.__setattr__(self, name, tuple(integer(name, size, 0, highest) for size in sizes))
         object.__setattr__(self, "invariants", tuple(self.invariants))

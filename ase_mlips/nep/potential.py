@@ -13,12 +13,12 @@ from ..packing import Packer, block_order, capacity, lay_out, with_dummy
 from ..potential import Evaluation, FloatArray, IntArray
 from ..simd import W
 from . import kernels, layout, tables
+from .charges import COULOMB, electrostatics
 from .elements import ELEMENTS
 from .model import NepModel
 from .radii import RADII
 
 ATOMS_PER_CHUNK, MOST_CHUNKS = 128, 16
-KC = 14.399645  # e^2 / (4 pi eps0) in eV A, the value of GPUMD
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ class NepPotential:
         self.elements = model.elements
         radial, angular = self._pair_cutoffs()
         self._inner = float(angular.max())
-        self.cutoff = max(self._inner, float(radial.max()))
+        self._charge_cutoff = float(model.radial_cutoffs.max())
+        self.cutoff = max(self._inner, float(radial.max()), self._charge_cutoff if model.charge_mode else 0.0)
         self._head = np.zeros(layout.HEAD_SIZE, np.int32)
         self._ints = Packer(self._head, np.int32)
         self._floats = Packer(self._head, float)
@@ -81,7 +82,39 @@ class NepPotential:
 
     def evaluate(self, neighbors: NeighborList, species: IntArray, num_threads: int = 1) -> Evaluation:
         """Energies, forces and virials; see `Potential.evaluate`."""
-        return self.run(neighbors, species, num_threads=num_threads)[0]
+        if not self.model.charge_mode:
+            return self.run(neighbors, species, num_threads=num_threads)[0]
+        charges = self.charges(neighbors, species, num_threads)
+        electric = electrostatics(self.model.charge_mode, self._charge_cutoff, charges, neighbors)
+        # a change of one charge before they are made neutral changes every charge by -1/N of it
+        coupling = electric.potentials - (electric.potentials.mean() if neighbors.n else 0.0)
+        rest = self.run(neighbors, species, coupling=coupling, num_threads=num_threads)[0]
+        return Evaluation(
+            rest.energies + electric.energies, rest.forces + electric.forces, rest.virials + electric.virials
+        )
+
+    def charges(self, neighbors: NeighborList, species: IntArray, num_threads: int = 1) -> FloatArray:
+        """Charges (N,) in e, made neutral (qNEP)."""
+        charges = self.run(neighbors, species, derivatives=False, report=True, num_threads=num_threads)[1].charges
+        return charges - charges.mean() if neighbors.n else charges.copy()
+
+    def born_effective_charges(self, neighbors: NeighborList, species: IntArray) -> FloatArray:
+        """Z_i,ab (N, 3, 3) in e: polarisation along a by a displacement of atom i along b (qNEP)."""
+        charges = self.charges(neighbors, species)
+        unit = np.ones(neighbors.n)
+        moved, outputs = self.run(neighbors, species, coupling=unit, energy=False, report=True)
+        bonds = 0.5 * (outputs.tensor + moved.virials)
+        return np.asarray(self.model.sqrt_epsilon * (charges[:, None, None] * np.eye(3) + bonds))
+
+    def dipole(self, neighbors: NeighborList, species: IntArray) -> FloatArray:
+        """Dipole moment (3,) of a dipole model, in the units it was trained in."""
+        return np.asarray(-self.run(neighbors, species, report=True)[1].square.sum(0))
+
+    def polarizability(self, neighbors: NeighborList, species: IntArray) -> FloatArray:
+        """Polarizability (3, 3) of a polarizability model, in the units it was trained in."""
+        tensor = self.run(neighbors, species)[0].virials.sum(0)
+        scalar = self.run(neighbors, species, network=1, derivatives=False)[0].energies.sum()
+        return np.asarray(tensor + scalar * np.eye(3))
 
     def outputs(self, neighbors: NeighborList, species: IntArray, *, network: int = 0) -> Outputs:
         """Descriptors, latent space, charges and pair sums of network 0 or, for a polarizability, 1."""
@@ -302,7 +335,7 @@ class NepPotential:
         powers = charges**zbl.EXPONENT
         inverse = (powers[:, None] + powers) * 2.134563  # GPUMD's rounding of 1 / LENGTH
         table[..., 0], table[..., 1] = overlay.inner, overlay.outer
-        table[..., 2] = KC * charges[:, None] * charges
+        table[..., 2] = COULOMB * charges[:, None] * charges
         if overlay.factor is not None:
             outer = np.minimum(overlay.outer, overlay.factor * (radii[:, None] + radii))
             table[..., 0] = outer / 2 if overlay.typewise_inner_half else 0.0
