@@ -73,9 +73,27 @@ def lay_out(head: IntArray, sizes: Mapping[int, int]) -> int:
     return place
 
 
-def capacity(start: NDArray[np.int64]) -> int:
-    """Slots that the longest row of a neighbour list needs, in coarse steps so that layouts can be kept."""
-    return (int(np.max(start[1:] - start[:-1], initial=0)) + 63) // 32 * 32
+def capacity(longest: int) -> int:
+    """Slots for the longest row of a neighbour list, in coarse steps so that layouts can be kept."""
+    return (longest + 63) // 32 * 32
+
+
+class Blocks:
+    """The species with one more for the dummy atom, and `block_order`, kept from call to call."""
+
+    def __init__(self, *, by_type: bool) -> None:
+        self._by_type = by_type
+        self._last: tuple[bytes, int, IntArray, IntArray] | None = None
+
+    def __call__(self, species: IntArray, chunks: int) -> tuple[IntArray, IntArray]:
+        """Species (N + 1,) and order of the atoms, both int32."""
+        key = species.tobytes()
+        last = self._last
+        if last is None or last[0] != key or last[1] != chunks:
+            kinds: IntArray = np.zeros(len(species) + 1, np.int32)
+            kinds[:-1] = species
+            last = self._last = key, chunks, kinds, block_order(kinds[:-1], chunks, by_type=self._by_type)
+        return last[2], last[3]
 
 
 def block_order(species: IntArray, chunks: int, *, by_type: bool) -> IntArray:
@@ -91,11 +109,3 @@ def block_order(species: IntArray, chunks: int, *, by_type: bool) -> IntArray:
         begin, end = blocks * chunk // chunks * W, min(n, blocks * (chunk + 1) // chunks * W)
         order[begin:end] = begin + np.argsort(species[begin:end], kind="stable")
     return order
-
-
-def with_dummy(species: IntArray) -> IntArray:
-    """Species and one more for the dummy atom of the neighbour list, as int32."""
-    result: IntArray = np.empty(len(species) + 1, np.int32)
-    result[:-1] = species
-    result[-1] = 0
-    return result

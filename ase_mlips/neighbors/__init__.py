@@ -168,8 +168,16 @@ class NeighborList:
         if need_pairs > self._pairs.shape[1]:
             self._pairs = np.empty((2, need_pairs), np.int32)
 
+    @property
+    def longest(self) -> int:
+        """Entries of the atom that has most, padding included."""
+        if self._longest < 0:
+            self._longest = int(np.max(self.start[1:] - self.start[:-1], initial=0))
+        return self._longest
+
     def _expose(self, n: int, entries: int) -> None:
         """Point the public arrays to the results in the buffers."""
+        self._longest = -1
         memory = self._memory
         layout = (n, int(memory[CODES]))
         if layout != self._layout:

@@ -140,11 +140,11 @@ class Zbl(Record):
             raise ValueError(f"expected no factor of a flexible zbl, got {self.factor:g}")
         if table.ndim != 2 or table.shape[1] != ZBL_PAIR:
             raise ValueError(f"expected flexible of zbl of shape (pairs, {ZBL_PAIR}), got {table.shape}")
-        wrong = ~((table[:, 0] >= 0.0) & (table[:, 0] <= table[:, 1]) & (table[:, 1] <= MAX_CUTOFF))
+        wrong = ~((table[:, 0] >= 0.0) & (table[:, 0] < table[:, 1]) & (table[:, 1] <= MAX_CUTOFF))
         if wrong.any():
             inner, outer = table[wrong][0, :2]
             raise ValueError(
-                f"expected inner and outer of a flexible zbl as 0 <= inner <= outer <= {MAX_CUTOFF:g}, "
+                f"expected inner and outer of a flexible zbl as 0 <= inner < outer <= {MAX_CUTOFF:g}, "
                 f"got {inner:g} and {outer:g}"
             )
 

@@ -9,7 +9,7 @@ import numpy as np
 from .. import lanes, zbl
 from ..jit import run_chunks, scratch
 from ..neighbors import NeighborList
-from ..packing import Packer, block_order, capacity, lay_out, with_dummy
+from ..packing import Blocks, Packer, capacity, lay_out
 from ..potential import Evaluation, FloatArray, IntArray
 from ..simd import W
 from . import kernels, layout, tables
@@ -46,6 +46,28 @@ class Outputs:
     tensor: FloatArray
 
 
+@dataclass(frozen=True)
+class Pass:
+    """What one pass of the kernel is to do.
+
+    Attributes
+    ----------
+    network : int
+        1 for the scalar network of a polarizability model.
+    energy : bool
+        False leaves the network's energy and the nuclear repulsion out of the forces.
+    derivatives : bool
+        False skips forces and virials, which are then zero.
+    report : bool
+        Report what `Outputs` holds.
+    """
+
+    network: int = 0
+    energy: bool = True
+    derivatives: bool = True
+    report: bool = False
+
+
 class NepPotential:
     """A NEP model ready for evaluation.
 
@@ -69,7 +91,8 @@ class NepPotential:
         self._fill_network()
         self._tables = self._ints.join(), self._floats.join()
         self._areas: dict[int, tuple[IntArray, int]] = {}
-        self._ordered: tuple[bytes, int, IntArray] | None = None
+        self._width = model.n_descriptors + int(self._head[layout.NEURONS]) + layout.REPORT_WORDS
+        self._blocks = Blocks(by_type=len(self.elements) > 1)
 
     def __getstate__(self) -> NepModel:
         return self.model
@@ -83,85 +106,70 @@ class NepPotential:
     def evaluate(self, neighbors: NeighborList, species: IntArray, num_threads: int = 1) -> Evaluation:
         """Energies, forces and virials; see `Potential.evaluate`."""
         if not self.model.charge_mode:
-            return self.run(neighbors, species, num_threads=num_threads)[0]
+            return self._run(neighbors, species, Pass(), num_threads=num_threads)[0]
         charges = self.charges(neighbors, species, num_threads)
         electric = electrostatics(self.model.charge_mode, self._charge_cutoff, charges, neighbors)
         # a change of one charge before they are made neutral changes every charge by -1/N of it
         coupling = electric.potentials - (electric.potentials.mean() if neighbors.n else 0.0)
-        rest = self.run(neighbors, species, coupling=coupling, num_threads=num_threads)[0]
+        rest = self._run(neighbors, species, Pass(), coupling=coupling, num_threads=num_threads)[0]
         return Evaluation(
             rest.energies + electric.energies, rest.forces + electric.forces, rest.virials + electric.virials
         )
 
+    def outputs(self, neighbors: NeighborList, species: IntArray) -> Outputs:
+        """Descriptors, latent space and charges before they are made neutral."""
+        return self._split(self._run(neighbors, species, Pass(derivatives=False, report=True))[1])
+
     def charges(self, neighbors: NeighborList, species: IntArray, num_threads: int = 1) -> FloatArray:
         """Charges (N,) in e, made neutral (qNEP)."""
-        charges = self.run(neighbors, species, derivatives=False, report=True, num_threads=num_threads)[1].charges
+        table = self._run(neighbors, species, Pass(derivatives=False, report=True), num_threads=num_threads)[1]
+        charges = self._split(table).charges
         return charges - charges.mean() if neighbors.n else charges.copy()
 
     def born_effective_charges(self, neighbors: NeighborList, species: IntArray) -> FloatArray:
         """Z_i,ab (N, 3, 3) in e: polarisation along a by a displacement of atom i along b (qNEP)."""
-        charges = self.charges(neighbors, species)
-        unit = np.ones(neighbors.n)
-        moved, outputs = self.run(neighbors, species, coupling=unit, energy=False, report=True)
-        bonds = 0.5 * (outputs.tensor + moved.virials)
+        charges, unit = self.charges(neighbors, species), np.ones(neighbors.n)
+        moved, table = self._run(neighbors, species, Pass(energy=False, report=True), coupling=unit)
+        bonds = 0.5 * (self._split(table).tensor + moved.virials)
         return np.asarray(self.model.sqrt_epsilon * (charges[:, None, None] * np.eye(3) + bonds))
 
     def dipole(self, neighbors: NeighborList, species: IntArray) -> FloatArray:
         """Dipole moment (3,) of a dipole model, in the units it was trained in."""
-        return np.asarray(-self.run(neighbors, species, report=True)[1].square.sum(0))
+        table = self._run(neighbors, species, Pass(report=True))[1]
+        return np.asarray(-self._split(table).square.sum(0))
 
     def polarizability(self, neighbors: NeighborList, species: IntArray) -> FloatArray:
         """Polarizability (3, 3) of a polarizability model, in the units it was trained in."""
-        tensor = self.run(neighbors, species)[0].virials.sum(0)
-        scalar = self.run(neighbors, species, network=1, derivatives=False)[0].energies.sum()
+        tensor = self._run(neighbors, species, Pass())[0].virials.sum(0)
+        scalar = self._run(neighbors, species, Pass(network=1, derivatives=False))[0].energies.sum()
         return np.asarray(tensor + scalar * np.eye(3))
 
-    def outputs(self, neighbors: NeighborList, species: IntArray, *, network: int = 0) -> Outputs:
-        """Descriptors, latent space, charges and pair sums of network 0 or, for a polarizability, 1."""
-        return self.run(neighbors, species, network=network, report=True)[1]
-
-    def run(
+    def _run(
         self,
         neighbors: NeighborList,
         species: IntArray,
+        what: Pass,
         *,
-        network: int = 0,
         coupling: FloatArray | None = None,
-        energy: bool = True,
-        derivatives: bool = True,
-        report: bool = False,
         num_threads: int = 1,
-    ) -> tuple[Evaluation, Outputs]:
-        """One pass of the kernel.
+    ) -> tuple[Evaluation, FloatArray]:
+        """One pass of the kernel; the second result is its report, see `_split`.
 
-        Parameters
-        ----------
-        network : int
-            1 for the scalar network of a polarizability model.
-        coupling : (N,) array, optional
-            Derivative of an energy with respect to each charge; the forces then are those of
-            ``energy + sum_i coupling_i q_i`` with these factors held fixed (qNEP).
-        energy : bool
-            False leaves the network's energy and the nuclear repulsion out of the forces.
-        derivatives : bool
-            False skips forces and virials, which are then zero.
-        report : bool
-            Fill `Outputs`; they are empty otherwise.
+        `coupling` (N,) is the derivative of an energy with respect to each charge: the forces then are those of
+        ``energy + sum_i coupling_i q_i`` with these factors held fixed (qNEP).
         """
         n = neighbors.n
         chunks = min(max(n // ATOMS_PER_CHUNK, 1), MOST_CHUNKS)
         head, size = self._laid_out(neighbors)
-        head[layout.ATOMS], head[layout.CHUNKS], head[layout.NETWORK] = n, chunks, network
-        head[layout.ENERGY], head[layout.DERIVATIVES], head[layout.REPORT] = energy, derivatives, report
-        kinds = with_dummy(species)
+        head[layout.ATOMS], head[layout.CHUNKS], head[layout.NETWORK] = n, chunks, what.network
+        head[layout.ENERGY], head[layout.DERIVATIVES], head[layout.REPORT] = what.energy, what.derivatives, what.report
+        kinds, order = self._blocks(species, chunks)
         lam = np.zeros(n + 1)
         if coupling is not None:
             lam[:n] = coupling
-        width = self.model.n_descriptors + int(head[layout.NEURONS]) + layout.REPORT_WORDS
-        table = np.zeros((n, width)) if report else np.zeros((0, width))
+        report = np.zeros(n * self._width if what.report else 0)
         result = Evaluation(np.empty(n), np.empty((n, 3)), np.empty((n, 3, 3)))
         rows = scratch("accumulators", lanes.accumulator_size(n, chunks))
-        order = self._order(kinds, chunks)
 
         def work(first: int, last: int) -> None:
             kernels.evaluate(
@@ -178,30 +186,24 @@ class NepPotential:
                 scratch("work", size),
                 result.energies,
                 rows,
-                table.ravel(),
+                report,
                 first,
                 last,
             )
 
         run_chunks(work, chunks, num_threads)
         lanes.collect(rows, chunks, n, result.forces, result.virials)
-        return result, self._split(table)
+        return result, report
 
-    def _split(self, table: FloatArray) -> Outputs:
+    def _split(self, report: FloatArray) -> Outputs:
+        table = report.reshape(-1, self._width)
         d, h = self.model.n_descriptors, int(self._head[layout.NEURONS])
         pairs = table[:, d + h + 1 :]
         return Outputs(table[:, :d], table[:, d : d + h], table[:, d + h], pairs[:, :3], pairs[:, 3:].reshape(-1, 3, 3))
 
-    def _order(self, kinds: IntArray, chunks: int) -> IntArray:
-        """Atoms by blocks, kept from call to call: few blocks shall need two networks."""
-        key = kinds.tobytes()
-        if self._ordered is None or self._ordered[:2] != (key, chunks):
-            self._ordered = key, chunks, block_order(kinds[:-1], chunks, by_type=len(self.elements) > 1)
-        return self._ordered[2]
-
     def _laid_out(self, neighbors: NeighborList) -> tuple[IntArray, int]:
         """`head` for one call and the size of the scratch that it describes."""
-        slots = capacity(neighbors.start)
+        slots = capacity(neighbors.longest)
         if slots not in self._areas:
             self._areas[slots] = self._lay_out(slots)
         template, size = self._areas[slots]

@@ -9,7 +9,7 @@ import numpy as np
 from .. import lanes, zbl
 from ..jit import run_chunks, scratch
 from ..neighbors import NeighborList
-from ..packing import Packer, block_order, capacity, lay_out, with_dummy
+from ..packing import Blocks, Packer, capacity, lay_out
 from ..potential import Evaluation, FloatArray, IntArray
 from ..simd import W
 from . import kernels, layout, tables
@@ -63,6 +63,8 @@ class SnapPotential:
         self._fill_pairs()
         self._tables = self._ints.join(), self._floats.join()
         self._sizes: dict[int, tuple[IntArray, int]] = {}
+        # only linear models gain from blocks of one type, see kernels_coupling.y_direct
+        self._blocks = Blocks(by_type=bool(self._head[layout.DIRECT]) and len(self.elements) > 1)
 
     def __getstate__(self) -> SnapModel:
         return self.model
@@ -78,8 +80,7 @@ class SnapPotential:
         n = neighbors.n
         chunks = min(max(n // ATOMS_PER_CHUNK, 1), MOST_CHUNKS)
         head, size = self._areas(neighbors, chunks)
-        kinds = with_dummy(species)
-        order = block_order(kinds[:-1], chunks, by_type=bool(head[layout.DIRECT]) and len(self.elements) > 1)
+        kinds, order = self._blocks(species, chunks)
         result = Evaluation(np.empty(n), np.empty((n, 3)), np.empty((n, 3, 3)))
         rows = scratch("accumulators", lanes.accumulator_size(n, chunks))
 
@@ -137,8 +138,7 @@ class SnapPotential:
             neighbors.start,
             neighbors.idx,
             neighbors.code,
-            with_dummy(species),
-            block_order(species, 1, by_type=False),
+            *self._blocks(species, 1),
             head,
             *self._tables,
             scratch("work", size),
@@ -153,7 +153,7 @@ class SnapPotential:
 
     def _areas(self, neighbors: NeighborList, chunks: int) -> tuple[IntArray, int]:
         """`head` for one call and the size of the scratch that it describes."""
-        slots = capacity(neighbors.start)
+        slots = capacity(neighbors.longest)
         if slots not in self._sizes:
             self._sizes[slots] = self._lay_out(slots)
         template, size = self._sizes[slots]
