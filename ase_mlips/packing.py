@@ -64,6 +64,11 @@ class Packer:
         return np.concatenate([*self._parts, np.zeros(W, self._dtype)])
 
 
+def padded(n: int) -> int:
+    """n rounded up to whole vectors."""
+    return -(-n // W) * W
+
+
 def lay_out(head: IntArray, sizes: Mapping[int, int]) -> int:
     """Give each area of scratch its place; `sizes` [slot of head] counts vectors.  Returns the total in doubles."""
     place = 0

@@ -47,7 +47,7 @@ def read_nep(path: str | PathLike[str]) -> NepModel:
     try:
         return NepModel(**fields)
     except ValueError as error:  # "expected <field> ..., got ...", where only these fields are yet unchecked
-        line = header.rows[_LINES_OF_FIELDS[str(error).split()[1]]].line
+        line = header.rows[_LINES_OF_FIELDS.get(str(error).split()[1], "nep")].line
         raise ValueError(f"{path}:{line}: {error}") from None
 
 
@@ -67,11 +67,10 @@ def _read_numbers(path: FilePath, lines: list[str], header: Header) -> FloatArra
     """The numbers behind the header, after a check that there are as many as expected."""
     start, elements = len(header.rows), len(header.fields["elements"])
     count, found = header.count(types=elements), len(lines) - start
-    if found != count and found == header.count(types=1):
-        got = f"{found} as of a GPUMD compiled with USE_CJ, which is not supported"
-        raise complaint(path, start + found, f"{count} numbers behind the header", got)
     if found < count:
-        got = f"the end of the file after {found}"
+        known = found == header.count(types=1)
+        note = ", as many as a GPUMD compiled with USE_CJ writes, which is not supported" if known else ""
+        got = f"the end of the file after {found}{note}"
         raise complaint(path, len(lines), f"{count} numbers behind the header", got)
     if found > count:
         got = quoted(lines[start + count].strip())

@@ -9,8 +9,9 @@ import numpy as np
 from .. import lanes, zbl
 from ..jit import run_chunks, scratch
 from ..neighbors import NeighborList
-from ..packing import Blocks, Packer, capacity, lay_out
+from ..packing import Blocks, Packer, capacity, lay_out, padded
 from ..potential import Evaluation, FloatArray, IntArray
+from ..radial import expansion
 from ..simd import W
 from . import kernels, layout, tables
 from .charges import COULOMB, electrostatics
@@ -213,7 +214,7 @@ class NepPotential:
         head = self._head.copy()
         head[layout.SLOTS] = slots
         functions, channels, sums = (int(head[k]) for k in (layout.ANGULAR, layout.CHANNELS, layout.SUMS))
-        radial, descriptors = int(head[layout.RADIAL]), tables.padded(self.model.n_descriptors)
+        radial, descriptors = int(head[layout.RADIAL]), padded(self.model.n_descriptors)
         moments = functions * int(head[layout.MOMENTS])
         groups = max(int(head[layout.GROUPS_R]), int(head[layout.GROUPS_A]))
         basis = max(int(head[layout.K_RADIAL]), int(head[layout.K_ANGULAR]))
@@ -262,7 +263,7 @@ class NepPotential:
         head[layout.MOMENTS] = (model.l_max + 1) ** 2 - 1
         head[layout.DESCRIPTORS] = model.n_descriptors
         head[layout.NEURONS] = network.w0.shape[1]
-        head[layout.HIDDEN] = tables.padded(network.w0.shape[1])
+        head[layout.HIDDEN] = padded(network.w0.shape[1])
         head[layout.GROUPS_R] = -(-2 * head[layout.RADIAL] // W)
         head[layout.GROUPS_A] = -(-2 * head[layout.ANGULAR] // W)
         head[layout.HAS_CHARGE] = network.charge is not None
@@ -280,8 +281,8 @@ class NepPotential:
         self._floats.add_sparse(self._ints, forward, **places)
         places = {"begin": layout.I_REVERSE, "columns": layout.I_REVERSE_COLUMNS, "values": layout.F_REVERSE}
         self._floats.add_sparse(self._ints, reverse, **places)
-        self._floats.add(layout.F_RADIAL, tables.expansion(model.radial))
-        self._floats.add(layout.F_ANGULAR, tables.expansion(model.angular))
+        self._floats.add(layout.F_RADIAL, expansion(tables.chebyshev_values(model.radial)))
+        self._floats.add(layout.F_ANGULAR, expansion(tables.chebyshev_values(model.angular)))
         repulsion = self._repulsion(angular)
         pairs = np.stack([1.0 / radial, 1.0 / angular, repulsion[:, :, 1]], axis=-1)
         self._floats.add(layout.F_PAIR, pairs)
@@ -306,7 +307,7 @@ class NepPotential:
 
     def _fill_network(self) -> None:
         model, nets = self.model, int(self._head[layout.NETS])
-        scaler = np.zeros(tables.padded(model.n_descriptors))
+        scaler = np.zeros(padded(model.n_descriptors))
         scaler[: model.n_descriptors] = model.scaler
         self._floats.add(layout.F_SCALER, scaler)
         networks = [model.network] + ([model.scalar_network] if model.scalar_network else [])

@@ -7,10 +7,9 @@ from itertools import product
 from math import factorial, pi, sqrt
 
 import numpy as np
-from numpy.polynomial import chebyshev
 from numpy.typing import NDArray
 
-from ..packing import Sparse, W
+from ..packing import Sparse, W, padded
 from .model import Network
 
 IntArray = NDArray[np.int32]
@@ -121,38 +120,14 @@ def invariant_monomials(triple: tuple[int, int, int]) -> dict[tuple[int, int, in
     return {key: value.real for key, value in found.items() if abs(value) > 1e-12}
 
 
-def chebyshev_pairs(coefficients: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Coefficients of T_k of g_n / fc and of its derivative with respect to x.
+def chebyshev_values(coefficients: FloatArray) -> FloatArray:
+    """Coefficients of T_k of g_n / fc, of the same shape.
 
     `coefficients` [n, k, ..] belong to f_k = (T_k + 1) fc / 2 (Fan et al. 2022, eq. 6).
     """
     values = coefficients / 2
     values[:, 0] = coefficients[:, 0] + coefficients[:, 1:].sum(1) / 2
-    slopes = np.zeros_like(values)
-    if values.shape[1] > 1:
-        slopes[:, :-1] = np.moveaxis(chebyshev.chebder(np.moveaxis(values, 1, 0)), 0, 1)
-    return values, slopes
-
-
-def expansion(coefficients: FloatArray) -> FloatArray:
-    """Table of the contraction over k.
-
-    For one element [n][k][2]: value and derivative.  For several, for each pair of types, rows of eight:
-    [centre][neighbour][group][k][8] with the functions P_0 .. P_n, P'_0 .. P'_n in a row of groups.
-    """
-    values, slopes = chebyshev_pairs(coefficients)
-    n, k, types, _ = values.shape
-    if types == 1:
-        return np.stack([values[:, :, 0, 0], slopes[:, :, 0, 0]], axis=-1)
-    groups = -(-2 * n // W)
-    joined = np.zeros((groups * W, k, types, types))
-    joined[:n], joined[n : 2 * n] = values, slopes
-    return np.ascontiguousarray(joined.reshape(groups, W, k, types, types).transpose(3, 4, 0, 2, 1))
-
-
-def padded(n: int) -> int:
-    """n rounded up to whole vectors."""
-    return -(-n // W) * W
+    return values
 
 
 def pack_network(network: Network, nets: int) -> FloatArray:
