@@ -67,13 +67,17 @@ def test_snap_kernels(emulated):
     assert_same(tiny_runs.evaluations(), emulated)
 
 
+def test_nep_kernels(emulated):
+    assert_same(tiny_runs.nep_evaluations(), emulated)
+
+
 def test_neighbor_kernels(emulated):
     assert_same(tiny_runs.neighbor_lists(), emulated)
 
 
 def test_primitives_lanes_and_fit_kernels():
     """The same tests that compiled kernels pass."""
-    files = ("test_simd.py", "test_lanes.py", "fit/test_kernels.py")
+    files = ("test_simd.py", "test_vector_math.py", "test_lanes.py", "fit/test_kernels.py")
     run_without_compiling("-m", "pytest", "-q", "-p", "no:cacheprovider", *files)
 
 

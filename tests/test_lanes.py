@@ -12,9 +12,24 @@ from ase_mlips.simd import W, off, ptr
 
 
 @kernel
-def gathered(positions, shifts, start, idx, code, first, n, cutoff, slots, work):
+def gathered(positions, shifts, start, idx, code, members, n, inner, outer, slots, work):
     listing = ptr(positions), ptr(shifts), ptr(start), ptr(idx), ptr(code)
-    return lanes.gather(listing, first, n, cutoff, slots, ptr(work))
+    return lanes.gather(listing, ptr(members), n, inner, outer, slots, ptr(work))
+
+
+def block(*atoms, n):
+    """Members of a block; lanes without atom have n, as those behind the last one."""
+    return np.array([*atoms, *[n] * (W - len(atoms))], np.int32)
+
+
+def blocks_of(n, kind):
+    """Blocks that hold every one of n atoms once."""
+    rng = np.random.default_rng(n)
+    order = np.arange(n) if kind == "consecutive" else rng.permutation(n)
+    if kind != "with holes":
+        return [block(*order[first : first + W], n=n) for first in range(0, n, W)]
+    blocks = [block(*order[first : first + 3], n=n) for first in range(0, n, 3)]
+    return [rng.permutation(members) for members in [*blocks, block(n=n)]]
 
 
 def random_list(rng, counts):
@@ -31,38 +46,50 @@ def random_list(rng, counts):
     return positions, shifts, np.array(start), np.array(idx, np.int32), np.array(code, np.int32)
 
 
+@pytest.mark.parametrize("kind", ["consecutive", "permuted", "with holes"])
 @pytest.mark.parametrize("counts", [[9, 0, 16, 1, 3, 40, 8, 7, 12, 5, 11], [0] * 3, [24]])
-@pytest.mark.parametrize("cutoff", [0.01, 2.2, 40.0])
-def test_gather(counts, cutoff):
+@pytest.mark.parametrize(
+    ("inner", "outer"), [(0.0, 0.01), (0.0, 2.2), (0.0, 40.0), (1.4, 2.2), (2.2, 40.0), (2.2, 2.2)]
+)
+def test_gather(counts, inner, outer, kind):
     arrays = random_list(np.random.default_rng(len(counts)), counts)
     positions, shifts, start, idx, code = arrays
     n, vectors = len(counts), positions[idx, :3] + shifts[code, :3]
-    expected = []
+    expected = {n: np.empty((0, 4))}
     for i in range(n):
         part = slice(start[i], start[i + 1])
         r = vectors[part] - positions[i, :3]
-        near = np.linalg.norm(r, axis=1) < cutoff
-        expected.append(np.column_stack([r[near], idx[part][near]]))
-    for first in range(0, n, W):
-        most = max(len(rows) for rows in expected[first : first + W])
+        distances = np.linalg.norm(r, axis=1)
+        within = (inner <= distances) & (distances < outer)
+        expected[i] = np.column_stack([r[within], idx[part][within]])
+    for members in blocks_of(n, kind):
+        most = max(len(expected[i]) for i in members)
         used = -(-most // 4) * 4
-        for slots in (used, used + 20):
+        for slots in (max(used, 1), used + 20):
             work = np.full((4 * slots + 4 * (slots + W)) * W, np.nan)
-            assert gathered(*arrays, first, n, cutoff, slots, work) == used
-            wanted = np.tile([cutoff, 0.0, 0.0, n], (W, used, 1))
-            for lane, rows in enumerate(expected[first : first + W]):
-                wanted[lane, : len(rows)] = rows
+            assert gathered(*arrays, members, n, inner, outer, slots, work) == used
+            wanted = np.tile([lanes.PAD, 0.0, 0.0, n], (W, used, 1))
+            for lane, i in enumerate(members):
+                wanted[lane, : len(expected[i])] = expected[i]
             actual = work[: 4 * used * W].reshape(used, 4, W).transpose(2, 0, 1)
             np.testing.assert_allclose(actual, wanted, rtol=0, atol=1e-15)
 
 
-def test_gather_excludes_the_cutoff_itself():
+@pytest.mark.parametrize(
+    ("inner", "outer", "expected"),
+    [(0.0, 5.0, [2, 0, 3, 3]), (5.0, 9.0, [1, 3, 3, 3]), (0.0, 9.0, [1, 2, 0, 3]), (5.0, 5.0, [])],
+)
+def test_gather_counts_a_neighbor_at_the_inner_distance_only(inner, outer, expected):
+    """One that stands exactly at a distance where two ranges meet belongs to the outer range and to no other."""
     positions = np.array([[0.0, 0, 0, 0], [3, 4, 0, 0], [3, 0, np.nextafter(4.0, 0.0), 0], [1e7, 1e7, 1e7, 0]])
     idx = np.array([1, 2, 0, 3, 3, 3, 3, 3], np.int32)
     start, slots = np.array([0, 8, 8, 8]), 4
     work = np.empty((8 * slots + 4 * W) * W)
-    assert gathered(positions, np.zeros((1, 4)), start, idx, np.zeros(8, np.int32), 0, 3, 5.0, slots, work) == 4
-    assert work.reshape(-1, W)[3 : 4 * slots : 4, 0].tolist() == [2, 0, 3, 3]
+    arrays = positions, np.zeros((1, 4)), start, idx, np.zeros(8, np.int32)
+    used = gathered(*arrays, block(2, 0, n=3), 3, inner, outer, slots, work)
+    assert used == len(expected)
+    assert work.reshape(-1, W)[3 : 4 * used : 4, 1].tolist() == expected
+    assert work.reshape(-1, W)[3 : 4 * used : 4, 0].tolist() == [3] * used
 
 
 @kernel
@@ -116,32 +143,42 @@ def test_sparse_product():
 
 
 @kernel
-def scattered(slots, P, used, first, n, rows):
-    lanes.scatter(ptr(slots), ptr(P), used, first, n, ptr(rows))
+def scattered(slots, P, used, members, n, rows):
+    lanes.scatter(ptr(slots), ptr(P), used, ptr(members), n, ptr(rows))
 
 
-@pytest.mark.parametrize(("n", "first", "used"), [(3, 0, 4), (21, 16, 8), (24, 16, 12), (9, 8, 0)])
-def test_scatter(n, first, used):
-    """Several lanes and slots have the same neighbour; those without an atom have the dummy and no force."""
+@pytest.mark.parametrize("used", [0, 4, 12])
+@pytest.mark.parametrize(
+    ("n", "members"),
+    [
+        (3, [0, 1, 2, 3, 3, 3, 3, 3]),
+        (24, range(16, 24)),
+        (24, [5, 23, 0, 11, 7, 16, 8, 1]),
+        (21, [21, 4, 21, 20, 0, 21, 13, 21]),
+        (9, [9] * W),
+    ],
+    ids=["first", "consecutive", "permuted", "holes", "empty"],
+)
+def test_scatter(n, members, used):
+    """Several lanes and slots have the same neighbour; lanes without an atom have the dummy and no force."""
     rng = np.random.default_rng(n)
     slots, P = rng.normal(size=(used, 4, W)), rng.normal(size=(used, 3, W))
     slots[:, 3] = rng.integers(0, n, (used, W))
-    padding = rng.uniform(size=(used, W)) < 0.3
-    padding[:, n - first :] = True
+    padding = (rng.uniform(size=(used, W)) < 0.3) | (np.array(members) == n)
     slots[:, 3][padding] = n
     P.transpose(0, 2, 1)[padding] = 0.0
     before = rng.normal(size=(n + 1, lanes.ROW))
     after = before.copy()
-    scattered(slots, P, used, first, n, after)
+    scattered(slots, P, used, np.array(members, np.int32), n, after)
     expected = before.copy()
     for k in range(used):
-        for lane in range(W):
+        for lane, i in enumerate(members):
             j, r, p = int(slots[k, 3, lane]), slots[k, :3, lane], P[k, :, lane]
             expected[j, :3] -= p
             expected[j, 3:12] -= np.outer(r, p).ravel()
-            if first + lane < n:
-                expected[first + lane, :3] += p
-    np.testing.assert_allclose(after[:n], expected[:n], rtol=0, atol=1e-13)
+            if i < n:
+                expected[i, :3] += p
+    np.testing.assert_allclose(after, expected, rtol=0, atol=1e-13)
 
 
 @kernel

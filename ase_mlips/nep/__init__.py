@@ -77,9 +77,17 @@ class NEP(PotentialCalculator):
         properties: list[str] | None = None,
         system_changes: list[str] = all_changes,
     ) -> None:
-        """Fill `results`; see `PotentialCalculator.calculate`.  A dipole model gives the dipole only."""
+        """Fill `results`; see `PotentialCalculator.calculate`.  A dipole model gives the dipole only.
+
+        Raises
+        ------
+        CalculatorSetupError
+            Also where a qNEP of mode 1 or 2 is to evaluate what is not periodic along three cell vectors.
+        """
         if self.model.kind == "potential":
-            super().calculate(atoms, properties, system_changes)
+            with self._lock:
+                self._check_periodic(atoms)
+                super().calculate(atoms, properties, system_changes)
             return
         with self._lock:
             atoms = self.atoms if atoms is None else atoms
@@ -101,6 +109,8 @@ class NEP(PotentialCalculator):
             if super().get_property("energy", atoms, allow_calculation) is None:
                 return None
             if name not in self.results:
+                if not allow_calculation:
+                    return None
                 self.results[name] = self._nep.charges(*self._neighbors(self.atoms if atoms is None else atoms))
             return self.results[name].copy()
 
@@ -129,6 +139,17 @@ class NEP(PotentialCalculator):
     def _evaluated(self, atoms: Atoms) -> Evaluation:
         self._require(self.model.kind == "potential", "virials")
         return super()._evaluated(atoms)
+
+    def _check_periodic(self, atoms: Atoms | None) -> None:
+        if self.model.charge_mode not in (1, 2):
+            return
+        atoms = self.atoms if atoms is None else atoms
+        if atoms is not None and not (atoms.pbc.all() and atoms.cell.rank == 3):
+            self.reset()
+            raise CalculatorSetupError(
+                f"a {self.model.token} model sums its charges in reciprocal space: it needs three periodic cell "
+                f"vectors, got pbc {atoms.pbc.tolist()} and a cell of rank {atoms.cell.rank}"
+            )
 
     def _require(self, has: bool, what: str) -> None:
         if not has:

@@ -9,6 +9,8 @@ from ..lanes import sparse_product
 from ..simd import W, fma, ldf, ldi, load, load_splat, off, splat, stf, store
 from .layout import *
 
+_NAMES = {"fma": fma, "load": load, "load_splat": load_splat, "off": off, "splat": splat, "store": store}
+
 
 def _tile_source(n1: int, n2: int) -> str:
     """A tile of n1 x n2 complex outer products, kept in registers over the K rows that are summed."""
@@ -40,7 +42,7 @@ def _tile_source(n1: int, n2: int) -> str:
 
 
 def _make_tile(n1: int, n2: int) -> Any:
-    return device_from_source(f"tile_{n1}_{n2}", _tile_source(n1, n2), globals())
+    return device_from_source(f"tile_{n1}_{n2}", _tile_source(n1, n2), _NAMES)
 
 
 tile_1_1, tile_1_2, tile_1_3, tile_1_4 = (_make_tile(1, n) for n in range(1, TILE_COLUMNS + 1))

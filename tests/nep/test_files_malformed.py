@@ -57,7 +57,7 @@ def test_truncated_at_any_line(tmp_path, refused, name):
             expected = (
                 f"{count}: expected {len(lines) - start} numbers behind the header, got the end of the file after "
             )
-            assert message == expected + str(count - start)
+            assert message.removeprefix(expected).split(",")[0] == str(count - start)
         else:
             assert message.startswith(f"{max(count, 1)}: expected ")
 
@@ -130,7 +130,7 @@ MALFORMED = [
     ("n_max 1 0", "n_max 999999999 0", "4: expected n_max between 0 and 32, got 999999999"),
     ("n_max 1 0", "n_max 99999999999 0", "4: expected an integer for n_max, got '99999999999'"),
     ("n_max 1 0", "n_max 1.5 0", "4: expected an integer for n_max, got '1.5'"),
-    ("n_max 1 0", "n_max 32 32", "47: expected 2\\d\\d\\d numbers behind the header, got the end of the file after 40"),
+    ("n_max 1 0", "n_max 32 32", "47: expected 735 numbers behind the header, got the end of the file after 40"),
     ("basis_size 0 1", "basis_size 0 1 1", "5: expected basis_size <radial> <angular>, got 'basis_size 0 1 1'"),
     ("basis_size 0 1", "basis_size 0 33", "5: expected basis_size between 0 and 32, got 33"),
     ("basis_size 0 1\n", "", "5: expected basis_size <radial> <angular>, got 'l_max 1 0 0'"),
@@ -159,7 +159,11 @@ MALFORMED = [
     (NUMBERS[3], NUMBERS[3] + NUMBERS[3], "48: expected the end of the file after 40 numbers, got '4.0000000e\\+01'"),
     (NUMBERS[-1], NUMBERS[-1] + "end\n", "48: expected the end of the file after 40 numbers, got 'end'"),
     (NUMBERS[-1], "x" * 99 + "\n", "47: expected a finite number for a parameter, got 'x{37}...'"),
-    ("".join(NUMBERS[:8]), "", "39: expected 40 numbers .* got 32 as of a GPUMD compiled with USE_CJ, which is not"),
+    (
+        "".join(NUMBERS[:8]),
+        "",
+        "39: expected 40 numbers .* after 32, as many as a GPUMD compiled with USE_CJ writes, w",
+    ),
 ]
 
 
@@ -180,12 +184,6 @@ def test_flexible_repulsions_that_are_not_in_order(refused):
     text = SMALL.replace("zbl 1 2", "zbl 0 0") + "".join(numbers)
     expected = "68: expected inner and outer of a flexible zbl as 0 <= inner < outer <= 100, got 21 and 20.5"
     assert refused(text) == expected
-
-
-def test_files_of_a_compiled_in_option(refused):
-    """USE_CJ of GPUMD leaves one coefficient of each type of neighbour, with no mark in the header."""
-    text = SMALL.replace("n_max 1 0", "n_max 1 0") + "".join(NUMBERS[:32])
-    assert "got 32 as of a GPUMD compiled with USE_CJ, which is not supported" in refused(text)
 
 
 def test_other_files(refused, tmp_path):

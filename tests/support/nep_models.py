@@ -90,10 +90,11 @@ def synthetic_nep_models() -> dict[str, NepModel]:
 
     Parameters are random, so that tanh is not saturated where neighbours are about 2 A and more apart.
     """
-    return {name: _model(Recipe(**settings), seed) for seed, (name, settings) in enumerate(VARIANTS.items())}
+    return {name: build_model(Recipe(**settings), seed) for seed, (name, settings) in enumerate(VARIANTS.items())}
 
 
-def _model(recipe: Recipe, seed: int) -> NepModel:
+def build_model(recipe: Recipe, seed: int) -> NepModel:
+    """A random model of this recipe."""
     rng = np.random.default_rng(seed)
     count = len(recipe.elements)
     radial, angular = (

@@ -1,7 +1,8 @@
-"""Tiny evaluations that reach the branches of all SNAP and neighbour list kernels.
+"""Tiny evaluations that reach the branches of all SNAP, NEP and neighbour list kernels.
 
 As a program, ``python -m support.tiny_runs results.npz`` does them with memory that does not forgive: allocations hold
-NaN and impossible integers, are exactly as long as was asked for, and the areas of the kernels' scratch lie apart.
+NaN and impossible integers, are exactly as long as was asked for, and the areas of the kernels' scratch lie apart, as
+do their constant tables.
 """
 
 import sys
@@ -9,11 +10,18 @@ from collections.abc import Callable
 
 import numpy as np
 
+import ase_mlips.nep.layout as nep_layout
+import ase_mlips.nep.potential as nep_potential
+import ase_mlips.snap.layout as snap_layout
 import ase_mlips.snap.potential as snap_potential
 from ase_mlips.neighbors import NeighborList
-from ase_mlips.snap import SnapModel, SnapPotential, layout
+from ase_mlips.nep.model import NepModel
+from ase_mlips.nep.potential import NepPotential
+from ase_mlips.packing import Packer
+from ase_mlips.snap import SnapModel, SnapPotential
 from ase_mlips.snap.model import bispectrum_labels
 
+from .nep_models import synthetic_nep_models
 from .snap_models import VARIANTS, rattled_cell
 
 # model: (twojmax, atoms, whether to take descriptor gradients too)
@@ -33,6 +41,31 @@ RUNS = {
     "chem_wselfall": (2, 4, True),
     "chem_quadratic": (2, 4, True),
     "chem_three": (1, 4, True),
+}
+
+# model of `synthetic_nep_models`: (atoms, factor by which they are moved apart)
+NEP_RUNS = {
+    "smallest": (3, 1.0),
+    "nep4_one": (19, 1.0),
+    "nep3_one": (150, 20.0),  # no neighbours at all, accumulators of several pages
+    "nep3_per_type": (9, 1.0),
+    "nep5_zbl_flexible": (37, 1.0),  # two chunks where these have 16 atoms, blocks of one and of several types
+    "zbl_half": (8, 1.0),
+    "l0": (5, 1.0),
+    "all_invariants": (8, 1.0),
+    "all_invariants_one": (4, 1.0),
+    "all_invariants_l8": (3, 1.0),
+    "n12": (4, 1.0),
+    "long_radial": (7, 1.0),
+    "equal_cutoffs_per_type": (10, 1.0),
+    "typewise": (70, 1.9),
+    "charge1": (8, 1.0),
+    "charge2_zbl_typewise": (4, 1.0),
+    "charge3_zbl": (11, 1.0),
+    "dipole": (9, 1.0),
+    "polarizability_nep3": (9, 1.0),
+    "elements16_zbl": (21, 1.0),
+    "nep4": (0, 1.0),
 }
 
 
@@ -60,6 +93,40 @@ def evaluations() -> dict[str, np.ndarray]:
         if gradients:
             parts.append(potential.descriptor_gradients(neighbors, species))
         results |= {f"{name}/{key}": value for part in parts for key, value in vars(part).items()}
+    return results
+
+
+def tiny_structure(model: NepModel, atoms: int, factor: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Species, positions, cell and pbc of a skewed, disordered crystal of all elements, `factor` times 2.6 A apart.
+
+    Two atoms are only 1.1 A times `factor` from each other.
+    """
+    rng = np.random.default_rng(atoms)
+    layers = max(1, -(-atoms // 4))
+    sites = np.array(list(np.ndindex(layers, 2, 2)), float)[:atoms] @ np.diag([2.5, 2.6, 2.7])
+    positions = sites.reshape(-1, 3) + rng.normal(scale=0.12, size=(atoms, 3))
+    if atoms > 2:
+        positions[atoms - 1] = positions[0] + [0.7, -0.6, 0.6]
+    cell = np.array([[2.5 * layers + 0.4, 0, 0], [0.3, 5.4, 0], [-0.2, 0.4, 5.6]])
+    species = rng.permutation(np.arange(atoms, dtype=np.int32) % len(model.elements))
+    return species, factor * positions, factor * cell, np.array([True, True, bool(model.charge_mode) or atoms % 2 == 0])
+
+
+def nep_evaluations() -> dict[str, np.ndarray]:
+    """All that each of `NEP_RUNS` gives, by ``model/quantity``."""
+    results = {}
+    for name, size in NEP_RUNS.items():
+        model = synthetic_nep_models()[name]
+        potential = NepPotential(model)
+        species, positions, cell, pbc = tiny_structure(model, *size)
+        neighbors = NeighborList(potential.cutoff, 0.2)
+        neighbors.update(positions, cell, pbc)
+        found = vars(potential.evaluate(neighbors, species)) | vars(potential.outputs(neighbors, species))
+        if model.charge_mode:
+            found["born"] = potential.born_effective_charges(neighbors, species)
+        if model.kind != "potential":
+            found[model.kind] = getattr(potential, model.kind)(neighbors, species)
+        results |= {f"{name}/{key}": value for key, value in found.items()}
     return results
 
 
@@ -97,22 +164,27 @@ def neighbor_lists() -> dict[str, np.ndarray]:
 
 
 def results() -> dict[str, np.ndarray]:
-    return evaluations() | neighbor_lists()
+    return evaluations() | nep_evaluations() | neighbor_lists()
 
 
 class Unforgiving:
     """Replaces allocations, and checks that nothing was written between the areas of the scratch."""
 
-    GAP = 32  # doubles
+    GAP = 32  # elements
 
     def __init__(self) -> None:
         self._scratch: list[tuple[np.ndarray, list[int]]] = []
         self._gaps: dict[int, list[int]] = {}
-        self._empty, self._lay_out = np.empty, SnapPotential._lay_out
+        self._marks = (np.full(self.GAP, np.nan).view(np.int64) + np.arange(1, self.GAP + 1)).view(float)  # NaN, all
+        self._empty = np.empty
         np.empty = self._filled
-        snap_potential.scratch = self._exact
-        snap_potential.ATOMS_PER_CHUNK = 16
-        SnapPotential._lay_out = self._spaced()
+        Packer.add = self._apart(Packer.add)
+        families = ((snap_potential, SnapPotential, snap_layout), (nep_potential, NepPotential, nep_layout))
+        for module, potential, layout in families:
+            module.scratch = self._exact
+            module.ATOMS_PER_CHUNK = 16
+            areas = [value for name, value in vars(layout).items() if name.startswith("A_")]
+            potential._lay_out = self._spaced(potential._lay_out, areas)
 
     def _filled(self, *args, **kwargs) -> np.ndarray:
         array = self._empty(*args, **kwargs)
@@ -120,29 +192,46 @@ class Unforgiving:
             array.fill(np.nan if array.dtype.kind == "f" else np.iinfo(array.dtype).max)
         return array
 
+    def _apart(self, add: Callable) -> Callable:
+        """Lets a gap follow each table."""
+
+        def add_with_gap(packer: Packer, slot: int, values) -> None:
+            add(packer, slot, values)
+            packer._parts.append(self._filled(self.GAP, packer._dtype))
+            packer._size += self.GAP
+
+        return add_with_gap
+
     def _exact(self, name: str, size: int) -> np.ndarray:
         buffer = np.full(size, np.nan)
         if name == "work":
+            for first in self._gaps[size]:
+                buffer[first : first + self.GAP] = self._marks
             self._scratch.append((buffer, self._gaps[size]))
         return buffer
 
-    def _spaced(self) -> Callable:
-        def lay_out(potential: SnapPotential, slots: int) -> tuple[np.ndarray, int]:
-            head, size = self._lay_out(potential, slots)
-            areas = sorted(
-                (value for name, value in vars(layout).items() if name.startswith("A_")), key=head.__getitem__
-            )
-            head[areas] += self.GAP * np.arange(1, len(areas) + 1, dtype=head.dtype)
-            size += self.GAP * (len(areas) + 1)
-            self._gaps[size] = [*(head[areas] - self.GAP), size - self.GAP]
+    def _spaced(self, original: Callable, areas: list[int]) -> Callable:
+        """Lets a gap precede each area of scratch, and one or more end it, so that each size stands for one layout."""
+
+        def lay_out(potential: SnapPotential | NepPotential, slots: int) -> tuple[np.ndarray, int]:
+            head, size = original(potential, slots)
+            ordered = sorted(areas, key=head.__getitem__)
+            head[ordered] += self.GAP * np.arange(1, len(areas) + 1, dtype=head.dtype)
+            end = size + self.GAP * len(areas)
+            size = end + self.GAP
+            while size in self._gaps:
+                size += self.GAP
+            self._gaps[size] = [*(head[ordered] - self.GAP), *range(end, size, self.GAP)]
             return head, size
 
         return lay_out
 
     def check(self) -> None:
+        if not self._scratch:
+            raise RuntimeError("no kernel has used the scratch that is checked")
         for buffer, gaps in self._scratch:
             for first in gaps:
-                if not np.isnan(buffer[first : first + self.GAP]).all():
+                if buffer[first : first + self.GAP].tobytes() != self._marks.tobytes():
                     raise IndexError(f"a kernel wrote beyond an area of its scratch, behind double {first}")
 
 

@@ -1,0 +1,269 @@
+"""The extrapolation grade: MaxVol active sets and how far a structure lies outside of one.
+
+E. V. Podryabinkin and A. V. Shapeev, Comput. Mater. Sci. 140, 171 (2017); S. A. Goreinov et al., in Matrix Methods:
+Theory, Algorithms and Applications, 247 (World Scientific, 2010) (MaxVol); E. V. Podryabinkin et al., J. Chem. Phys.
+159, 084112 (2023) (neighbourhoods, MLIP-3).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .files import ActiveSet
+from .model import MtpModel
+
+FloatArray = NDArray[np.float64]
+IndexArray = NDArray[np.int64]
+Mode = Literal["configuration", "neighborhood"]
+Parameters = Literal["full", "linear"]
+
+THRESHOLD = 1.001  # MLIP's for the selection
+INITIAL_ROW = 1e-6  # A begins as this multiple of the unit matrix
+BATCH = 9999  # configurations that compete at a time, as in MLIP
+ENERGY_EQUATION = 0  # of a configuration; one of its site energies is the equation FIRST_SITE + 3 N + i
+FIRST_SITE = 10
+
+
+@dataclass(frozen=True, eq=False)
+class MaxVol:
+    """n rows that span a volume which no exchange enlarges by more than the threshold.
+
+    Attributes
+    ----------
+    A : (n, n) array
+        The rows.
+    S : (n, n) array
+        Transpose of the inverse of A, kept by rank-one updates as MLIP does.
+    sources : (n,) array
+        Where each row of A comes from: ``k < n`` is row k of the start, ``n + i`` is candidate i.
+    swaps : int
+        Number of exchanges that were made.
+    """
+
+    A: FloatArray
+    S: FloatArray
+    sources: IndexArray
+    swaps: int
+
+
+@dataclass(frozen=True, eq=False)
+class Grade:
+    """How far a structure lies outside of an active set: up to 1 it is interpolated.
+
+    Attributes
+    ----------
+    configuration : float
+        Grade of the structure; that of its worst atom where atoms are graded.  Zero without atoms.
+    neighborhoods : (N,) array or None
+        Grade of each atom; None in configuration mode.
+    """
+
+    configuration: float
+    neighborhoods: FloatArray | None
+
+
+def maxvol(
+    rows: FloatArray, *, threshold: float = THRESHOLD, start: tuple[FloatArray, FloatArray] | None = None
+) -> MaxVol:
+    """Exchange rows of a square matrix for candidates as long as its determinant grows by more than `threshold`.
+
+    The largest element of ``C = rows A^-1`` is the factor by which that exchange changes the volume; of several equal
+    ones the first in row-major order is taken.  A row that was exchanged takes the candidate's place and may come back.
+
+    Parameters
+    ----------
+    rows : (P, n) array
+        Candidates.
+    threshold : float
+        Above 1.
+    start : (A, S), optional
+        Matrix to begin with and the transpose of its inverse; by default 1e-6 of the unit matrix.
+
+    Raises
+    ------
+    ValueError
+        Threshold not above 1, wrong shapes, or candidates that are not finite.
+    """
+    if not threshold > 1.0:
+        raise ValueError(f"expected a threshold above 1, got {threshold}")
+    B = np.array(rows, dtype=np.float64)
+    if B.ndim != 2 or not np.all(np.isfinite(B)):
+        raise ValueError(f"expected candidates as a finite array of shape (P, n), got shape {B.shape}")
+    n = B.shape[1]
+    A, S = _initial(n) if start is None else (np.array(part, dtype=np.float64) for part in start)
+    if A.shape != (n, n) or S.shape != (n, n):
+        raise ValueError(f"expected a start of shape {(n, n)}, got {A.shape} and {S.shape}")
+    sources, candidates, swaps = np.arange(n), np.arange(n, n + len(B)), 0
+    C = B @ S.T
+    work = np.empty_like(C)
+    while C.size:
+        i, j = divmod(int(np.argmax(np.abs(C, out=work))), n)
+        pivot = C[i, j]
+        if not abs(pivot) > threshold:
+            break
+        S -= np.outer(S @ (B[i] - A[j]) / pivot, S[j])
+        column, row = C[:, j] / pivot, C[i].copy()
+        column[i] += 1.0 / pivot
+        row[j] -= 1.0
+        C -= np.multiply(column[:, None], row, out=work)
+        A[j], B[i] = B[i], A[j].copy()
+        sources[j], candidates[i] = candidates[i], sources[j]
+        swaps += 1
+    return MaxVol(A, S, sources, swaps)
+
+
+def select(
+    model: MtpModel,
+    gradients: Iterable[FloatArray],
+    *,
+    configurations: Sequence[Any],
+    mode: Mode = "neighborhood",
+    parameters: Parameters = "full",
+    threshold: float = THRESHOLD,
+) -> ActiveSet:
+    """The active set of a training set, as MLIP selects it.
+
+    Parameters
+    ----------
+    model : MtpModel
+    gradients : iterable of (N, n) arrays
+        dE_i / dtheta of the atoms of each configuration, by all parameters in MLIP's order: radial, species, moment.
+    configurations : sequence
+        What the gradients belong to, in the same order; those selected are kept.
+    mode : {"neighborhood", "configuration"}
+        Whether atoms compete, or configurations by the mean of their atoms.
+    parameters : {"full", "linear"}
+        All parameters as in MLIP, or the species and moment coefficients only.
+    threshold : float
+        Above 1; see `maxvol`.
+
+    Raises
+    ------
+    ValueError
+        Unknown mode or parameters, gradients of a wrong shape or number.
+
+    Warns
+    -----
+    UserWarning
+        If the training set leaves parameters undetermined, see `missing_directions`.
+    """
+    if mode not in ("neighborhood", "configuration"):
+        raise ValueError(f"expected mode neighborhood or configuration, got {mode!r}")
+    if parameters not in ("full", "linear"):
+        raise ValueError(f"expected parameters full or linear, got {parameters!r}")
+    n = model.n_parameters if parameters == "full" else _linear_parameters(model)
+    A, S = _initial(n)
+    by_energy = float(mode == "configuration")
+    empty = ActiveSet(by_energy, 0.0, 0.0, 1.0 - by_energy, 2, A, S, np.full((n, 2), -1), ())
+    links, offset, remaining = empty.links, 0, iter(gradients)
+    while batch := list(islice(remaining, BATCH)):
+        rows = np.concatenate([_rows(model, empty, gradient) for gradient in batch])
+        result = maxvol(rows, threshold=threshold, start=(A, S))
+        added = [_equations(mode, offset + k, len(gradient)) for k, gradient in enumerate(batch)]
+        A, S, links = result.A, result.S, np.concatenate([links, *added])[result.sources]
+        offset += len(batch)
+    if offset != len(configurations):
+        raise ValueError(f"expected gradients of {len(configurations)} configurations, got {offset}")
+    used = np.unique(links[links[:, 0] >= 0, 0])
+    links[:, 0] = np.where(links[:, 0] >= 0, np.searchsorted(used, links[:, 0]), -1)
+    chosen = tuple(configurations[k] for k in used)
+    active_set = ActiveSet(by_energy, 0.0, 0.0, 1.0 - by_energy, 2, A, S, links, chosen)
+    warn_if_incomplete(model, active_set)
+    return active_set
+
+
+def extrapolation_grade(model: MtpModel, active_set: ActiveSet, gradients: FloatArray) -> Grade:
+    """Grade of one configuration: the largest ``|(b A^-1)_j|`` of its rows b, by the stored inverse.
+
+    Parameters
+    ----------
+    model : MtpModel
+    active_set : ActiveSet
+        Of energies or of site energies; its size tells whether all parameters count or the linear ones.
+    gradients : (N, n) array
+        dE_i / dtheta of the atoms, by all parameters in MLIP's order.
+
+    Raises
+    ------
+    ValueError
+        An active set of another model, or one that mixes several kinds of equations.
+    """
+    rows = _rows(model, active_set, gradients)
+    grades = np.abs(rows @ active_set.S.T).max(axis=1, initial=0.0)
+    worst = float(grades.max(initial=0.0))
+    return Grade(worst, grades if _mode(active_set) == "neighborhood" else None)
+
+
+def missing_directions(model: MtpModel, active_set: ActiveSet) -> int:
+    """Number of parameters, or combinations of them, on which the training set of an active set has no bearing.
+
+    Rows that were never filled are counted, less the K (K + 1) / 2 combinations of radial parameters on which no
+    energy depends: to a radial function multiples of itself and of those of lower mu may be added, since the moment
+    coefficients can undo it.  Where some are missing, grades of harmless structures reach 1e5.
+    """
+    K, full = model.radial_functions, len(active_set.A) == model.n_parameters
+    return max(0, int(np.sum(active_set.links[:, 1] < 0)) - (K * (K + 1) // 2 if full else 0))
+
+
+def warn_if_incomplete(model: MtpModel, active_set: ActiveSet) -> None:
+    """UserWarning if the active set lacks more rows than it must; see `missing_directions`."""
+    missing = missing_directions(model, active_set)
+    if missing:
+        warnings.warn(
+            f"the training set of this active set says nothing about {missing} of {len(active_set.A)} parameters:"
+            " grades may be huge for structures that are close to it",
+            stacklevel=3,
+        )
+
+
+def _initial(n: int) -> tuple[FloatArray, FloatArray]:
+    return INITIAL_ROW * np.eye(n), np.eye(n) / INITIAL_ROW
+
+
+def _linear_parameters(model: MtpModel) -> int:
+    """Number of species and moment coefficients, the last in a row."""
+    return len(model.species) + len(model.mapping)
+
+
+def _mode(active_set: ActiveSet) -> Mode:
+    energy, site = active_set.energy_weight != 0.0, active_set.site_en_weight != 0.0
+    if active_set.force_weight or active_set.stress_weight or energy == site:
+        raise ValueError(
+            "expected an active set of energies or of site energies, got weights"
+            f" {active_set.energy_weight:g}, {active_set.force_weight:g}, {active_set.stress_weight:g} and"
+            f" {active_set.site_en_weight:g} of energy, forces, stress and site energies"
+        )
+    return "configuration" if energy else "neighborhood"
+
+
+def _rows(model: MtpModel, active_set: ActiveSet, gradients: FloatArray) -> FloatArray:
+    """The rows b by which a configuration is graded: one of each atom, or one."""
+    n, full, linear = len(active_set.A), model.n_parameters, _linear_parameters(model)
+    if n not in (full, linear):
+        raise ValueError(f"expected an active set of {full} or {linear} rows for this potential, got {n}")
+    if gradients.ndim != 2 or gradients.shape[1] != full:
+        raise ValueError(f"expected gradients of shape (N, {full}), got {gradients.shape}")
+    own, atoms = gradients[:, full - n :], len(gradients)
+    if _mode(active_set) == "neighborhood":
+        return active_set.site_en_weight * own
+    if not atoms:
+        return own
+    scale = active_set.energy_weight / atoms ** (active_set.weight_scaling / 2)
+    total: FloatArray = scale * own.sum(axis=0, keepdims=True)
+    return total
+
+
+def _equations(mode: Mode, configuration: int, atoms: int) -> IndexArray:
+    """Links (configuration, equation) of the rows of one configuration, in MLIP's numbering."""
+    if mode == "neighborhood":
+        equations = FIRST_SITE + 3 * atoms + np.arange(atoms)
+    else:
+        equations = np.full(min(atoms, 1), ENERGY_EQUATION)
+    return np.stack([np.full_like(equations, configuration), equations], axis=1)

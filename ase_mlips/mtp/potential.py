@@ -1,0 +1,195 @@
+"""MTP as a `Potential`: tables made once for a model, the kernel called for each configuration."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import lanes
+from ..jit import run_chunks, scratch
+from ..neighbors import NeighborList
+from ..packing import Blocks, Packer, capacity, lay_out, padded
+from ..potential import Evaluation, FloatArray, IntArray
+from ..radial import expansion
+from ..simd import W
+from . import kernels, layout, tables
+from .model import MtpModel
+
+ATOMS_PER_CHUNK, MOST_CHUNKS = 128, 16
+
+
+class MtpPotential:
+    """An MTP model ready for evaluation.
+
+    Parameters
+    ----------
+    model : MtpModel
+        Trained, with the symbols of all its species.
+
+    Raises
+    ------
+    ValueError
+        An untrained model, or one whose species are not known.
+    """
+
+    def __init__(self, model: MtpModel) -> None:
+        if not model.trained:
+            raise ValueError("this MTP is untrained: it has no coefficients to evaluate")
+        elements = tuple(symbol for symbol in model.species if symbol is not None)
+        if len(elements) < len(model.species):
+            raise ValueError(
+                f"the file does not name the {len(model.species)} species of this MTP: give them in MLIP's type order, "
+                f'for example species=["Si"]'
+            )
+        self.model = model
+        self.elements = elements
+        self.cutoff = model.max_dist
+        self._head = np.zeros(layout.HEAD_SIZE, np.int32)
+        self._ints = Packer(self._head, np.int32)
+        self._floats = Packer(self._head, float)
+        self._fill_moments()
+        self._fill_radial()
+        self._tables = self._ints.join(), self._floats.join()
+        self._areas: dict[int, tuple[IntArray, int]] = {}
+        self._blocks = Blocks(by_type=False)
+
+    def __getstate__(self) -> MtpModel:
+        return self.model
+
+    def __setstate__(self, model: MtpModel) -> None:
+        self.__init__(model)  # type: ignore[misc]
+
+    def evaluate(self, neighbors: NeighborList, species: IntArray, num_threads: int = 1) -> Evaluation:
+        """Energies, forces and virials; see `Potential.evaluate`."""
+        return self._run(neighbors, species, np.zeros(0), num_threads=num_threads)
+
+    def basis(self, neighbors: NeighborList, species: IntArray) -> FloatArray:
+        """Basis functions B of every atom, (N, nS), in the order of `moment_coefficients`."""
+        report = np.zeros(neighbors.n * len(self.model.mapping))
+        self._run(neighbors, species, report, request=layout.REPORT_BASIS)
+        return report.reshape(neighbors.n, -1)
+
+    def parameter_gradients(self, neighbors: NeighborList, species: IntArray) -> FloatArray:
+        """Derivatives of every atomic energy by all parameters, (N, n): radial, species, moment coefficients.
+
+        Radial ones are ordered [centre][neighbour][mu][n] as in MLIP's files.
+        """
+        model, n = self.model, neighbors.n
+        count = len(model.species)
+        shape = (n, count, count, model.radial_functions, model.radial_size)
+        report = np.zeros(int(np.prod(shape)))
+        self._run(neighbors, species, report, request=layout.REPORT_RADIAL)
+        radial = model.scaling * report.reshape(shape) @ tables.to_chebyshev(model).T
+        own = np.eye(count)[np.asarray(species, np.intp)]
+        return np.concatenate([radial.reshape(n, -1), own, self.basis(neighbors, species)], axis=1)
+
+    def _run(
+        self,
+        neighbors: NeighborList,
+        species: IntArray,
+        report: FloatArray,
+        *,
+        request: int | None = None,
+        num_threads: int = 1,
+    ) -> Evaluation:
+        """One pass of the kernel; `request` is the place in `head` of what `report` is to receive."""
+        n = neighbors.n
+        chunks = min(max(n // ATOMS_PER_CHUNK, 1), MOST_CHUNKS)
+        slots = capacity(neighbors.longest)
+        if slots not in self._areas:
+            self._areas[slots] = self._lay_out(slots)
+        template, size = self._areas[slots]
+        head = template.copy()
+        head[layout.ATOMS], head[layout.CHUNKS] = n, chunks
+        head[layout.DERIVATIVES] = request != layout.REPORT_BASIS
+        if request is not None:
+            head[request] = 1
+        kinds, order = self._blocks(species, chunks)
+        result = Evaluation(np.empty(n), np.empty((n, 3)), np.empty((n, 3, 3)))
+        rows = scratch("accumulators", lanes.accumulator_size(n, chunks))
+
+        def work(first: int, last: int) -> None:
+            kernels.evaluate(
+                neighbors.positions,
+                neighbors.shifts,
+                neighbors.start,
+                neighbors.idx,
+                neighbors.code,
+                kinds,
+                order,
+                head,
+                *self._tables,
+                scratch("work", size),
+                result.energies,
+                rows,
+                report,
+                first,
+                last,
+            )
+
+        run_chunks(work, chunks, num_threads)
+        lanes.collect(rows, chunks, n, result.forces, result.virials)
+        return result
+
+    def _lay_out(self, slots: int) -> tuple[IntArray, int]:
+        head = self._head.copy()
+        head[layout.SLOTS] = slots
+        functions, channels = int(head[layout.FUNCTIONS]), int(head[layout.CHANNELS])
+        moments, sums = int(head[layout.MOMENTS]), int(head[layout.SUMS])
+        sizes = {
+            layout.A_SLOTS: 4 * slots + 4 * (slots + W),
+            layout.A_GEOMETRY: layout.GEOMETRY_WORDS * slots,
+            layout.A_PQ: 2 * slots,
+            layout.A_F: (channels + 3) * slots,
+            layout.A_G: 2 * functions * slots,
+            layout.A_P: 3 * slots,
+            layout.A_T: 4 * int(head[layout.BASIS]),
+            layout.A_ROWS: W,
+            layout.A_VALUES: padded(2 * functions),
+            layout.A_DERIVATIVES: 12 * channels,
+            layout.A_S: sums,
+            layout.A_D: sums,
+            layout.A_M: moments,
+            layout.A_DM: moments,
+            layout.A_TYPES: 1,
+            layout.A_ENERGY: 1,
+        }
+        return head, lay_out(head, sizes)
+
+    def _fill_moments(self) -> None:
+        model, head = self.model, self._head
+        channels = tables.channels(model.basic)
+        forward = tables.sums_to_moments(model.basic, channels)
+        reverse = forward.transposed(int(channels.offsets[-1]))
+        program = tables.program(model)
+        head[layout.TYPES], head[layout.FUNCTIONS] = len(self.elements), model.radial_functions
+        head[layout.BASIS], head[layout.CHANNELS] = model.radial_size, len(channels.function)
+        head[layout.SUMS], head[layout.BASIC] = channels.offsets[-1], len(model.basic)
+        head[layout.MOMENTS], head[layout.SCALARS] = model.n_moments, len(model.mapping)
+        head[layout.RUNS] = len(program.places)
+        head[layout.GROUPS] = padded(2 * model.radial_functions) // W
+        for slot, values in (
+            (layout.I_LIMITS, channels.limits),
+            (layout.I_OFFSETS, channels.offsets),
+            (layout.I_FUNCTION, channels.function),
+            (layout.I_ODD, channels.odd),
+            (layout.I_PROGRAM, program.stream),
+            (layout.I_RUNS, program.places),
+            (layout.I_MAPPING, model.mapping),
+        ):
+            self._ints.add(slot, values)
+        places = {"begin": layout.I_FORWARD, "columns": layout.I_FORWARD_COLUMNS, "values": layout.F_FORWARD}
+        self._floats.add_sparse(self._ints, forward, **places)
+        places = {"begin": layout.I_REVERSE, "columns": layout.I_REVERSE_COLUMNS, "values": layout.F_REVERSE}
+        self._floats.add_sparse(self._ints, reverse, **places)
+        self._floats.add(layout.F_WEIGHTS, program.weights)
+        self._floats.add(layout.F_MOMENTS, model.moment_coefficients)
+        self._floats.add(layout.F_SPECIES, model.species_coefficients)
+
+    def _fill_radial(self) -> None:
+        model = self.model
+        clamped = model.radial_basis.endswith("_repuls")
+        self._head[layout.SMOOTH] = model.radial_basis.startswith("RBChebyshev")
+        self._head[layout.REPULSIVE] = model.radial_basis == "RBChebyshev_repuls"
+        self._floats.add(layout.F_RADIAL, expansion(tables.chebyshev_coefficients(model)))
+        clamp = model.min_dist if clamped else 0.0
+        self._floats.add(layout.F_SCALARS, [model.min_dist, model.max_dist, clamp])

@@ -1,0 +1,111 @@
+"""Tables, layouts and the order of atoms that kernels read."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from ase_mlips.packing import Blocks, Packer, Sparse, W, block_order, capacity, lay_out
+
+
+def as_dense(matrix, columns):
+    return sparse.csr_array((matrix.values, matrix.columns, matrix.begin), (len(matrix.begin) - 1, columns)).toarray()
+
+
+def random_matrix(rows, columns, rng):
+    """A dense matrix, half of it zero, and the same by rows; with an empty row and an empty column."""
+    dense = rng.normal(size=(rows, columns)) * (rng.uniform(size=(rows, columns)) < 0.5)
+    dense[rows // 2 : rows // 2 + 1], dense[:, columns // 3 : columns // 3 + 1] = 0.0, 0.0
+    return dense, Sparse.from_rows([{int(c): row[c] for c in rng.permutation(np.flatnonzero(row))} for row in dense])
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(7, 9), (12, 4), (1, 1), (0, 3)])
+def test_sparse_and_its_transpose(rows, columns):
+    dense, matrix = random_matrix(rows, columns, np.random.default_rng(rows))
+    np.testing.assert_array_equal(as_dense(matrix, columns), dense)
+    transposed = matrix.transposed(columns)
+    np.testing.assert_array_equal(as_dense(transposed, rows), dense.T)
+    for part in (matrix, transposed):
+        assert (part.begin.dtype, part.columns.dtype, part.values.dtype) == (np.int32, np.int32, np.float64)
+        assert all(np.all(np.diff(part.columns[a:b]) > 0) for a, b in pairwise(part.begin))
+    again = transposed.transposed(rows)
+    np.testing.assert_array_equal(as_dense(again, columns), dense)
+
+
+def test_packer_joins_tables_and_notes_their_places():
+    head = np.full(6, -1, np.int32)
+    integers, floats = Packer(head, np.int32), Packer(head, float)
+    dense, matrix = random_matrix(5, 6, np.random.default_rng(1))
+    grid = np.arange(12.0).reshape(3, 4).T  # not contiguous
+    floats.add(0, grid)
+    floats.add_sparse(integers, matrix, begin=1, columns=2, values=3)
+    floats.add(4, [])
+    ints, numbers = integers.join(), floats.join()
+    assert (ints.dtype, numbers.dtype, head[5]) == (np.int32, np.float64, -1)
+    np.testing.assert_array_equal(numbers[head[0] : head[0] + 12], grid.ravel())
+    begin = ints[head[1] : head[1] + 6]
+    columns, values = ints[head[2] : head[2] + begin[-1]], numbers[head[3] : head[3] + begin[-1]]
+    np.testing.assert_array_equal(as_dense(Sparse(begin, columns, values), 6), dense)
+    assert head[4] == 12 + begin[-1] == len(numbers) - W
+    assert not numbers[head[4] :].any()
+    assert Packer(head, np.int32).join().tolist() == [0] * W
+
+
+@pytest.mark.parametrize("by_type", [False, True])
+@pytest.mark.parametrize(("n", "chunks"), [(0, 1), (1, 1), (8, 1), (20, 1), (37, 2), (129, 3), (600, 16), (1000, 7)])
+def test_block_order_holds_every_atom_once_and_in_its_chunk(n, chunks, by_type):
+    species = np.random.default_rng(n).integers(0, 4, n).astype(np.int32)
+    order = block_order(species, chunks, by_type=by_type)
+    blocks = -(-n // W)
+    assert order.dtype == np.int32
+    assert len(order) == W * blocks
+    assert order[n:].tolist() == [n] * (W * blocks - n)  # only behind the last atom
+    for chunk in range(chunks):
+        first, last = (min(n, blocks * c // chunks * W) for c in (chunk, chunk + 1))
+        assert sorted(order[first:last]) == list(range(first, last))
+        kinds = species[order[first:last]]
+        assert np.all(np.diff(kinds) >= 0) == (by_type or last - first < 2)
+        for kind in range(4 if by_type else 0):
+            assert np.all(np.diff(order[first:last][kinds == kind]) > 0)  # neighbours in memory stay together
+    if not by_type:
+        assert order[:n].tolist() == list(range(n))
+
+
+def test_lay_out_gives_areas_that_follow_each_other():
+    head = np.full(8, -1, np.int32)
+    sizes = {5: 3, 2: 0, 7: 10, 0: 1}
+    assert lay_out(head, sizes) == 14 * W
+    assert head.tolist() == [13 * W, -1, 3 * W, -1, -1, 0, -1, 3 * W]
+    assert lay_out(head, {}) == 0
+
+
+@pytest.mark.parametrize("longest", range(0, 264, W))
+def test_capacity_holds_the_longest_row(longest):
+    slots = capacity(longest)
+    assert slots % 32 == 0  # kernels count on a multiple of four, layouts on few different values
+    assert max(longest, 1) <= slots < longest + 64
+
+
+@pytest.mark.parametrize("by_type", [False, True])
+def test_blocks(by_type):
+    species = np.random.default_rng(0).integers(0, 3, 45).astype(np.int32)
+    kinds, order = (blocks := Blocks(by_type=by_type))(species, 2)
+    assert (kinds.dtype, order.dtype) == (np.int32, np.int32)
+    assert kinds.tolist() == [*species, 0]
+    assert order.tolist() == block_order(species, 2, by_type=by_type).tolist()
+    again = blocks(species.copy(), 2)
+    assert again[0] is kinds
+    assert again[1] is order
+
+
+def test_blocks_notice_other_species_and_chunks():
+    species, blocks = np.random.default_rng(0).integers(0, 3, 45).astype(np.int32), Blocks(by_type=True)
+    first = species.copy()
+    before = blocks(species, 1)
+    species[:] = species[::-1].copy()  # in place
+    for chosen, chunks in ((species, 1), (species, 2), (species[:30], 2), (species[:0], 1), (first, 1)):
+        kinds, order = blocks(chosen, chunks)
+        assert kinds.tolist() == [*chosen, 0]
+        assert order.tolist() == block_order(chosen, chunks, by_type=True).tolist()
+    assert before[0].tolist() == [*first, 0]
