@@ -1,4 +1,4 @@
-"""Write the measured tables into the README, from what ``snap.py --json`` stored in ``results``."""
+"""Write the measured tables into the README, from what the benchmarks' ``--json`` stored in ``results``."""
 
 import json
 import re
@@ -7,27 +7,29 @@ from pathlib import Path
 HERE = Path(__file__).parent
 README = HERE.parents[1] / "README.md"
 
+# family: (peer's column in the results, its heading)
+PEERS = {"snap": ("LAMMPS with energy", "LAMMPS"), "nep": ("calorine", "calorine"), "mtp": ("motep", "motep")}
 
-def snap_table(results: dict) -> str:
-    """The table of `snap.py`'s results."""
-    before, after = results["fma"]
-    lines = [
-        "| model | atoms | us per atom | through ASE | LAMMPS | ratio | ratio through ASE |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
-    ]
+
+def table(family: str) -> str:
+    """The table of one family's results."""
+    results = json.loads((HERE / "results" / f"{family}.json").read_text())
+    column, heading = PEERS[family]
+    lines = [f"| model | atoms | us per atom | {heading} | ratio |", "| --- | --- | --- | --- | --- |"]
     for row in results["rows"]:
         lines.append(
-            f"| {row['model']} | {row['atoms']} | {row['ours']:.2f} | {row['through ASE']:.2f}"
-            f" | {row['LAMMPS with energy']:.0f} | {row['ratio']:.0f} | {row['ratio through ASE']:.0f} |"
+            f"| {row['model']} | {row['atoms']} | {row['ours']:.2f} | {row[column]:.1f} | {row['ratio']:.0f} |"
         )
-    lines += ["", f"A core of {min(before, after):.0f} GFlop/s (an FMA loop in double precision, before and after)."]
+    lines += ["", f"A core of {min(results['fma']):.0f} GFlop/s (an FMA loop in double precision, before and after)."]
     return "\n".join(lines)
 
 
 def with_tables(text: str) -> str:
     """The README with its tables as the stored results have them."""
-    table = snap_table(json.loads((HERE / "results" / "snap.json").read_text()))
-    return re.sub(r"<!-- snap -->.*<!-- /snap -->", f"<!-- snap -->\n{table}\n<!-- /snap -->", text, flags=re.DOTALL)
+    for family in PEERS:
+        block = f"<!-- {family} -->\n{table(family)}\n<!-- /{family} -->"
+        text = re.sub(rf"<!-- {family} -->.*<!-- /{family} -->", lambda _, new=block: new, text, flags=re.DOTALL)
+    return text
 
 
 if __name__ == "__main__":
