@@ -34,6 +34,7 @@ _SOURCES = (
     "simd.py",
     "vector_math.py",
     "lanes.py",
+    "radial.py",
     "zbl.py",
     "*/kernels*.py",
     "*/layout.py",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,17 +69,47 @@ def padded(n: int) -> int:
     return -(-n // W) * W
 
 
-def lay_out(head: IntArray, sizes: Mapping[int, int]) -> int:
-    """Give each area of scratch its place; `sizes` [slot of head] counts vectors.  Returns the total in doubles."""
-    place = 0
-    for slot, vectors in sizes.items():
-        head[slot] = place
-        place += vectors * W
-    return place
+class Plans:
+    """`head` filled in for a call and the scratch that the call needs, kept because most calls are like the last.
+
+    Parameters
+    ----------
+    head : int array
+        Sizes and tables of the model; never changed.
+    slots : int
+        Where the number of slots stands in `head`.
+    areas : callable
+        Vectors of each area of scratch, by its place in `head`, for a number of slots.
+    """
+
+    def __init__(self, head: IntArray, slots: int, areas: Callable[[int], Mapping[int, int]]) -> None:
+        self._head, self._slots, self._areas = head, slots, areas
+        self._known: dict[tuple[int, ...], tuple[IntArray, int]] = {}
+
+    def __call__(self, longest: int, places: tuple[int, ...], *values: int) -> tuple[IntArray, int]:
+        """`head` with `values` at `places`, for neighbour rows of up to `longest` entries, and the size of scratch."""
+        slots = capacity(longest)
+        key = (slots, *values)
+        if key not in self._known:
+            if len(self._known) > 100:
+                self._known.clear()
+            head = self._head.copy()
+            head[self._slots] = slots
+            head[list(places)] = values
+            self._known[key] = head, self._lay_out(head, slots)
+        return self._known[key]
+
+    def _lay_out(self, head: IntArray, slots: int) -> int:
+        """Give each area its place; returns the total in doubles."""
+        size = 0
+        for place, vectors in self._areas(slots).items():
+            head[place] = size
+            size += vectors * W
+        return size
 
 
 def capacity(longest: int) -> int:
-    """Slots for the longest row of a neighbour list, in coarse steps so that layouts can be kept."""
+    """Slots for the longest row of a neighbour list, in coarse steps so that few layouts are needed."""
     return (longest + 63) // 32 * 32
 
 
@@ -92,7 +122,7 @@ class Blocks:
 
     def __call__(self, species: IntArray, chunks: int) -> tuple[IntArray, IntArray]:
         """Species (N + 1,) and order of the atoms, both int32."""
-        key = species.tobytes()
+        key = species.astype(np.int32, copy=False).tobytes()
         last = self._last
         if last is None or last[0] != key or last[1] != chunks:
             kinds: IntArray = np.zeros(len(species) + 1, np.int32)

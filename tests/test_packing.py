@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from ase_mlips.packing import Blocks, Packer, Sparse, W, block_order, capacity, lay_out
+from ase_mlips.packing import Blocks, Packer, Plans, Sparse, W, block_order, capacity
 
 
 def as_dense(matrix, columns):
@@ -72,12 +72,19 @@ def test_block_order_holds_every_atom_once_and_in_its_chunk(n, chunks, by_type):
         assert order[:n].tolist() == list(range(n))
 
 
-def test_lay_out_gives_areas_that_follow_each_other():
-    head = np.full(8, -1, np.int32)
-    sizes = {5: 3, 2: 0, 7: 10, 0: 1}
-    assert lay_out(head, sizes) == 14 * W
-    assert head.tolist() == [13 * W, -1, 3 * W, -1, -1, 0, -1, 3 * W]
-    assert lay_out(head, {}) == 0
+def test_plans_give_areas_that_follow_each_other():
+    head = np.full(9, -1, np.int32)
+    plans = Plans(head, 8, lambda slots: {5: 3, 2: 0, 7: slots, 0: 1})
+    filled, size = plans(10, (1, 3), 17, True)
+    slots = capacity(10)
+    assert size == (4 + slots) * W
+    assert filled.tolist() == [(3 + slots) * W, 17, 3 * W, 1, -1, 0, -1, 3 * W, slots]
+    assert head.tolist() == [-1] * 9
+    assert plans(11, (1, 3), 17, True)[0] is filled
+    assert plans(11, (1, 3), 18, True)[0].tolist()[1] == 18
+    for n in range(300):  # many sizes do not fill the memory
+        plans(10, (1, 3), n, False)
+    assert len(plans._known) <= 101
 
 
 @pytest.mark.parametrize("longest", range(0, 264, W))

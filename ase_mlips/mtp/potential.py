@@ -7,7 +7,7 @@ import numpy as np
 from .. import lanes
 from ..jit import run_chunks, scratch
 from ..neighbors import NeighborList
-from ..packing import Blocks, Packer, capacity, lay_out, padded
+from ..packing import Blocks, Packer, Plans, padded
 from ..potential import Evaluation, FloatArray, IntArray
 from ..radial import expansion
 from ..simd import W
@@ -15,6 +15,7 @@ from . import kernels, layout, tables
 from .model import MtpModel
 
 ATOMS_PER_CHUNK, MOST_CHUNKS = 128, 16
+_CALL = layout.ATOMS, layout.CHUNKS, layout.DERIVATIVES, layout.REPORT_BASIS, layout.REPORT_RADIAL
 
 
 class MtpPotential:
@@ -49,7 +50,7 @@ class MtpPotential:
         self._fill_moments()
         self._fill_radial()
         self._tables = self._ints.join(), self._floats.join()
-        self._areas: dict[int, tuple[IntArray, int]] = {}
+        self._plans = Plans(self._head, layout.SLOTS, self._areas)
         self._blocks = Blocks(by_type=False)
 
     def __getstate__(self) -> MtpModel:
@@ -94,15 +95,14 @@ class MtpPotential:
         """One pass of the kernel; `request` is the place in `head` of what `report` is to receive."""
         n = neighbors.n
         chunks = min(max(n // ATOMS_PER_CHUNK, 1), MOST_CHUNKS)
-        slots = capacity(neighbors.longest)
-        if slots not in self._areas:
-            self._areas[slots] = self._lay_out(slots)
-        template, size = self._areas[slots]
-        head = template.copy()
-        head[layout.ATOMS], head[layout.CHUNKS] = n, chunks
-        head[layout.DERIVATIVES] = request != layout.REPORT_BASIS
-        if request is not None:
-            head[request] = 1
+        values = (
+            n,
+            chunks,
+            request != layout.REPORT_BASIS,
+            request == layout.REPORT_BASIS,
+            request == layout.REPORT_RADIAL,
+        )
+        head, size = self._plans(neighbors.longest, _CALL, *values)
         kinds, order = self._blocks(species, chunks)
         result = Evaluation(np.empty(n), np.empty((n, 3)), np.empty((n, 3, 3)))
         rows = scratch("accumulators", lanes.accumulator_size(n, chunks))
@@ -130,12 +130,11 @@ class MtpPotential:
         lanes.collect(rows, chunks, n, result.forces, result.virials)
         return result
 
-    def _lay_out(self, slots: int) -> tuple[IntArray, int]:
-        head = self._head.copy()
-        head[layout.SLOTS] = slots
+    def _areas(self, slots: int) -> dict[int, int]:
+        head = self._head
         functions, channels = int(head[layout.FUNCTIONS]), int(head[layout.CHANNELS])
         moments, sums = int(head[layout.MOMENTS]), int(head[layout.SUMS])
-        sizes = {
+        return {
             layout.A_SLOTS: 4 * slots + 4 * (slots + W),
             layout.A_GEOMETRY: layout.GEOMETRY_WORDS * slots,
             layout.A_PQ: 2 * slots,
@@ -153,7 +152,6 @@ class MtpPotential:
             layout.A_TYPES: 1,
             layout.A_ENERGY: 1,
         }
-        return head, lay_out(head, sizes)
 
     def _fill_moments(self) -> None:
         model, head = self.model, self._head

@@ -47,7 +47,7 @@ class NEP(PotentialCalculator):
     def __init__(self, model: str | Path | NepModel, **kwargs: Any) -> None:
         nep = model if isinstance(model, NepModel) else read_nep(model)
         super().__init__(NepPotential(nep), **kwargs)
-        self.implemented_properties = _properties(nep)
+        self.implemented_properties = _properties(nep)  # type: ignore[misc]  # per model, as ASE allows
         if not isinstance(model, NepModel):
             self.parameters["model"] = str(model)
 

@@ -9,7 +9,7 @@ import numpy as np
 from .. import lanes, zbl
 from ..jit import run_chunks, scratch
 from ..neighbors import NeighborList
-from ..packing import Blocks, Packer, capacity, lay_out, padded
+from ..packing import Blocks, Packer, Plans, padded
 from ..potential import Evaluation, FloatArray, IntArray
 from ..radial import expansion
 from ..simd import W
@@ -20,6 +20,7 @@ from .model import NepModel
 from .radii import RADII
 
 ATOMS_PER_CHUNK, MOST_CHUNKS = 128, 16
+_CALL = layout.ATOMS, layout.CHUNKS, layout.NETWORK, layout.ENERGY, layout.DERIVATIVES, layout.REPORT
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class NepPotential:
         self._fill_basis(radial, angular)
         self._fill_network()
         self._tables = self._ints.join(), self._floats.join()
-        self._areas: dict[int, tuple[IntArray, int]] = {}
+        self._plans = Plans(self._head, layout.SLOTS, self._areas)
         self._width = model.n_descriptors + int(self._head[layout.NEURONS]) + layout.REPORT_WORDS
         self._blocks = Blocks(by_type=len(self.elements) > 1)
 
@@ -161,9 +162,8 @@ class NepPotential:
         """
         n = neighbors.n
         chunks = min(max(n // ATOMS_PER_CHUNK, 1), MOST_CHUNKS)
-        head, size = self._laid_out(neighbors)
-        head[layout.ATOMS], head[layout.CHUNKS], head[layout.NETWORK] = n, chunks, what.network
-        head[layout.ENERGY], head[layout.DERIVATIVES], head[layout.REPORT] = what.energy, what.derivatives, what.report
+        values = n, chunks, what.network, what.energy, what.derivatives, what.report
+        head, size = self._plans(neighbors.longest, _CALL, *values)
         kinds, order = self._blocks(species, chunks)
         lam = np.zeros(n + 1)
         if coupling is not None:
@@ -202,24 +202,15 @@ class NepPotential:
         pairs = table[:, d + h + 1 :]
         return Outputs(table[:, :d], table[:, d : d + h], table[:, d + h], pairs[:, :3], pairs[:, 3:].reshape(-1, 3, 3))
 
-    def _laid_out(self, neighbors: NeighborList) -> tuple[IntArray, int]:
-        """`head` for one call and the size of the scratch that it describes."""
-        slots = capacity(neighbors.longest)
-        if slots not in self._areas:
-            self._areas[slots] = self._lay_out(slots)
-        template, size = self._areas[slots]
-        return template.copy(), size
-
-    def _lay_out(self, slots: int) -> tuple[IntArray, int]:
-        head = self._head.copy()
-        head[layout.SLOTS] = slots
+    def _areas(self, slots: int) -> dict[int, int]:
+        head = self._head
         functions, channels, sums = (int(head[k]) for k in (layout.ANGULAR, layout.CHANNELS, layout.SUMS))
         radial, descriptors = int(head[layout.RADIAL]), padded(self.model.n_descriptors)
         moments = functions * int(head[layout.MOMENTS])
         groups = max(int(head[layout.GROUPS_R]), int(head[layout.GROUPS_A]))
         basis = max(int(head[layout.K_RADIAL]), int(head[layout.K_ANGULAR]))
         listed = 4 * slots + 4 * (slots + W)
-        sizes = {
+        return {
             layout.A_NEAR: listed,
             layout.A_FAR: listed,
             layout.A_GEOMETRY_NEAR: layout.GEOMETRY_WORDS * slots,
@@ -246,7 +237,6 @@ class NepPotential:
             layout.A_TYPES: 1,
             layout.A_VALUES: 2,
         }
-        return head, lay_out(head, sizes)
 
     # -----------------------------------------------------------------------------------------------
     # tables
@@ -283,8 +273,9 @@ class NepPotential:
         self._floats.add_sparse(self._ints, reverse, **places)
         self._floats.add(layout.F_RADIAL, expansion(tables.chebyshev_values(model.radial)))
         self._floats.add(layout.F_ANGULAR, expansion(tables.chebyshev_values(model.angular)))
-        repulsion = self._repulsion(angular)
-        pairs = np.stack([1.0 / radial, 1.0 / angular, repulsion[:, :, 1]], axis=-1)
+        repulsion = self._repulsion()
+        # as in GPUMD, the repulsion acts between angular neighbours only
+        pairs = np.stack([1.0 / radial, 1.0 / angular, np.minimum(repulsion[:, :, 1], angular)], axis=-1)
         self._floats.add(layout.F_PAIR, pairs)
         self._floats.add(layout.F_ZBL, repulsion)
         self._floats.add(layout.F_SCALARS, [self._inner, self.cutoff])
@@ -327,7 +318,7 @@ class NepPotential:
             cutoffs.append(pair)
         return cutoffs[0], cutoffs[1]
 
-    def _repulsion(self, angular: FloatArray) -> FloatArray:
+    def _repulsion(self) -> FloatArray:
         """ZBL constants of each pair of types: inner, outer, strength, four times factor and decay."""
         overlay, types = self.model.zbl, len(self.model.elements)
         table = np.zeros((types, types, layout.ZBL_WORDS))
@@ -352,5 +343,4 @@ class NepPotential:
                     row = overlay.flexible[low * types - low * (low - 1) // 2 + high - low]
                     table[a, b, :2], table[a, b, 3::2] = row[:2], row[2::2]
                     table[a, b, 4::2] = row[3::2] * inverse[a, b]
-        table[..., 1] = np.minimum(table[..., 1], angular.max())
         return table

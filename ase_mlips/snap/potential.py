@@ -9,13 +9,14 @@ import numpy as np
 from .. import lanes, zbl
 from ..jit import run_chunks, scratch
 from ..neighbors import NeighborList
-from ..packing import Blocks, Packer, capacity, lay_out
+from ..packing import Blocks, Packer, Plans
 from ..potential import Evaluation, FloatArray, IntArray
 from ..simd import W
 from . import kernels, layout, tables
 from .model import SnapModel, bispectrum_labels
 
 ATOMS_PER_CHUNK, MOST_CHUNKS = 128, 16
+_CALL = layout.ATOMS, layout.CHUNKS
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class SnapPotential:
         self._fill_contractions()
         self._fill_pairs()
         self._tables = self._ints.join(), self._floats.join()
-        self._sizes: dict[int, tuple[IntArray, int]] = {}
+        self._plans = Plans(self._head, layout.SLOTS, self._areas)
         # only linear models gain from blocks of one type, see kernels_coupling.y_direct
         self._blocks = Blocks(by_type=bool(self._head[layout.DIRECT]) and len(self.elements) > 1)
 
@@ -79,7 +80,7 @@ class SnapPotential:
         """Energies, forces and virials; see `Potential.evaluate`."""
         n = neighbors.n
         chunks = min(max(n // ATOMS_PER_CHUNK, 1), MOST_CHUNKS)
-        head, size = self._areas(neighbors, chunks)
+        head, size = self._plans(neighbors.longest, _CALL, n, chunks)
         kinds, order = self._blocks(species, chunks)
         result = Evaluation(np.empty(n), np.empty((n, 3)), np.empty((n, 3, 3)))
         rows = scratch("accumulators", lanes.accumulator_size(n, chunks))
@@ -124,7 +125,7 @@ class SnapPotential:
 
     def _describe(self, neighbors: NeighborList, species: IntArray, counts: IntArray, pairs: int) -> PairGradients:
         n, total = neighbors.n, self.model.n_descriptors
-        head, size = self._areas(neighbors, 1)
+        head, size = self._plans(neighbors.longest, _CALL, n, 1)
         result = PairGradients(
             np.repeat(np.arange(n, dtype=np.int32), counts),
             np.empty(pairs, np.int32),
@@ -151,24 +152,12 @@ class SnapPotential:
         )
         return result
 
-    def _areas(self, neighbors: NeighborList, chunks: int) -> tuple[IntArray, int]:
-        """`head` for one call and the size of the scratch that it describes."""
-        slots = capacity(neighbors.longest)
-        if slots not in self._sizes:
-            self._sizes[slots] = self._lay_out(slots)
-        template, size = self._sizes[slots]
-        head = template.copy()
-        head[layout.ATOMS] = neighbors.n
-        head[layout.CHUNKS] = chunks
-        return head, size
-
-    def _lay_out(self, slots: int) -> tuple[IntArray, int]:
-        head = self._head.copy()
-        head[layout.SLOTS] = slots
+    def _areas(self, slots: int) -> dict[int, int]:
+        head = self._head
         elements, channels, sums = (int(head[slot]) for slot in (layout.ELEMENTS, layout.CHANNELS, layout.SUMS))
         full, half, independent = (int(head[slot]) for slot in (layout.FULL, layout.HALF, layout.INDEPENDENT))
         descriptors, coefficients = int(head[layout.DESCRIPTORS]), int(head[layout.COEFFICIENTS])
-        sizes = {
+        return {
             layout.A_SLOTS: 4 * slots + 4 * (slots + W),
             layout.A_PAIR: layout.PAIR_WORDS * slots,
             layout.A_GEOMETRY: layout.GEOMETRY_WORDS * slots,
@@ -189,7 +178,6 @@ class SnapPotential:
             layout.A_ENERGY: 1,
             layout.A_PARTS: 2 * independent,
         }
-        return head, lay_out(head, sizes)
 
     # -----------------------------------------------------------------------------------------------
     # tables

@@ -1,7 +1,7 @@
 """MTP in plain NumPy, written for clarity: the standard against which the compiled kernels are judged.
 
-A. V. Shapeev, Multiscale Model. Simul. 14, 1153 (2016) (the basis); K. Gubaev et al., Comput. Mater. Sci. 156, 148 (2019)
-(several species); I. S. Novikov et al., Mach. Learn.: Sci. Technol. 2, 025002 (2021) (MLIP).
+A. V. Shapeev, Multiscale Model. Simul. 14, 1153 (2016) (the basis); K. Gubaev et al., Comput. Mater. Sci. 156, 148
+(2019) (several species); I. S. Novikov et al., Mach. Learn.: Sci. Technol. 2, 025002 (2021) (MLIP).
 """
 
 from functools import cached_property
