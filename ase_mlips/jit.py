@@ -32,6 +32,7 @@ _PACKAGE = Path(__file__).parent
 _SOURCES = (
     "jit.py",
     "simd.py",
+    "packing.py",
     "vector_math.py",
     "lanes.py",
     "radial.py",
