@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .calculator import load
+    from .mtp import MTP
     from .nep import NEP
     from .snap import SNAP
 
     __version__: str
 
-__all__ = ["NEP", "SNAP", "__version__", "load"]
+__all__ = ["MTP", "NEP", "SNAP", "__version__", "load"]
 
-_FAMILIES = {"NEP": ".nep", "SNAP": ".snap"}  # a potential is a folder and a line here
+_FAMILIES = {"MTP": ".mtp", "NEP": ".nep", "SNAP": ".snap"}  # a potential is a folder and a line here
 
 
 def __getattr__(name: str) -> Any:

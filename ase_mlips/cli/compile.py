@@ -13,8 +13,10 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator
 from tqdm import tqdm
 
-from ase_mlips.fit import snap_template
+from ase_mlips.analysis import rdf
+from ase_mlips.fit import Frame, fit_snap, snap_template
 from ase_mlips.jit import cache_directory
+from ase_mlips.nep import NEP, NepModel, Network
 from ase_mlips.snap import SNAP, SnapModel
 
 from .common import print_table
@@ -39,20 +41,48 @@ def run(args: Namespace) -> int:
 
 
 def _work() -> dict[str, Callable[[], Any]]:
-    mixed = _model("Cu", "Au")
+    mixed = _snap("Cu", "Au")
     return {
-        "SNAP linear": lambda: _evaluate(SNAP(_model("Cu"))),
-        "SNAP quadratic": lambda: _evaluate(SNAP(_model("Cu", quadraticflag=True))),
+        "SNAP linear": lambda: _evaluate(SNAP(_snap("Cu"))),
+        "SNAP quadratic": lambda: _evaluate(SNAP(_snap("Cu", quadraticflag=True))),
         "SNAP two elements": lambda: _evaluate(SNAP(mixed)),
-        "SNAP chem": lambda: _evaluate(SNAP(_model("Cu", "Au", chemflag=True))),
-        "SNAP with ZBL": lambda: _evaluate(SNAP(_model("Cu", zbl=(1.0, 2.0)))),
+        "SNAP chem": lambda: _evaluate(SNAP(_snap("Cu", "Au", chemflag=True))),
+        "SNAP with ZBL": lambda: _evaluate(SNAP(_snap("Cu", zbl=(1.0, 2.0)))),
         "SNAP descriptors": lambda: SNAP(mixed).get_descriptor_gradients(_crystal(mixed.elements, 2)),
+        "SNAP fit": lambda: fit_snap(mixed, [_labelled(mixed.elements)]),
+        "NEP": lambda: _evaluate(NEP(_nep("Cu"))),
+        "NEP two elements": lambda: _evaluate(NEP(_nep("Cu", "Au"))),
+        "NEP with charges": lambda: _evaluate(NEP(_nep("Cu", "Au", charge_mode=1))),
+        "RDF": lambda: rdf(_crystal(("Cu",), 2), r_max=2.0),
     }
 
 
-def _model(*elements: str, **flags: Any) -> SnapModel:
+def _snap(*elements: str, **flags: Any) -> SnapModel:
     """A model without coefficients: the machine code does not depend on them."""
     return snap_template(elements, radii=[0.5] * len(elements), twojmax=2, rcutfac=4.0, **flags)
+
+
+def _nep(*elements: str, charge_mode: int = 0) -> NepModel:
+    """The smallest model, with all parameters zero."""
+    types = len(elements)
+    weights = np.zeros((types, 1))
+    return NepModel(
+        version=4,
+        kind="potential",
+        elements=elements,
+        radial_cutoffs=np.full(types, 4.0),
+        angular_cutoffs=np.full(types, 4.0),
+        n_max=(0, 0),
+        basis_size=(0, 0),
+        l_max=1,
+        invariants=(),
+        network=Network(np.zeros((types, 1, 2)), weights, weights, 0.0, weights if charge_mode else None),
+        radial=np.zeros((1, 1, types, types)),
+        angular=np.zeros((1, 1, types, types)),
+        scaler=np.ones(2),
+        charge_mode=charge_mode,
+        sqrt_epsilon=1.0 if charge_mode else None,
+    )
 
 
 def _evaluate(calculator: Calculator) -> None:
@@ -61,6 +91,11 @@ def _evaluate(calculator: Calculator) -> None:
         atoms = _crystal(calculator.potential.elements, repeats)
         atoms.calc = calculator
         atoms.get_forces()
+
+
+def _labelled(elements: tuple[str, ...]) -> Frame:
+    atoms = _crystal(elements, 2)
+    return Frame(atoms, 0.0, np.zeros((len(atoms), 3)), np.zeros((3, 3)), "all", "compile")
 
 
 def _crystal(elements: tuple[str, ...], repeats: int) -> Atoms:

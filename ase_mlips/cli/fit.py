@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 
-from ase_mlips.fit import Frame, Loss, fit_snap, read_frames, snap_template, split_frames
+from ase_mlips.fit import Frame, Loss, SnapFit, fit_snap, read_frames, snap_template, split_frames
+from ase_mlips.snap import write_snap
+
+from .common import deferred_interrupt
 
 
 def run(args: Namespace) -> int:
     """Fit a SNAP potential to ``args.files``, print its errors and write it to ``args.output``."""
-    if not args.output.endswith((".snapcoeff", ".snap")):
-        raise ValueError(f"{args.output}: expected a name that ends in .snapcoeff or .snap")
-    folder = os.path.dirname(args.output) or "."
-    if not os.path.isdir(folder):
-        raise ValueError(f"{folder}: there is no such directory for {args.output}")
+    _rehearse(args.output, args.zbl)
     train = [frame for name in args.files for frame in _read(name)]
     test = [frame for name in args.test or () for frame in _read(name)]
     if not args.test and args.test_fraction > 0.0:
@@ -35,10 +36,43 @@ def run(args: Namespace) -> int:
     loss = Loss(energy=args.energy_weight, force=args.force_weight, stress=args.stress_weight, ridge=args.ridge)
     print(f"{len(train)} training and {len(test)} test frames of {', '.join(elements)}")
     fit = fit_snap(template, train, test=test, loss=loss)
+    with deferred_interrupt() as interrupted:
+        _save(fit, args.output)
     print(fit.report)
-    fit.save(args.output)
     print(f"wrote {args.output}")
-    return 0
+    return 130 if interrupted.is_set() else 0
+
+
+def _rehearse(output: str, zbl: tuple[float, float] | None) -> None:
+    """Write a small model under this name and remove it: what hinders that must be known before the fit."""
+    if not output.endswith((".snapcoeff", ".snap")):
+        raise ValueError(f"{output}: expected a name that ends in .snapcoeff or .snap")
+    target = Path(output)
+    if not target.parent.is_dir():
+        raise ValueError(f"{target.parent}: there is no such directory for {output}")
+    model = snap_template(["H"], radii=[1.0], zbl=zbl, twojmax=0, rcutfac=1.0)
+    try:
+        with TemporaryDirectory(dir=target.parent, prefix=".fit-") as folder:
+            rehearsal = os.path.join(folder, target.name)
+            try:
+                written = [Path(name).name for name in write_snap(rehearsal, model)]
+            except ValueError as error:
+                raise ValueError(str(error).replace(rehearsal, output)) from error
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target.parent)) from error
+    for name in (*written, f"{target.stem}.report.json"):
+        if (target.parent / name).is_dir():
+            raise ValueError(f"{target.parent / name}: is a directory")
+
+
+def _save(fit: SnapFit, output: str) -> None:
+    """Write the fit, in the worst case to another directory: it may have taken hours."""
+    try:
+        fit.save(output)
+    except OSError as error:
+        rescued = os.path.join(mkdtemp(prefix="ase-mlips-fit-"), os.path.basename(output))
+        fit.save(rescued)
+        raise OSError(error.errno, f"{error.strerror}; the fit was written to {rescued}", output) from error
 
 
 def _read(specification: str) -> list[Frame]:

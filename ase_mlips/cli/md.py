@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
-import signal
 import sys
-import threading
 import time
 from argparse import Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -24,7 +20,7 @@ from ase.md.verlet import VelocityVerlet
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from .common import load_model, read_structure, results_frame
+from .common import deferred_interrupt, load_model, read_structure, results_frame
 from .md_files import LogFile, TrajectoryFile, recover
 
 _COLUMNS = ("step", "time/ps", "temperature/K", "potential/eV", "kinetic/eV", "total/eV")
@@ -149,7 +145,7 @@ def _advance(dynamics: MolecularDynamics, recorder: _Recorder, args: Namespace) 
     first, start = dynamics.nsteps, time.perf_counter()
     dynamics.attach(recorder, interval=args.interval)
     bar = tqdm(total=args.steps, initial=first, unit="step", disable=None)
-    with bar, _deferred_interrupt() as interrupted:
+    with bar, deferred_interrupt() as interrupted:
         try:
             for _ in dynamics.irun(args.steps - first):
                 bar.set_postfix_str(f"{_speed(dynamics, first, start):.2f} ns/day", refresh=False)
@@ -195,23 +191,3 @@ def _how_to_continue(recorder: _Recorder, args: Namespace) -> str:
     return (
         f"{args.trajectory} is complete up to step {recorder.last_step}; continue with: ase-mlips {shlex.join(command)}"
     )
-
-
-@contextmanager
-def _deferred_interrupt() -> Iterator[threading.Event]:
-    """Let the first Ctrl-C set an event, so that a step and its output are finished; the second one interrupts."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
-        yield event
-        return
-
-    def handle(number: int, frame: Any) -> None:
-        if event.is_set():
-            raise KeyboardInterrupt
-        event.set()
-
-    previous = signal.signal(signal.SIGINT, handle)
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGINT, previous)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Action, ArgumentDefaultsHelpFormatter, ArgumentParser, ArgumentTypeError, Namespace
 from typing import Any
 
-_MODEL = "file of a potential of any family (SNAP: .snapcoeff, .snap, ...), or embedded:Si for a model that comes along"
+_MODEL = "file of a potential (NEP: nep.txt; SNAP: .snapcoeff, .snap, ...), or embedded:Si for a model that comes along"
 _STRUCTURE = "any file that ASE reads; file.xyz@-1 picks a frame"
 
 
@@ -130,7 +130,11 @@ def _fit(commands: Any) -> None:
     parser.add_argument("--quadratic", action="store_true", help="quadratic SNAP")
     parser.add_argument("--chem", action="store_true", help="descriptors for each triplet of elements")
     parser.add_argument(
-        "--zbl", nargs=2, type=_positive, metavar=("INNER", "OUTER"), help="add ZBL, switched off here (A)"
+        "--zbl",
+        nargs=2,
+        type=_positive,
+        metavar=("INNER", "OUTER"),
+        help="add ZBL, switched off here (A); needs -o OUT.snap",
     )
     parser.add_argument("--energy-weight", type=_not_negative, default=100.0, metavar="W", help="of 1 eV/atom")
     parser.add_argument("--force-weight", type=_not_negative, default=1.0, metavar="W", help="of 1 eV/A")

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..fields import Record, finite, frozen_array, integer, require_shape
 from ..text import FilePath, Row, complaint, quoted
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int32]
+from .model import FloatArray, IntArray, frozen_integers
 
 WEIGHTS = ("energy_weight", "force_weight", "stress_weight", "site_en_weight")
 _TITLE = b"#MVS_v1.1"
 _ENCODING = ("utf-8", "surrogateescape")  # configurations may carry remarks in any
-_BEGIN, _END = re.compile(rb"^[ \t]*BEGIN_CFG[ \t\r]*$", re.M), re.compile(rb"^[ \t]*END_CFG[ \t\r]*$", re.M)
+_BEGIN, _END = b"BEGIN_CFG", b"END_CFG"
 _SIZE = np.dtype("<f8").itemsize
-_LARGEST = 10**9
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -65,25 +60,20 @@ class ActiveSet(Record):
             object.__setattr__(self, name, finite(name, getattr(self, name)))
         object.__setattr__(self, "weight_scaling", integer("weight_scaling", self.weight_scaling, 0, 10))
         object.__setattr__(self, "configurations", tuple(self.configurations))
-        for name in ("A", "S", "links"):
+        for name in ("A", "S"):
             object.__setattr__(self, name, frozen_array(name, getattr(self, name)))
-        size = len(self.A) if self.A.ndim else 0
+        object.__setattr__(self, "links", frozen_integers("links", self.links, 2))
+        size, count = len(self.links), len(self.configurations)
         require_shape("A", self.A, (size, size))
         require_shape("S", self.S, (size, size))
-        require_shape("links", self.links, (size, 2))
-        count = len(self.configurations)
-        links = self.links.astype(np.int32, casting="unsafe") if np.all(np.abs(self.links) < _LARGEST) else None
-        if links is None or np.any(links != self.links):
-            raise ValueError("expected links to be 32-bit integers, got others")
-        links.setflags(write=False)
-        object.__setattr__(self, "links", links)
-        right = np.all(links == -1, axis=1) | (np.all(links >= 0, axis=1) & (links[:, 0] < count))
+        first, second = self.links.T
+        right = ((first == -1) & (second == -1)) | ((first >= 0) & (first < count) & (second >= 0))
         if not right.all():
             n = int(np.argmin(right))
-            raise ValueError(f"expected links to {count} configurations, or -1 -1, got {links[n].tolist()} at {n}")
+            raise ValueError(f"expected links to {count} configurations, or -1 -1, got {self.links[n].tolist()} at {n}")
         for text in self.configurations:
-            encoded = text.encode(*_ENCODING)
-            if len(_BEGIN.findall(encoded)) != 1 or len(_END.findall(encoded)) != 1 or _trim(encoded) != encoded:
+            words = [line.strip() for line in text.encode(*_ENCODING).split(b"\n")]
+            if words[0] != _BEGIN or words[-1] != _END or words.count(_BEGIN) + words.count(_END) != 2:
                 raise ValueError(f"expected configurations from BEGIN_CFG to END_CFG, got {quoted(text)}")
 
     def __repr__(self) -> str:
@@ -100,11 +90,12 @@ def parse_active_set(path: FilePath, content: bytes, start: int, size: int) -> A
         ``path:line: expected ..., got ...`` if it is malformed.
     """
     reader = _Reader(path, content, start)
-    if (title := reader.line(_TITLE.decode())) != _TITLE:
-        known = " of MLIP-2, which is not supported" if title.startswith(b"^") else ""
-        raise reader.error(_TITLE.decode(), f"the active set{known}" if known else _shown(title))
+    if content[start : start + 1] == b"^":
+        line = content.count(b"\n", 0, start) + 1
+        raise complaint(path, line, f"the active set of MLIP-3 ({_TITLE.decode()})", "that of MLIP-2")
+    reader.expect(_TITLE + b"\n", _TITLE.decode())
     weights = [reader.setting(name) for name in (*WEIGHTS, "weight_scaling")]
-    values = [row.number(row.words[1], row.words[0]) for row in weights[:-1]]
+    energy, force, stress, site = (row.number(row.words[1], row.words[0]) for row in weights[:-1])
     scaling = weights[-1].integer(weights[-1].words[1], "weight_scaling")
     A, S = reader.matrices(size)
     links, lines = [], []
@@ -118,7 +109,7 @@ def parse_active_set(path: FilePath, content: bytes, start: int, size: int) -> A
         if (number, equation) != (-1, -1) and not (0 <= number < len(configurations) and equation >= 0):
             raise row.error(f"a link to one of {len(configurations)} configurations, or -1 -1")
     with weights[-1].blamed():
-        return ActiveSet(*values, scaling, A, S, np.array(links).reshape(-1, 2), configurations)
+        return ActiveSet(energy, force, stress, site, scaling, A, S, np.array(links), configurations)
 
 
 def format_active_set(active_set: ActiveSet) -> bytes:
@@ -138,10 +129,6 @@ class _Reader:
     def __init__(self, path: FilePath, content: bytes, start: int) -> None:
         self._path, self._content, self._next = path, content, start
         self._line = content.count(b"\n", 0, start) + 1
-
-    def error(self, expected: str, got: str) -> ValueError:
-        """A complaint about the line last read."""
-        return complaint(self._path, max(1, self._line - 1), expected, got)
 
     def line(self, expected: str) -> bytes:
         """The next line without its end."""
@@ -197,27 +184,24 @@ class _Reader:
 
     def configurations(self) -> tuple[str, ...]:
         """Everything from here to the end of the file."""
-        result = []
-        while rest := self._content[self._next :].strip():
-            skipped = self._content.index(rest, self._next)
-            self._line += self._content.count(b"\n", self._next, skipped)
-            self._next = skipped
-            end = _END.search(self._content, skipped)
-            if not _BEGIN.match(self._content, skipped):
-                raise complaint(self._path, self._line, "BEGIN_CFG", _shown(rest.split(b"\n", 1)[0]))
-            if end is None:
-                raise complaint(self._path, self._line, "END_CFG behind BEGIN_CFG", "the end of the file")
-            block = self._content[skipped : end.end()]
-            if (again := _BEGIN.search(block, 1)) is not None:
-                line = self._line + block.count(b"\n", 0, again.start())
-                raise complaint(self._path, line, "END_CFG", "BEGIN_CFG")
-            result.append(_trim(block).decode(*_ENCODING))
-            self._next, self._line = end.end(), self._line + block.count(b"\n")
+        result: list[str] = []
+        block: list[bytes] | None = None
+        lines = self._content[self._next :].split(b"\n")
+        for n, line in enumerate(lines, self._line):
+            word = line.strip()
+            if word == _BEGIN and block is None:
+                block = []
+            elif word == _BEGIN or (word and block is None):
+                expected = "END_CFG" if block else "BEGIN_CFG"
+                raise complaint(self._path, n, expected, _shown(line))
+            if block is not None:
+                block.append(line)
+            if word == _END and block is not None:
+                result.append(b"\n".join(block).strip().decode(*_ENCODING))
+                block = None
+        if block is not None:
+            raise complaint(self._path, self._line + len(lines) - 1, _END.decode(), "the end of the file")
         return tuple(result)
-
-
-def _trim(text: bytes) -> bytes:
-    return text.strip()
 
 
 def _shown(line: bytes) -> str:

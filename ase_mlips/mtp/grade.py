@@ -11,12 +11,12 @@ import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .files import ActiveSet
+from .active_set import ActiveSet
 from .model import MtpModel
 
 FloatArray = NDArray[np.float64]
@@ -27,6 +27,8 @@ Parameters = Literal["full", "linear"]
 THRESHOLD = 1.001  # MLIP's for the selection
 INITIAL_ROW = 1e-6  # A begins as this multiple of the unit matrix
 BATCH = 9999  # configurations that compete at a time, as in MLIP
+WEIGHT_SCALING = 2
+WEIGHTS = {"configuration": (1.0, 0.0, 0.0, 0.0), "neighborhood": (0.0, 0.0, 0.0, 1.0)}  # energy .. site energies
 ENERGY_EQUATION = 0  # of a configuration; one of its site energies is the equation FIRST_SITE + 3 N + i
 FIRST_SITE = 10
 
@@ -123,7 +125,7 @@ def select(
     model: MtpModel,
     gradients: Iterable[FloatArray],
     *,
-    configurations: Sequence[Any],
+    configurations: Sequence[str],
     mode: Mode = "neighborhood",
     parameters: Parameters = "full",
     threshold: float = THRESHOLD,
@@ -135,8 +137,8 @@ def select(
     model : MtpModel
     gradients : iterable of (N, n) arrays
         dE_i / dtheta of the atoms of each configuration, by all parameters in MLIP's order: radial, species, moment.
-    configurations : sequence
-        What the gradients belong to, in the same order; those selected are kept.
+    configurations : sequence of str
+        Text in MLIP's ``.cfg`` format of what the gradients belong to, in the same order; those selected are kept.
     mode : {"neighborhood", "configuration"}
         Whether atoms compete, or configurations by the mean of their atoms.
     parameters : {"full", "linear"}
@@ -160,11 +162,9 @@ def select(
         raise ValueError(f"expected parameters full or linear, got {parameters!r}")
     n = model.n_parameters if parameters == "full" else _linear_parameters(model)
     A, S = _initial(n)
-    by_energy = float(mode == "configuration")
-    empty = ActiveSet(by_energy, 0.0, 0.0, 1.0 - by_energy, 2, A, S, np.full((n, 2), -1), ())
-    links, offset, remaining = empty.links, 0, iter(gradients)
+    links, offset, remaining = np.full((n, 2), -1), 0, iter(gradients)
     while batch := list(islice(remaining, BATCH)):
-        rows = np.concatenate([_rows(model, empty, gradient) for gradient in batch])
+        rows = np.concatenate([_rows(_checked(model, gradient)[:, -n:], mode) for gradient in batch])
         result = maxvol(rows, threshold=threshold, start=(A, S))
         added = [_equations(mode, offset + k, len(gradient)) for k, gradient in enumerate(batch)]
         A, S, links = result.A, result.S, np.concatenate([links, *added])[result.sources]
@@ -173,8 +173,8 @@ def select(
         raise ValueError(f"expected gradients of {len(configurations)} configurations, got {offset}")
     used = np.unique(links[links[:, 0] >= 0, 0])
     links[:, 0] = np.where(links[:, 0] >= 0, np.searchsorted(used, links[:, 0]), -1)
-    chosen = tuple(configurations[k] for k in used)
-    active_set = ActiveSet(by_energy, 0.0, 0.0, 1.0 - by_energy, 2, A, S, links, chosen)
+    chosen, weights = tuple(configurations[k] for k in used), WEIGHTS[mode]
+    active_set = ActiveSet(*weights, WEIGHT_SCALING, A, S, links, chosen)
     warn_if_incomplete(model, active_set)
     return active_set
 
@@ -195,21 +195,42 @@ def extrapolation_grade(model: MtpModel, active_set: ActiveSet, gradients: Float
     ValueError
         An active set of another model, or one that mixes several kinds of equations.
     """
-    rows = _rows(model, active_set, gradients)
+    n, full, linear = len(active_set.A), model.n_parameters, _linear_parameters(model)
+    if n not in (full, linear):
+        raise ValueError(f"expected an active set of {full} or {linear} rows for this potential, got {n}")
+    mode = _mode(active_set)
+    weight = active_set.energy_weight if mode == "configuration" else active_set.site_en_weight
+    rows = weight * _rows(_checked(model, gradients)[:, -n:], mode, active_set.weight_scaling)
     grades = np.abs(rows @ active_set.S.T).max(axis=1, initial=0.0)
-    worst = float(grades.max(initial=0.0))
-    return Grade(worst, grades if _mode(active_set) == "neighborhood" else None)
+    return Grade(float(grades.max(initial=0.0)), grades if mode == "neighborhood" else None)
 
 
 def missing_directions(model: MtpModel, active_set: ActiveSet) -> int:
     """Number of parameters, or combinations of them, on which the training set of an active set has no bearing.
 
-    Rows that were never filled are counted, less the K (K + 1) / 2 combinations of radial parameters on which no
-    energy depends: to a radial function multiples of itself and of those of lower mu may be added, since the moment
-    coefficients can undo it.  Where some are missing, grades of harmless structures reach 1e5.
+    These are the rows that were never filled, less those that no training set can fill, see `redundant_directions`.
+    Where some are missing, grades of harmless structures reach 1e5.
     """
-    K, full = model.radial_functions, len(active_set.A) == model.n_parameters
-    return max(0, int(np.sum(active_set.links[:, 1] < 0)) - (K * (K + 1) // 2 if full else 0))
+    empty = int(np.sum(active_set.links[:, 0] < 0))
+    if len(active_set.A) == model.n_parameters:
+        empty -= redundant_directions(model, _mode(active_set))
+    return max(0, empty)
+
+
+def redundant_directions(model: MtpModel, mode: Mode) -> int:
+    """Number of combinations of the radial parameters on which no energy depends.
+
+    To a radial function multiples of itself and of those of lower mu may be added, since the moment coefficients can
+    undo it: K (K + 1) / 2.  Where moments of some mu occur in no product, a configuration's energy contains that
+    radial function as a sum over pairs, which c[s][t] - c[t][s] does not change: R for each pair of species.
+    """
+    K, R, S = model.radial_functions, model.radial_size, len(model.species)
+    count = K * (K + 1) // 2
+    if mode == "configuration":
+        factors = model.times[:, :2].ravel()
+        multiplied = model.basic[factors[factors < len(model.basic)], 0]
+        count += R * S * (S - 1) // 2 * (K - len(np.unique(multiplied)))
+    return count
 
 
 def warn_if_incomplete(model: MtpModel, active_set: ActiveSet) -> None:
@@ -243,20 +264,17 @@ def _mode(active_set: ActiveSet) -> Mode:
     return "configuration" if energy else "neighborhood"
 
 
-def _rows(model: MtpModel, active_set: ActiveSet, gradients: FloatArray) -> FloatArray:
-    """The rows b by which a configuration is graded: one of each atom, or one."""
-    n, full, linear = len(active_set.A), model.n_parameters, _linear_parameters(model)
-    if n not in (full, linear):
-        raise ValueError(f"expected an active set of {full} or {linear} rows for this potential, got {n}")
-    if gradients.ndim != 2 or gradients.shape[1] != full:
-        raise ValueError(f"expected gradients of shape (N, {full}), got {gradients.shape}")
-    own, atoms = gradients[:, full - n :], len(gradients)
-    if _mode(active_set) == "neighborhood":
-        return active_set.site_en_weight * own
-    if not atoms:
-        return own
-    scale = active_set.energy_weight / atoms ** (active_set.weight_scaling / 2)
-    total: FloatArray = scale * own.sum(axis=0, keepdims=True)
+def _checked(model: MtpModel, gradients: FloatArray) -> FloatArray:
+    if gradients.ndim != 2 or gradients.shape[1] != model.n_parameters:
+        raise ValueError(f"expected gradients of shape (N, {model.n_parameters}), got {gradients.shape}")
+    return gradients
+
+
+def _rows(gradients: FloatArray, mode: Mode, weight_scaling: int = WEIGHT_SCALING) -> FloatArray:
+    """The rows b of a configuration: one of each atom, or one, which is the mean of theirs."""
+    if mode == "neighborhood" or not len(gradients):
+        return gradients
+    total: FloatArray = gradients.sum(axis=0, keepdims=True) / len(gradients) ** (weight_scaling / 2)
     return total
 
 

@@ -122,7 +122,7 @@ class MtpModel(Record):
 
     def _check_moments(self) -> None:
         for name, width in (("basic", 4), ("times", 4), ("mapping", 0)):
-            object.__setattr__(self, name, _frozen_integers(name, getattr(self, name), width))
+            object.__setattr__(self, name, frozen_integers(name, getattr(self, name), width))
         object.__setattr__(self, "n_moments", integer("n_moments", self.n_moments, 1, MAX_MOMENTS))
         count = len(self.basic)
         if not 0 < count <= self.n_moments:
@@ -229,7 +229,7 @@ class MtpModel(Record):
         return replace(self, species=names)
 
 
-def _frozen_integers(name: str, values: Any, width: int) -> IntArray:
+def frozen_integers(name: str, values: Any, width: int) -> IntArray:
     """A read-only copy of a table of `width` columns, or of a list where that is 0; of 32-bit integers."""
     try:
         array = np.array(values)

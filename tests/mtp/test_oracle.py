@@ -44,7 +44,7 @@ BASES = ["l02", "l02_repuls", "l06_taylor", "l08_plain", "l10_plain_repuls"]  # 
 
 
 def crystal(model: MtpModel, *, spacing: float = 2.4, seed: int = 0):
-    """Species (8,), positions (8, 3), cell and pbc of a rattled skewed cell, smaller than the cutoff in two directions."""
+    """Species (8,), positions (8, 3), cell and pbc of a rattled skewed cell, smaller than the cutoff."""
     rng = np.random.default_rng(seed)
     cell = spacing * np.array([[2.0, 0.1, 0.0], [0.0, 2.0, -0.2], [0.15, 0.0, 2.2]])
     positions = np.array(list(np.ndindex(2, 2, 2))) / 2.0 @ cell + rng.normal(scale=0.1, size=(8, 3))
