@@ -65,6 +65,7 @@ class SnapPotential:
         self._tables = self._ints.join(), self._floats.join()
         self._plans = Plans(self._head, layout.SLOTS, self._areas)
         # only linear models gain from blocks of one type, see kernels_coupling.y_direct
+        self._in_order = Blocks(by_type=False)
         self._blocks = Blocks(by_type=bool(self._head[layout.DIRECT]) and len(self.elements) > 1)
 
     def __getstate__(self) -> SnapModel:
@@ -139,7 +140,7 @@ class SnapPotential:
             neighbors.start,
             neighbors.idx,
             neighbors.code,
-            *self._blocks(species, 1),
+            *self._in_order(species, 1),
             head,
             *self._tables,
             scratch("work", size),
