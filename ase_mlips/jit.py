@@ -174,7 +174,8 @@ def scratch(name: str, size: int) -> np.ndarray[tuple[int], np.dtype[np.float64]
     """
     buffer: np.ndarray[tuple[int], np.dtype[np.float64]] | None = getattr(_scratch, name, None)
     if buffer is None or buffer.size < size:
-        buffer = np.empty(size)
+        whole = np.empty(size + 8)
+        buffer = whole[-(whole.ctypes.data // 8) % 8 :]  # at a cache line: vectors of 64 bytes then never straddle two
         setattr(_scratch, name, buffer)
     return buffer
 

@@ -136,7 +136,7 @@ def test_with_species():
     for wrong, got in (("Si", "Si"), (["Si", "Ge", "C"], "Si, Ge, C"), ([], "none")):
         with pytest.raises(ValueError, match=f"^expected species as 2 chemical symbols, got {got}$"):
             model.with_species(wrong)
-    with pytest.raises(ValueError, match="^expected species as chemical symbols, got None"):
+    with pytest.raises(ValueError, match=r"^expected species as chemical symbols, got None"):
         MODEL.with_species([None, None])
 
 
