@@ -49,7 +49,8 @@ def test_fitting_snippet_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
 
 def test_tables_are_what_the_benchmarks_stored() -> None:
     spec = importlib.util.spec_from_file_location("readme_tables", ROOT / "tests" / "benchmarks" / "readme.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert module.with_tables(TEXT) == TEXT

@@ -76,6 +76,7 @@ class NeighborList:
     start: NDArray[np.int64]
     idx: IntArray
     code: IntArray
+    _longest: int
 
     def __init__(self, cutoff: float, skin: float = 1.0) -> None:
         if not 0.0 < cutoff <= LARGEST:
@@ -137,7 +138,8 @@ class NeighborList:
     @property
     def pbc(self) -> NDArray[np.bool_]:
         """Which axes were periodic in the last update, (3,)."""
-        return self._memory[PBC : PBC + 3] != 0.0
+        periodic: NDArray[np.bool_] = self._memory[PBC : PBC + 3] != 0.0
+        return periodic
 
     def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], FloatArray]:
         """The pairs that are nearer than `cutoff`, without the skin.

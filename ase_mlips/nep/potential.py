@@ -133,7 +133,7 @@ class NepPotential:
         charges, unit = self.charges(neighbors, species), np.ones(neighbors.n)
         moved, table = self._run(neighbors, species, Pass(energy=False, report=True), coupling=unit)
         bonds = 0.5 * (self._split(table).tensor + moved.virials)
-        return np.asarray(self.model.sqrt_epsilon * (charges[:, None, None] * np.eye(3) + bonds))
+        return np.asarray((charges[:, None, None] * np.eye(3) + bonds) * (self.model.sqrt_epsilon or 1.0))
 
     def dipole(self, neighbors: NeighborList, species: IntArray) -> FloatArray:
         """Dipole moment (3,) of a dipole model, in the units it was trained in."""
@@ -282,7 +282,9 @@ class NepPotential:
         self._fill_invariants()
 
     def _fill_invariants(self) -> None:
-        entries, monomials, constants = [], [], []
+        entries: list[tuple[int, int, int]] = []
+        monomials: list[tuple[int, int, int]] = []
+        constants: list[float] = []
         for place, name in enumerate(self.model.invariants, start=self.model.l_max):
             if name == "1111":
                 self._head[layout.SQUARED] = place

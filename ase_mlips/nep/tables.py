@@ -92,7 +92,8 @@ def wigner_3j(j: tuple[int, int, int], m: tuple[int, int, int]) -> float:
         )
     triangle = f(j1 + j2 - j3) * f(j1 - j2 + j3) * f(-j1 + j2 + j3) / f(j1 + j2 + j3 + 1)
     square = f(j1 + m1) * f(j1 - m1) * f(j2 + m2) * f(j2 - m2) * f(j3 + m3) * f(j3 - m3)
-    return (-1) ** (j1 - j2 - m3) * sqrt(triangle * square) * total
+    sign = -1.0 if (j1 - j2 - m3) % 2 else 1.0
+    return sign * sqrt(triangle * square) * total
 
 
 def _complex_moment(order: int, m: int) -> Iterator[tuple[int, complex]]:

@@ -21,7 +21,7 @@ from ase_mlips import SNAP
 FIRST_CALL = """
 import time; begin = time.perf_counter()
 import ase, numba; from ase import calculators, build; libraries = time.perf_counter()
-import ase_mlips; package = time.perf_counter()
+import ase_mlips; from ase_mlips import MTP, NEP, SNAP; package = time.perf_counter()
 atoms = build.bulk("Si", cubic=True); atoms.calc = ase_mlips.SNAP.embedded("Si"); atoms.get_forces()
 end = time.perf_counter()
 print(f"{libraries - begin:.2f} {package - libraries:.2f} {end - package:.2f} {end - begin:.2f}")

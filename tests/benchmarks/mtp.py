@@ -150,6 +150,7 @@ def measure(case: Case, folder: Path, factor: float) -> dict[str, float | int]:
             times[name].append(seconds(call, count))
     best = {name: min(taken) / n * 1e6 for name, taken in times.items()}
     return {
+        "model": f"level {case.level}, {case.species} species",
         "level": case.level,
         "species": case.species,
         "atoms": n,

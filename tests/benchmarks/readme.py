@@ -16,10 +16,10 @@ def table(family: str) -> str:
     results = json.loads((HERE / "results" / f"{family}.json").read_text())
     column, heading = PEERS[family]
     lines = [f"| model | atoms | us per atom | {heading} | ratio |", "| --- | --- | --- | --- | --- |"]
-    for row in results["rows"]:
-        lines.append(
-            f"| {row['model']} | {row['atoms']} | {row['ours']:.2f} | {row[column]:.1f} | {row['ratio']:.0f} |"
-        )
+    lines += [
+        f"| {row['model']} | {row['atoms']} | {row['ours']:.2f} | {row[column]:.1f} | {row['ratio']:.0f} |"
+        for row in results["rows"]
+    ]
     lines += ["", f"A core of {min(results['fma']):.0f} GFlop/s (an FMA loop in double precision, before and after)."]
     return "\n".join(lines)
 
