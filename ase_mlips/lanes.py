@@ -286,14 +286,11 @@ def accumulator_size(n: int, chunks: int) -> int:
     return chunks * pages * (PAGE * ROW + 1)
 
 
-@kernel
-def collect(accumulators: Any, chunks: int, n: int, forces: Any, virials: Any) -> None:
-    """Sum the accumulators of all chunks, in order, into forces (n, 3) and virials (n, 9)."""
+@device
+def sum_rows(rows: Any, chunks: int, n: int, forces: Any, virials: Any) -> None:
+    """Sum the accumulators of all chunks, in order, into forces [n][3] and virials [n][9]."""
     pages = n // PAGE + 1
-    rows = ptr(accumulators)
-    flags = off(rows, chunks * pages * PAGE * ROW)
-    size = pages * PAGE * ROW
-    out_f, out_w = ptr(forces), ptr(virials)
+    flags, size = off(rows, chunks * pages * PAGE * ROW), pages * PAGE * ROW
     for i in range(n):
         head = tail = splat(0.0)
         for c in range(chunks):
@@ -303,6 +300,12 @@ def collect(accumulators: Any, chunks: int, n: int, forces: Any, virials: Any) -
         store(rows, i * ROW, head)
         store(rows, i * ROW + W, tail)
         for a in range(3):
-            stf(out_f, 3 * i + a, ldf(rows, i * ROW + a))
+            stf(forces, 3 * i + a, ldf(rows, i * ROW + a))
         for a in range(9):
-            stf(out_w, 9 * i + a, ldf(rows, i * ROW + 3 + a))
+            stf(virials, 9 * i + a, ldf(rows, i * ROW + 3 + a))
+
+
+@kernel
+def collect(accumulators: Any, chunks: int, n: int, forces: Any, virials: Any) -> None:
+    """`sum_rows` once the chunks of all threads are done; a single chunk does it itself."""
+    sum_rows(ptr(accumulators), chunks, n, ptr(forces), ptr(virials))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..text import FilePath, Row, complaint, quoted
 from .elements import ELEMENTS
-from .writing_configurations import write_mlip_cfg
+from .writing_configurations import check_species, write_mlip_cfg
 
 __all__ = ["read_mlip_cfg", "write_mlip_cfg"]
 
@@ -65,9 +65,7 @@ def read_mlip_cfg(fd: IO[str], index: int | slice = -1, *, species: Sequence[str
         with `species`.
     """
     path = getattr(fd, "name", "<text>")
-    wrong = [species] if isinstance(species, str) else [symbol for symbol in species or () if symbol not in ELEMENTS]
-    if wrong:
-        raise ValueError(f"{path}: expected species as a sequence of chemical symbols, got {wrong[0]!r}")
+    check_species(species)
     lines = _lines(path, fd)
     blocks = list(_blocks(path, lines))
     if not blocks and index != slice(None):

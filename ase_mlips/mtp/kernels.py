@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..jit import device, kernel
-from ..lanes import PAGE, ROW, channel_derivatives, channel_sums, clear_pages, gather, scatter, sparse_product
+from ..lanes import PAGE, ROW, channel_derivatives, channel_sums, clear_pages, gather, scatter, sparse_product, sum_rows
 from ..radial import contract_pairs, expand, polynomials
 from ..simd import W, fma, ldf, ldi, load, load_splat, off, ptr, splat, stf, store, vmax, vmin, vsqrt, where_less
 from ..vector_math import vexp
@@ -221,7 +221,8 @@ def evaluate_block(
 @kernel
 def evaluate(
     positions: Any, shifts: Any, start: Any, idx: Any, code: Any, species: Any, order: Any, head: Any, ints: Any,
-    floats: Any, work: Any, energies: Any, accumulators: Any, report: Any, first: int, last: int
+    floats: Any, work: Any, energies: Any, accumulators: Any, forces: Any, virials: Any, report: Any, first: int,
+    last: int
 ) -> None:  # fmt: skip
     """Evaluate the chunks first .. last-1 of a configuration.
 
@@ -248,3 +249,5 @@ def evaluate(
                     for k in range(scalars):
                         at = ldi(h, A_M) + ints[ldi(h, I_MAPPING) + k] * W + lane
                         report[i * scalars + k] = ldf(scratch, at)
+    if chunks == 1:
+        sum_rows(ptr(accumulators), 1, n, ptr(forces), ptr(virials))

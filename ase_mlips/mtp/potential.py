@@ -121,13 +121,16 @@ class MtpPotential:
                 scratch("work", size),
                 result.energies,
                 rows,
+                result.forces,
+                result.virials,
                 report,
                 first,
                 last,
             )
 
         run_chunks(work, chunks, num_threads)
-        lanes.collect(rows, chunks, n, result.forces, result.virials)
+        if chunks > 1:
+            lanes.collect(rows, chunks, n, result.forces, result.virials)
         return result
 
     def _areas(self, slots: int) -> dict[int, int]:

@@ -45,10 +45,18 @@ def write_mlip_cfg(fd: IO[str], images: Atoms | Iterable[Atoms], *, species: Seq
     ValueError
         If an element is not one of `species`, or a number is not finite; nothing is then written.
     """
+    check_species(species)
     symbols = ELEMENTS if species is None else tuple(species)
     types = {symbol: n for n, symbol in enumerate(symbols, 1 if species is None else 0)}
     frames = [images] if isinstance(images, Atoms) else images
     fd.write("".join(_Frame(n, atoms, types).text() for n, atoms in enumerate(frames)))
+
+
+def check_species(species: Sequence[str] | None) -> None:
+    """ValueError unless these are chemical symbols, or None."""
+    wrong = [species] if isinstance(species, str) else [symbol for symbol in species or () if symbol not in ELEMENTS]
+    if wrong:
+        raise ValueError(f"expected species as a sequence of chemical symbols, got {wrong[0]!r}")
 
 
 class _Frame:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..jit import device, kernel
-from ..lanes import PAGE, ROW, channel_derivatives, channel_sums, clear_pages, gather, scatter, sparse_product
+from ..lanes import PAGE, ROW, channel_derivatives, channel_sums, clear_pages, gather, scatter, sparse_product, sum_rows
 from ..simd import W, fma, ldf, ldi, load, load_splat, mask_less, off, ptr, splat, stf, store, vmax, vmin, where_less
 from ..vector_math import sine_cosine, vexp
 from .kernels_basis import (
@@ -260,7 +260,8 @@ def evaluate_block(
 @kernel
 def evaluate(
     positions: Any, shifts: Any, start: Any, idx: Any, code: Any, species: Any, order: Any, lam: Any, head: Any,
-    ints: Any, floats: Any, work: Any, energies: Any, accumulators: Any, report: Any, first: int, last: int
+    ints: Any, floats: Any, work: Any, energies: Any, accumulators: Any, forces: Any, virials: Any, report: Any,
+    first: int, last: int
 ) -> None:  # fmt: skip
     """Evaluate the chunks first .. last-1 of a configuration.
 
@@ -292,3 +293,5 @@ def evaluate(
                         report[i * width + count + ldi(h, NEURONS)] = ldf(scratch, ldi(h, A_VALUES) + W + lane)
                         for d in range(count):
                             report[i * width + d] = ldf(scratch, ldi(h, A_E) + d * W + lane)
+    if chunks == 1:
+        sum_rows(ptr(accumulators), 1, n, ptr(forces), ptr(virials))

@@ -187,13 +187,16 @@ class NepPotential:
                 scratch("work", size),
                 result.energies,
                 rows,
+                result.forces,
+                result.virials,
                 report,
                 first,
                 last,
             )
 
         run_chunks(work, chunks, num_threads)
-        lanes.collect(rows, chunks, n, result.forces, result.virials)
+        if chunks > 1:
+            lanes.collect(rows, chunks, n, result.forces, result.virials)
         return result, report
 
     def _split(self, report: FloatArray) -> Outputs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..jit import device, kernel
-from ..lanes import PAGE, ROW, channel_derivatives, clear_pages, gather, scatter
+from ..lanes import PAGE, ROW, channel_derivatives, clear_pages, gather, scatter, sum_rows
 from ..simd import (
     W,
     fma,
@@ -157,7 +157,7 @@ def evaluate_block(
 @kernel
 def evaluate(
     positions: Any, shifts: Any, start: Any, idx: Any, code: Any, species: Any, order: Any, head: Any, ints: Any,
-    floats: Any, work: Any, energies: Any, accumulators: Any, first: int, last: int
+    floats: Any, work: Any, energies: Any, accumulators: Any, forces: Any, virials: Any, first: int, last: int
 ) -> None:  # fmt: skip
     """Evaluate the chunks first .. last-1 of a configuration.
 
@@ -179,6 +179,8 @@ def evaluate(
             for lane in range(W):
                 if ldi(members, lane) < n:
                     energies[ldi(members, lane)] = ldf(scratch, ldi(h, A_ENERGY) + lane)
+    if chunks == 1:
+        sum_rows(ptr(accumulators), 1, n, ptr(forces), ptr(virials))
 
 
 @kernel

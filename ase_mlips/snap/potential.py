@@ -100,12 +100,15 @@ class SnapPotential:
                 scratch("work", size),
                 result.energies,
                 rows,
+                result.forces,
+                result.virials,
                 first,
                 last,
             )
 
         run_chunks(work, chunks, num_threads)
-        lanes.collect(rows, chunks, n, result.forces, result.virials)
+        if chunks > 1:
+            lanes.collect(rows, chunks, n, result.forces, result.virials)
         return result
 
     def descriptors(self, neighbors: NeighborList, species: IntArray) -> FloatArray:

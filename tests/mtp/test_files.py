@@ -119,11 +119,9 @@ def test_names_and_tags(put, tmp_path):
     assert "potential_name" not in (tmp_path / "copy").read_text()  # MLIP would stumble over an empty one
 
 
-def labelled(first: int, second: int) -> str:
-    text = SMALL
-    for old, new in (("0-0", f"{first}-{first}"), ("0-1", f"{first}-{second}"), ("1-0", f"{second}-{first}")):
-        text = text.replace(f"\t\t{old}\n", f"\t\t{new}\n")
-    return text.replace("\t\t1-1\n", f"\t\t{second}-{second}\n")
+def labelled(*labels: int) -> str:
+    """The small file with other numbers of the types."""
+    return re.sub(r"\t\t(\d)-(\d)\n", lambda m: f"\t\t{labels[int(m[1])]}-{labels[int(m[2])]}\n", SMALL)
 
 
 def test_species(put, tmp_path):
