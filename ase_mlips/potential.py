@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import lanes
+from .jit import run_chunks, scratch
 from .neighbors import NeighborList
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
+
+ATOMS_PER_CHUNK, MOST_CHUNKS = 128, 16
 
 
 @dataclass(frozen=True)
@@ -48,3 +53,43 @@ class Potential(Protocol):
 
     def evaluate(self, neighbors: NeighborList, species: IntArray, num_threads: int = 1) -> Evaluation:
         """Energies, forces and virials of the positions that `neighbors` holds, in fresh C-contiguous arrays."""
+
+
+def count_chunks(n: int) -> int:
+    """Parts that n atoms are worked on in; not a function of the number of threads, so that results are none."""
+    return min(max(n // ATOMS_PER_CHUNK, 1), MOST_CHUNKS)
+
+
+def evaluate_blocks(
+    kernel: Callable[..., Any],
+    neighbors: NeighborList,
+    model: tuple[Any, ...],
+    size: int,
+    *report: Any,
+    num_threads: int,
+) -> Evaluation:
+    """Run a kernel over all blocks of eight atoms.
+
+    Parameters
+    ----------
+    kernel : callable
+        Takes the arrays of the list, `model`, scratch, energies, accumulators, forces, virials, `report` and the first
+        and last chunk.
+    model : tuple
+        Species, order of the atoms, sizes and tables, as the kernel wants them.
+    size : int
+        Doubles of scratch.
+    """
+    n = neighbors.n
+    chunks = count_chunks(n)
+    energies, forces, virials = np.empty(n), np.empty((n, 3)), np.empty((n, 3, 3))
+    rows = scratch("accumulators", lanes.accumulator_size(n, chunks))
+    listing = neighbors.positions, neighbors.shifts, neighbors.start, neighbors.idx, neighbors.code
+
+    def work(first: int, last: int) -> None:
+        kernel(*listing, *model, scratch("work", size), energies, rows, forces, virials, *report, first, last)
+
+    run_chunks(work, chunks, num_threads)
+    if chunks > 1:
+        lanes.collect(rows, chunks, n, forces, virials)
+    return Evaluation(energies, forces, virials)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import lanes
-from ..jit import run_chunks, scratch
 from ..neighbors import NeighborList
 from ..packing import Blocks, Packer, Plans, padded
-from ..potential import Evaluation, FloatArray, IntArray
+from ..potential import Evaluation, FloatArray, IntArray, count_chunks, evaluate_blocks
 from ..radial import expansion
 from ..simd import W
 from . import kernels, layout, tables
 from .model import MtpModel
 
-ATOMS_PER_CHUNK, MOST_CHUNKS = 128, 16
+_NOTHING = np.zeros(0)
 _CALL = layout.ATOMS, layout.CHUNKS, layout.DERIVATIVES, layout.REPORT_BASIS, layout.REPORT_RADIAL
 
 
@@ -61,7 +59,7 @@ class MtpPotential:
 
     def evaluate(self, neighbors: NeighborList, species: IntArray, num_threads: int = 1) -> Evaluation:
         """Energies, forces and virials; see `Potential.evaluate`."""
-        return self._run(neighbors, species, np.zeros(0), num_threads=num_threads)
+        return self._run(neighbors, species, _NOTHING, num_threads=num_threads)
 
     def basis(self, neighbors: NeighborList, species: IntArray) -> FloatArray:
         """Basis functions B of every atom, (N, nS), in the order of `moment_coefficients`."""
@@ -93,45 +91,11 @@ class MtpPotential:
         num_threads: int = 1,
     ) -> Evaluation:
         """One pass of the kernel; `request` is the place in `head` of what `report` is to receive."""
-        n = neighbors.n
-        chunks = min(max(n // ATOMS_PER_CHUNK, 1), MOST_CHUNKS)
-        values = (
-            n,
-            chunks,
-            request != layout.REPORT_BASIS,
-            request == layout.REPORT_BASIS,
-            request == layout.REPORT_RADIAL,
-        )
-        head, size = self._plans(neighbors.longest, _CALL, *values)
-        kinds, order = self._blocks(species, chunks)
-        result = Evaluation(np.empty(n), np.empty((n, 3)), np.empty((n, 3, 3)))
-        rows = scratch("accumulators", lanes.accumulator_size(n, chunks))
-
-        def work(first: int, last: int) -> None:
-            kernels.evaluate(
-                neighbors.positions,
-                neighbors.shifts,
-                neighbors.start,
-                neighbors.idx,
-                neighbors.code,
-                kinds,
-                order,
-                head,
-                *self._tables,
-                scratch("work", size),
-                result.energies,
-                rows,
-                result.forces,
-                result.virials,
-                report,
-                first,
-                last,
-            )
-
-        run_chunks(work, chunks, num_threads)
-        if chunks > 1:
-            lanes.collect(rows, chunks, n, result.forces, result.virials)
-        return result
+        basis, radial = request == layout.REPORT_BASIS, request == layout.REPORT_RADIAL
+        chunks = count_chunks(neighbors.n)
+        head, size = self._plans(neighbors.longest, _CALL, neighbors.n, chunks, not basis, basis, radial)
+        model = *self._blocks(species, chunks), head, *self._tables
+        return evaluate_blocks(kernels.evaluate, neighbors, model, size, report, num_threads=num_threads)
 
     def _areas(self, slots: int) -> dict[int, int]:
         head = self._head

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import lanes, zbl
-from ..jit import run_chunks, scratch
+from .. import zbl
 from ..neighbors import NeighborList
 from ..packing import Blocks, Packer, Plans, padded
-from ..potential import Evaluation, FloatArray, IntArray
+from ..potential import Evaluation, FloatArray, IntArray, count_chunks, evaluate_blocks
 from ..radial import expansion
 from ..simd import W
 from . import kernels, layout, tables
@@ -19,7 +18,6 @@ from .elements import ELEMENTS
 from .model import NepModel
 from .radii import RADII
 
-ATOMS_PER_CHUNK, MOST_CHUNKS = 128, 16
 _CALL = layout.ATOMS, layout.CHUNKS, layout.NETWORK, layout.ENERGY, layout.DERIVATIVES, layout.REPORT
 
 
@@ -161,43 +159,15 @@ class NepPotential:
         ``energy + sum_i coupling_i q_i`` with these factors held fixed (qNEP).
         """
         n = neighbors.n
-        chunks = min(max(n // ATOMS_PER_CHUNK, 1), MOST_CHUNKS)
+        chunks = count_chunks(n)
         values = n, chunks, what.network, what.energy, what.derivatives, what.report
         head, size = self._plans(neighbors.longest, _CALL, *values)
-        kinds, order = self._blocks(species, chunks)
         lam = np.zeros(n + 1)
         if coupling is not None:
             lam[:n] = coupling
         report = np.zeros(n * self._width if what.report else 0)
-        result = Evaluation(np.empty(n), np.empty((n, 3)), np.empty((n, 3, 3)))
-        rows = scratch("accumulators", lanes.accumulator_size(n, chunks))
-
-        def work(first: int, last: int) -> None:
-            kernels.evaluate(
-                neighbors.positions,
-                neighbors.shifts,
-                neighbors.start,
-                neighbors.idx,
-                neighbors.code,
-                kinds,
-                order,
-                lam,
-                head,
-                *self._tables,
-                scratch("work", size),
-                result.energies,
-                rows,
-                result.forces,
-                result.virials,
-                report,
-                first,
-                last,
-            )
-
-        run_chunks(work, chunks, num_threads)
-        if chunks > 1:
-            lanes.collect(rows, chunks, n, result.forces, result.virials)
-        return result, report
+        model = *self._blocks(species, chunks), lam, head, *self._tables
+        return evaluate_blocks(kernels.evaluate, neighbors, model, size, report, num_threads=num_threads), report
 
     def _split(self, report: FloatArray) -> Outputs:
         table = report.reshape(-1, self._width)

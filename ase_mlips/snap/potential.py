@@ -6,16 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import lanes, zbl
-from ..jit import run_chunks, scratch
+from .. import zbl
+from ..jit import scratch
 from ..neighbors import NeighborList
 from ..packing import Blocks, Packer, Plans
-from ..potential import Evaluation, FloatArray, IntArray
+from ..potential import Evaluation, FloatArray, IntArray, count_chunks, evaluate_blocks
 from ..simd import W
 from . import kernels, layout, tables
 from .model import SnapModel, bispectrum_labels
 
-ATOMS_PER_CHUNK, MOST_CHUNKS = 128, 16
 _CALL = layout.ATOMS, layout.CHUNKS
 
 
@@ -79,37 +78,10 @@ class SnapPotential:
 
     def evaluate(self, neighbors: NeighborList, species: IntArray, num_threads: int = 1) -> Evaluation:
         """Energies, forces and virials; see `Potential.evaluate`."""
-        n = neighbors.n
-        chunks = min(max(n // ATOMS_PER_CHUNK, 1), MOST_CHUNKS)
-        head, size = self._plans(neighbors.longest, _CALL, n, chunks)
-        kinds, order = self._blocks(species, chunks)
-        result = Evaluation(np.empty(n), np.empty((n, 3)), np.empty((n, 3, 3)))
-        rows = scratch("accumulators", lanes.accumulator_size(n, chunks))
-
-        def work(first: int, last: int) -> None:
-            kernels.evaluate(
-                neighbors.positions,
-                neighbors.shifts,
-                neighbors.start,
-                neighbors.idx,
-                neighbors.code,
-                kinds,
-                order,
-                head,
-                *self._tables,
-                scratch("work", size),
-                result.energies,
-                rows,
-                result.forces,
-                result.virials,
-                first,
-                last,
-            )
-
-        run_chunks(work, chunks, num_threads)
-        if chunks > 1:
-            lanes.collect(rows, chunks, n, result.forces, result.virials)
-        return result
+        chunks = count_chunks(neighbors.n)
+        head, size = self._plans(neighbors.longest, _CALL, neighbors.n, chunks)
+        model = *self._blocks(species, chunks), head, *self._tables
+        return evaluate_blocks(kernels.evaluate, neighbors, model, size, num_threads=num_threads)
 
     def descriptors(self, neighbors: NeighborList, species: IntArray) -> FloatArray:
         """Bispectrum components of every atom.

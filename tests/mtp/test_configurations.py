@@ -191,7 +191,7 @@ def test_types():
 
 @pytest.mark.parametrize("species", ["SiGe", ["Si", "Qq"], [14]])
 def test_wrong_species(species):
-    with pytest.raises(ValueError, match="^expected species as a sequence of chemical symbols, got"):
+    with pytest.raises(ValueError, match=r"^expected species as a sequence of chemical symbols, got"):
         parse(FULL, species=species)
     with pytest.raises(ValueError, match="expected species as a sequence of chemical symbols, got"):
         written(one(FULL), species)

@@ -87,7 +87,7 @@ WORDS += [
 WORDS += ["\n", "\r", "\t", "\0", "\x0b", "\u2028", "\udcff", "x" * 5000]
 
 fuzz = settings(
-    max_examples=250,
+    max_examples=400,
     deadline=5000,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

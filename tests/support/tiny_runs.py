@@ -10,9 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-import ase_mlips.nep.potential as nep_potential
 import ase_mlips.snap.potential as snap_potential
-from ase_mlips import packing
+from ase_mlips import packing, potential
 from ase_mlips.neighbors import NeighborList
 from ase_mlips.nep.model import NepModel
 from ase_mlips.nep.potential import NepPotential
@@ -181,9 +180,9 @@ class Unforgiving:
         Packer.add = self._apart(Packer.add)
         packing.capacity = lambda longest: max(longest, W)
         Plans._lay_out = self._spaced(Plans._lay_out)
-        for module in (snap_potential, nep_potential):
+        potential.ATOMS_PER_CHUNK = 16
+        for module in (potential, snap_potential):
             module.scratch = self._exact
-            module.ATOMS_PER_CHUNK = 16
 
     def _filled(self, *args, **kwargs) -> np.ndarray:
         array = self._empty(*args, **kwargs)
