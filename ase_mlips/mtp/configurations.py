@@ -15,8 +15,8 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from numpy.typing import NDArray
 
+from ..elements import ELEMENTS
 from ..text import FilePath, Row, complaint, quoted
-from .elements import ELEMENTS
 from .writing_configurations import check_species, write_mlip_cfg
 
 __all__ = ["read_mlip_cfg", "write_mlip_cfg"]

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ..elements import ELEMENTS
 from ..text import FilePath, Row, complaint, quoted
 from .active_set import ActiveSet, parse_active_set
-from .elements import ELEMENTS
 from .entries import MAGIC, Entries, radial_array
 from .model import MAX_MOMENTS, MAX_RADIAL, RADIAL_BASES, MtpModel
 from .writing import write_mtp

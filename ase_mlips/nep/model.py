@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..fields import Record, finite, frozen_array, integer, pair, require_shape
-from .elements import ELEMENTS
+from .radii import RADII
 
 FloatArray = NDArray[np.float64]
 
@@ -239,7 +239,7 @@ class NepModel(Record):
         if not self.elements:
             raise ValueError("expected elements, got none")
         for n, symbol in enumerate(self.elements):
-            if symbol not in ELEMENTS:
+            if symbol not in RADII:
                 raise ValueError(f"expected elements to be chemical symbols from H to Pu, got {symbol!r}")
             if symbol in self.elements[:n]:
                 raise ValueError(f"expected elements to be distinct, got {symbol} twice")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import zbl
+from ..elements import ELEMENTS
 from ..neighbors import NeighborList
 from ..packing import Blocks, Packer, Plans, padded
 from ..potential import Evaluation, FloatArray, IntArray, count_chunks, evaluate_blocks
@@ -14,7 +15,6 @@ from ..radial import expansion
 from ..simd import W
 from . import kernels, layout, tables
 from .charges import COULOMB, electrostatics
-from .elements import ELEMENTS
 from .model import NepModel
 from .radii import RADII
 

@@ -3,7 +3,7 @@
 Those of DFT-D3 (Grimme et al., J. Chem. Phys. 132, 154104 (2010)): Pyykko and Atsumi's, metals less 10 %, times 4/3.
 """
 
-from .elements import ELEMENTS
+from ..elements import ELEMENTS
 
 _RADII = (
     0.426667, 0.613333, 1.6, 1.25333, 1.02667, 1, 0.946667, 0.84, 0.853333, 0.893333, 1.86667, 1.66667,
@@ -15,4 +15,4 @@ _RADII = (
     1.74667, 1.64, 1.57333, 1.54667, 1.48, 1.49333, 1.50667, 1.76, 1.73333, 1.73333, 1.81333, 1.74667,
     1.84, 1.89333, 2.68, 2.41333, 2.22667, 2.10667, 2.02667, 2.04, 2.05333, 2.06667,
 )  # fmt: skip
-RADII = dict(zip(ELEMENTS, _RADII, strict=True))
+RADII = dict(zip(ELEMENTS, _RADII, strict=False))

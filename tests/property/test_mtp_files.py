@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from support.mtp_models import synthetic_mtp_model
 from support.mtp_texts import SMALL, UNTRAINED, an_active_set
 
+from ase_mlips.elements import ELEMENTS
 from ase_mlips.mtp.configurations import read_mlip_cfg, write_mlip_cfg
-from ase_mlips.mtp.elements import ELEMENTS
 from ase_mlips.mtp.files import read_active_set, read_mtp, write_mtp
 from ase_mlips.mtp.model import RADIAL_BASES, MtpModel
 from ase_mlips.mtp.templates import untrained
