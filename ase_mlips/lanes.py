@@ -280,6 +280,19 @@ def clear_pages(idx: Any, begin: int, end: int, first: int, last: int, n: int, r
                 store(rows, e, splat(0.0))
 
 
+@device
+def open_chunk(listing: Any, accumulators: Any, chunk: int, chunks: int, n: int) -> Any:
+    """First and last block of a chunk, and its accumulator rows, cleared where the chunk will use them."""
+    _, _, start, idx, _ = listing
+    pages, blocks = n // PAGE + 1, (n + W - 1) // W
+    rows = off(accumulators, chunk * pages * PAGE * ROW)
+    touched = off(accumulators, chunks * pages * PAGE * ROW + chunk * pages)
+    begin, end = blocks * chunk // chunks, blocks * (chunk + 1) // chunks
+    first, stop = begin * W, min(n, end * W)
+    clear_pages(idx, ldi(start, first), ldi(start, stop), first, stop, n, rows, touched)
+    return begin, end, rows
+
+
 def accumulator_size(n: int, chunks: int) -> int:
     """Doubles that the accumulators of `chunks` chunks take: rows, then one flag a page, for each."""
     pages = n // PAGE + 1

@@ -10,9 +10,9 @@ from ase import units
 from ase.build import bulk
 from ase.constraints import FixCom
 from ase.md.langevin import Langevin
+from ase_mlips.analysis import rdf
 
 from ase_mlips import SNAP
-from ase_mlips.analysis import rdf
 
 rng = np.random.default_rng(0)
 atoms = bulk("Si", cubic=True) * (2, 2, 2)

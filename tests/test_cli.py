@@ -1,10 +1,7 @@
-"""The command, called in process; molecular dynamics has a file of its own."""
+"""The command, called in process; molecular dynamics, fits and the several kinds of models have files of their own."""
 
-import errno
 import os
 import re
-import resource
-import signal
 import subprocess
 import sys
 from importlib import import_module
@@ -14,21 +11,16 @@ import pytest
 from ase import Atoms, units
 from ase.build import bulk
 from ase.calculators.calculator import CalculationFailed
-from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 from ase_mlips.analysis import RDF, VDOS
 from matplotlib.image import imread
-from support import nep_oracle
+from support.command_line import crystal, labelled, table
 from support.morse import Morse, MorseCalculator
-from support.nep_cells import rattled_cell
-from support.nep_models import synthetic_nep_models
 
-from ase_mlips import SNAP
 from ase_mlips.cli import main
 from ase_mlips.cli.demo import Schedule
-from ase_mlips.fit import SnapFit, snap_template
+from ase_mlips.fit import snap_template
 from ase_mlips.jit import cache_directory
-from ase_mlips.nep import write_nep
 from ase_mlips.snap import write_snap
 
 
@@ -38,29 +30,6 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "cu.morse").touch()
     return tmp_path
-
-
-def crystal(seed=0, repeats=1):
-    atoms = bulk("Cu", "fcc", a=3.7, cubic=True) * repeats
-    atoms.rattle(0.05, seed=seed)
-    return atoms
-
-
-def labelled(energy_error, force_error, stress_error, seed):
-    atoms = crystal(seed)
-    atoms.calc = MorseCalculator()
-    results = {
-        "energy": atoms.get_potential_energy() + energy_error,
-        "forces": atoms.get_forces() + force_error,
-        "stress": atoms.get_stress() - stress_error,
-    }
-    atoms.calc = SinglePointCalculator(atoms, **results)
-    return atoms
-
-
-def table(text):
-    lines = [line.split() for line in text.splitlines()]
-    return {line[0]: line[1:] for line in lines}
 
 
 def test_help_and_version_come_without_ase_and_numba():
@@ -82,71 +51,6 @@ def test_installed_command_and_a_reader_that_leaves(here):
     done = subprocess.run(command, stdout=write_end, stderr=subprocess.PIPE, text=True, check=False)
     os.close(write_end)
     assert (done.returncode, done.stderr) == (141, "")
-
-
-def test_info_of_a_snap_file(here, capsys):
-    write_snap("model.snapcoeff", snap_template(["Cu", "Ni"], radii=[2.2, 1.9], twojmax=6, rcutfac=1.0))
-    assert main(["info", "model.snapcoeff"]) == 0
-    said = table(capsys.readouterr().out)
-    assert said["family"] == ["SNAP"]
-    assert said["elements"] == ["Cu", "Ni"]
-    assert said["cutoff"] == ["4.4", "Å"]
-    assert said["twojmax"] == ["6"]
-    assert said["radii"] == ["2.2", "1.9"]
-    assert " ".join(said["coefficients"]) == "array of shape 2 x 31, from 0 to 0"
-    assert "zbl" not in said
-
-
-def test_info_of_a_nep_file(here, capsys):
-    write_nep("nep.txt", synthetic_nep_models()["charge1_per_type_zbl_flexible"])
-    assert main(["info", "nep.txt"]) == 0
-    said = table(capsys.readouterr().out)
-    assert said["family"] == ["NEP"]
-    assert said["elements"] == ["Si", "O", "Al"]
-    assert said["cutoff"] == ["5.6", "Å"]
-    assert said["version"] == ["4"]
-    assert said["charge_mode"] == ["1"]
-    assert said["radial_cutoffs"] == ["5", "4.2", "5.6"]
-    assert said["angular_cutoffs"] == ["4.1", "3.6", "4.4"]
-    assert said["n_max"] == ["3", "2"]
-    assert said["invariants"] == ["222"]
-    assert " ".join(said["network"]) == "Network(3 of 10 neurons, 19 descriptors)"
-    assert " ".join(said["zbl"]) == "Zbl(flexible, 6 pairs)"
-    assert "charges" in said["properties"]
-    assert "scalar_network" not in said
-
-
-def test_info_of_a_model_without_properties_of_ase(here, capsys):
-    write_nep("nep.txt", synthetic_nep_models()["polarizability"])
-    assert main(["info", "nep.txt"]) == 0
-    said = table(capsys.readouterr().out)
-    assert said["kind"] == ["polarizability"]
-    assert "properties" not in said
-
-
-def test_evaluate_with_a_nep_file(here, capsys):
-    model = synthetic_nep_models()["charge1_zbl"]
-    write_nep("nep.txt", model)
-    species, positions, cell, pbc = rattled_cell(model)
-    atoms = Atoms([model.elements[s] for s in species], positions, cell=cell, pbc=pbc)
-    write("in.extxyz", atoms)
-    assert main(["evaluate", "nep.txt", "in.extxyz", "-o", "out.extxyz"]) == 0
-    expected = nep_oracle.evaluate(model, species, positions, cell, pbc)
-    np.testing.assert_allclose(read("out.extxyz").get_forces(), expected.forces, atol=1e-5)
-    write("cluster.extxyz", Atoms("Si2", positions=[[0, 0, 0], [2.5, 0, 0]]))
-    capsys.readouterr()
-    assert main(["evaluate", "nep.txt", "cluster.extxyz"]) == 2
-    message = capsys.readouterr().err
-    assert message.startswith("ase-mlips: cluster.extxyz: frame 0: a nep4_zbl_charge1 model sums its charges")
-    assert message.count("\n") == 1
-
-
-def test_embedded_model_by_name(here, monkeypatch, capsys):
-    asked = []
-    monkeypatch.setattr(SNAP, "embedded", lambda name, **options: asked.append((name, options)) or MorseCalculator())
-    assert main(["info", "embedded:Si", "--threads", "1"]) == 0
-    assert asked == [("Si", {"num_threads": 1})]
-    assert table(capsys.readouterr().out)["elements"] == ["Cu", "Au"]
 
 
 def test_evaluate_writes_what_the_calculator_says(here, capsys):
@@ -312,7 +216,15 @@ def test_compile_says_where_the_kernels_are(monkeypatch, tmp_path, capsys):
     assert main(["compile"]) == 0
     said = capsys.readouterr().out
     assert all(
-        kind in said for kind in ("SNAP quadratic", "SNAP chem", "SNAP fit", "NEP two elements", "NEP with charges")
+        kind in said
+        for kind in (
+            "SNAP quadratic",
+            "SNAP chem",
+            "SNAP fit",
+            "NEP two elements",
+            "NEP with charges",
+            "MTP two elements",
+        )
     )
     assert f"kept in {cache_directory()}" in said
     compile_command = import_module("ase_mlips.cli.compile")
@@ -361,109 +273,3 @@ def test_demo_with_another_crystal(here, monkeypatch, capsys):
     spectrum = VDOS.load(folder / "vdos.npz")
     assert np.trapezoid(spectrum.total, spectrum.frequencies) == pytest.approx(3 * 32)
     assert RDF.load(folder / "rdf.npz").g.max() > 3.0
-
-
-def test_fit_snap(here, capsys):
-    write("train.extxyz", [labelled(0.0, 0.0, 0.0, seed) for seed in range(8)])
-    command = ["fit", "snap", "train.extxyz", "-o", "cu.snapcoeff", "--twojmax", "4", "--cutoff", "4.5"]
-    assert main([*command, "--test-fraction", "0.25"]) == 0
-    said = capsys.readouterr().out
-    assert "6 training and 2 test frames of Cu" in said
-    assert "RMSE" in said
-    assert main(["evaluate", "cu.snapcoeff", "train.extxyz"]) == 0
-    energy_error = float(table(capsys.readouterr().out)["train.extxyz"][4])
-    assert energy_error < 1.0
-
-
-def test_fit_snap_with_zbl(here, capsys):
-    write("train.extxyz", [labelled(0.0, 0.0, 0.0, seed) for seed in range(4)])
-    command = ["fit", "snap", "train.extxyz", "-o", "cu.snap", "--twojmax", "2", "--test-fraction", "0"]
-    assert main([*command, "--zbl", "1.0", "2.0"]) == 0
-    assert sorted(os.listdir()) == ["cu.morse", *(f"cu.{n}" for n in ENDINGS), "train.extxyz"]
-    assert main(["info", "cu.snap"]) == 0
-    assert "Zbl(inner=1.0, outer=2.0, charges=(29.0,))" in capsys.readouterr().out
-
-
-ENDINGS = ("report.json", "snap", "snapcoeff", "snapparam")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["-o", "x.txt"], "x.txt: expected a name that ends in .snapcoeff or .snap"),
-        (["-o", "x.snapcoeff", "--zbl", "1", "2"], "x.snapcoeff: expected a name that ends in .snap, which alone"),
-        (["-o", "x.snap", "--zbl", "2", "1"], "inner"),
-        (["-o", "two words.snap"], "two words.snap: expected a name without spaces"),
-        (["-o", "none/x.snap"], "none: there is no such directory"),
-        (["-o", "taken.snap"], "taken.report.json: is a directory"),
-    ],
-)
-def test_names_are_refused_before_the_structures_are_read(here, capsys, arguments, message):
-    (here / "taken.report.json").mkdir()
-    assert main(["fit", "snap", "not-there.xyz", *arguments]) == 2
-    said = capsys.readouterr().err
-    assert message in said
-    assert ".fit-" not in said
-    assert said.count("\n") == 1
-    assert sorted(os.listdir()) == ["cu.morse", "taken.report.json"]
-
-
-def test_a_directory_that_takes_no_file_is_found_before_the_structures_are_read(here, capsys):
-    """No file may grow beyond zero bytes, as on a full disk; permissions do not stop everybody."""
-    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-    try:
-        assert main(["fit", "snap", "not-there.xyz", "-o", "x.snap"]) == 2
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-    assert capsys.readouterr().err == f"ase-mlips: .: {os.strerror(errno.EFBIG)}\n"
-    assert os.listdir() == ["cu.morse"]
-
-
-def fit_with(monkeypatch, save):
-    """Run a small fit to cu.snap with another `SnapFit.save`."""
-    write("train.extxyz", [labelled(0.0, 0.0, 0.0, seed) for seed in range(4)])
-    original = SnapFit.save
-    monkeypatch.setattr(SnapFit, "save", lambda fit, path: save(lambda: original(fit, path), path))
-    return main(["fit", "snap", "train.extxyz", "-o", "cu.snap", "--twojmax", "2", "--test-fraction", "0"])
-
-
-def test_a_fit_that_cannot_be_written_where_it_should_is_kept_elsewhere(here, monkeypatch, capsys, tmp_path_factory):
-    shelter = tmp_path_factory.mktemp("shelter")
-    monkeypatch.setattr("tempfile.tempdir", str(shelter))
-
-    def fail_here(original, path):
-        if path == "cu.snap":
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
-        original()
-
-    assert fit_with(monkeypatch, fail_here) == 2
-    (folder,) = shelter.iterdir()
-    assert sorted(path.name for path in folder.iterdir()) == [f"cu.{n}" for n in ENDINGS]
-    assert SNAP(folder / "cu.snap").model.twojmax == 2
-    reason = f"cu.snap: {os.strerror(errno.ENOSPC)}; the fit was written to {folder / 'cu.snap'}"
-    assert capsys.readouterr().err == f"ase-mlips: {reason}\n"
-
-
-def test_ctrl_c_waits_until_the_fit_is_written(here, monkeypatch, capsys):
-    def interrupted(original, path):
-        signal.raise_signal(signal.SIGINT)
-        original()
-
-    assert fit_with(monkeypatch, interrupted) == 130
-    assert sorted(os.listdir()) == ["cu.morse", *(f"cu.{n}" for n in ENDINGS), "train.extxyz"]
-    assert "wrote cu.snap" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["none.xyz", "-o", "x.snap"], "none.xyz"),
-        (["in.xyz", "-o", "x.snap", "--radii", "0.4", "0.5"], "one radius for each of Cu"),
-    ],
-)
-def test_bad_fits(here, capsys, arguments, message):
-    write("in.xyz", [labelled(0.0, 0.0, 0.0, seed) for seed in range(2)])
-    assert main(["fit", "snap", *arguments]) == 2
-    assert message in capsys.readouterr().err
-    assert sorted(os.listdir()) == ["cu.morse", "in.xyz"]

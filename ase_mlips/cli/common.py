@@ -7,6 +7,7 @@ import shutil
 import signal
 import tempfile
 import threading
+from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,9 +22,25 @@ from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 import ase_mlips
 
 
-def load_model(name: str, threads: int | None = None) -> Calculator:
+def chosen_model(args: Namespace) -> Calculator:
+    """The calculator that MODEL, ``--species`` and ``--threads`` ask for.
+
+    Raises
+    ------
+    OSError, ValueError
+        The file cannot be read or understood, or species are given for a model that names its own.
+    """
+    options = {} if args.threads is None else {"num_threads": args.threads}
+    if args.species is not None:
+        there = args.model.startswith("embedded:") or os.path.exists(args.model)
+        if there and not ase_mlips.MTP.recognizes(Path(args.model)):
+            raise ValueError(f"{args.model}: --species is for MTP files, which do not name theirs; this is none")
+        options["species"] = args.species
+    return load_model(args.model, **options)
+
+
+def load_model(name: str, **options: Any) -> Calculator:
     """The calculator of a model file, or of ``embedded:NAME``."""
-    options = {} if threads is None else {"num_threads": threads}
     if name.startswith("embedded:"):
         from ase_mlips.snap import SNAP
 

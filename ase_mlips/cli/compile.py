@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from argparse import Namespace
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -16,6 +17,7 @@ from tqdm import tqdm
 from ase_mlips.analysis import rdf
 from ase_mlips.fit import Frame, fit_snap, snap_template
 from ase_mlips.jit import cache_directory
+from ase_mlips.mtp import MTP, MtpModel
 from ase_mlips.nep import NEP, NepModel, Network
 from ase_mlips.snap import SNAP, SnapModel
 
@@ -53,6 +55,8 @@ def _work() -> dict[str, Callable[[], Any]]:
         "NEP": lambda: _evaluate(NEP(_nep("Cu"))),
         "NEP two elements": lambda: _evaluate(NEP(_nep("Cu", "Au"))),
         "NEP with charges": lambda: _evaluate(NEP(_nep("Cu", "Au", charge_mode=1))),
+        "MTP": lambda: _evaluate(MTP(_mtp("Cu"))),
+        "MTP two elements": lambda: _evaluate(MTP(_mtp("Cu", "Au"))),
         "RDF": lambda: rdf(_crystal(("Cu",), 2), r_max=2.0),
     }
 
@@ -82,6 +86,18 @@ def _nep(*elements: str, charge_mode: int = 0) -> NepModel:
         scaler=np.ones(2),
         charge_mode=charge_mode,
         sqrt_epsilon=1.0 if charge_mode else None,
+    )
+
+
+def _mtp(*elements: str) -> MtpModel:
+    """A model of pairs alone, with all parameters zero."""
+    template = MTP.untrained(2, elements)
+    types, basis = len(elements), template.radial_coefficients.shape[2:]
+    return replace(
+        template,
+        radial_coefficients=np.zeros((types, types, *basis)),
+        species_coefficients=np.zeros(types),
+        moment_coefficients=np.zeros(len(template.mapping)),
     )
 
 

@@ -15,7 +15,7 @@ from ase.calculators.calculator import Calculator, CalculatorError
 from ase.io.extxyz import write_xyz
 from tqdm import tqdm
 
-from .common import load_model, print_table, read_frames, replacing, results_frame
+from .common import chosen_model, print_table, read_frames, replacing, results_frame
 
 _HEADER = ["file", "frames", "atoms", "E (eV/atom)", "max |F| (eV/Å)"]
 _HEADER += ["MAE E (meV/atom)", "MAE F (meV/Å)", "MAE stress (GPa)"]
@@ -55,7 +55,7 @@ def run(args: Namespace) -> int:
     """Evaluate ``args.files``, print one line each, and write ``args.output`` if it is given."""
     if args.output is not None:
         _check_output(args.output, args.files)
-    calculator = load_model(args.model, args.threads)
+    calculator = chosen_model(args)
     with _opened(args.output) if args.output else nullcontext() as out:
         summaries = [_evaluate_file(calculator, name, out) for name in args.files]
     print_table(_HEADER, [summary.row() for summary in summaries])

@@ -36,11 +36,13 @@ def run(args: Namespace) -> int:
     loss = Loss(energy=args.energy_weight, force=args.force_weight, stress=args.stress_weight, ridge=args.ridge)
     print(f"{len(train)} training and {len(test)} test frames of {', '.join(elements)}")
     fit = fit_snap(template, train, test=test, loss=loss)
-    with deferred_interrupt() as interrupted:
-        _save(fit, args.output)
-    print(fit.report)
+    # Testing takes long, too: what Ctrl-C meets there is already on the disk.
+    interrupted = _save(fit, args.output, scores=False)
     print(f"wrote {args.output}")
-    return 130 if interrupted.is_set() else 0
+    if interrupted:
+        return 130
+    print(fit.report)
+    return 130 if _save(fit, args.output) else 0
 
 
 def _rehearse(output: str, zbl: tuple[float, float] | None) -> None:
@@ -65,14 +67,16 @@ def _rehearse(output: str, zbl: tuple[float, float] | None) -> None:
             raise ValueError(f"{target.parent / name}: is a directory")
 
 
-def _save(fit: SnapFit, output: str) -> None:
-    """Write the fit, in the worst case to another directory: it may have taken hours."""
-    try:
-        fit.save(output)
-    except OSError as error:
-        rescued = os.path.join(mkdtemp(prefix="ase-mlips-fit-"), os.path.basename(output))
-        fit.save(rescued)
-        raise OSError(error.errno, f"{error.strerror}; the fit was written to {rescued}", output) from error
+def _save(fit: SnapFit, output: str, *, scores: bool = True) -> bool:
+    """Write the fit, in the worst case to another directory: it may have taken hours.  True after Ctrl-C meanwhile."""
+    with deferred_interrupt() as interrupted:
+        try:
+            fit.save(output, scores=scores)
+        except OSError as error:
+            rescued = os.path.join(mkdtemp(prefix="ase-mlips-fit-"), os.path.basename(output))
+            fit.save(rescued, scores=scores)
+            raise OSError(error.errno, f"{error.strerror}; the fit was written to {rescued}", output) from error
+    return interrupted.is_set()
 
 
 def _read(specification: str) -> list[Frame]:

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .common import load_model
+from .common import chosen_model
 
 _SHOWN = 8  # numbers of an array
 
 
 def run(args: Namespace) -> int:
     """Print family, elements, cutoff and all that the model of ``args.model`` says beyond that."""
-    calculator = load_model(args.model, args.threads)
+    calculator = chosen_model(args)
     potential = calculator.potential
     rows = {
         "family": type(calculator).__name__,

@@ -20,7 +20,7 @@ from ase.md.verlet import VelocityVerlet
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from .common import deferred_interrupt, load_model, read_structure, results_frame
+from .common import chosen_model, deferred_interrupt, read_structure, results_frame
 from .md_files import LogFile, TrajectoryFile, recover
 
 _COLUMNS = ("step", "time/ps", "temperature/K", "potential/eV", "kinetic/eV", "total/eV")
@@ -46,7 +46,7 @@ def run(args: Namespace) -> int:
     own_constraints = _constrain(atoms, args)
     if not np.any(atoms.get_momenta()) and not resumed:
         draw_velocities(atoms, args.temperature, rng)
-    atoms.calc = load_model(args.model, args.threads)
+    atoms.calc = chosen_model(args)
     dynamics = make_dynamics(atoms, args, rng)
     dynamics.nsteps = first
     print(f"{args.ensemble}: {len(atoms)} atoms, steps {first} to {args.steps} of {args.timestep:g} fs, seed {seed}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Action, ArgumentDefaultsHelpFormatter, ArgumentParser, ArgumentTypeError, Namespace
 from typing import Any
 
-_MODEL = "file of a potential (NEP: nep.txt; SNAP: .snapcoeff, .snap, ...), or embedded:Si for a model that comes along"
+_MODEL = "file of a potential (NEP: nep.txt; MTP: .mtp, .almtp; SNAP: .snapcoeff, .snap, ...), or embedded:Si"
 _STRUCTURE = "any file that ASE reads; file.xyz@-1 picks a frame"
 
 
@@ -51,6 +51,9 @@ def _command(commands: Any, name: str, summary: str, *, model: bool = True) -> A
     parser.set_defaults(module=name)
     if model:
         parser.add_argument("model", metavar="MODEL", help=_MODEL)
+        parser.add_argument(
+            "--species", nargs="+", metavar="X", help="elements of an MTP file, in the order of its types"
+        )
         parser.add_argument("--threads", type=_count, metavar="N", help="threads of a force call")
     return parser
 

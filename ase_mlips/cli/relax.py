@@ -10,7 +10,7 @@ from ase.filters import FrechetCellFilter
 from ase.io import write
 from ase.optimize import BFGS, FIRE, LBFGS
 
-from .common import load_model, read_structure, replacing, require_writer
+from .common import chosen_model, read_structure, replacing, require_writer
 
 _OPTIMIZERS = {"lbfgs": LBFGS, "bfgs": BFGS, "fire": FIRE}
 
@@ -21,7 +21,7 @@ def run(args: Namespace) -> int:
     atoms = read_structure(args.structure)
     if args.cell and atoms.cell.rank < 3:
         raise ValueError(f"{args.structure}: --cell needs a cell with three vectors")
-    atoms.calc = load_model(args.model, args.threads)
+    atoms.calc = chosen_model(args)
     target = FrechetCellFilter(atoms) if args.cell else atoms
     optimizer = _OPTIMIZERS[args.optimizer](target, logfile=None, trajectory=args.trajectory)
     print(f"{'step':>5} {'energy (eV)':>16} {'max |F| (eV/Å)':>15}" + (f" {'pressure (GPa)':>15}" if args.cell else ""))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, get_args
@@ -143,8 +144,8 @@ class SnapFit:
     Attributes
     ----------
     model : SnapModel
-    report : Report
-        Errors and parity on the sets "train" and, if given, "test".
+    sets : mapping
+        The frames of the sets "train" and, if given, "test".
     solution : Solution
         Condition, rank and solver.
     loss : Loss
@@ -153,21 +154,34 @@ class SnapFit:
     """
 
     model: SnapModel
-    report: Report
+    sets: Mapping[str, Sequence[Frame]]
     solution: Solution
     loss: Loss
     equations: SnapEquations
 
-    def save(self, path: str | Path) -> None:
-        """Write the model as `write_snap` does and beside it ``<stem>.report.json``; all files appear at the end."""
+    @cached_property
+    def report(self) -> Report:
+        """Errors and parity on all sets; the frames are evaluated when it is first asked for."""
+        return compare(SnapPotential(self.model), self.sets)
+
+    def save(self, path: str | Path, *, scores: bool = True) -> None:
+        """Write the model as `write_snap` does and beside it ``<stem>.report.json``; all files appear at the end.
+
+        Parameters
+        ----------
+        path : path
+        scores : bool
+            False leaves the errors out of the report, so that a model can be saved before it is tested.
+        """
         path = Path(path)
-        summary = {
+        summary: dict[str, Any] = {
             "solver": self.solution.solver,
             "condition": self.solution.condition if np.isfinite(self.solution.condition) else None,
             "rank": self.solution.rank,
             "loss": asdict(self.loss),
-            "scores": [asdict(score) for score in self.report.scores()],
         }
+        if scores:
+            summary["scores"] = [asdict(score) for score in self.report.scores()]
         with TemporaryDirectory(dir=path.parent, prefix=".fit-") as folder:
             write_snap(Path(folder) / path.name, self.model)
             write_json(Path(folder) / f"{path.stem}.report.json", summary)
@@ -234,4 +248,4 @@ def fit_snap(
         equations = SnapEquations(design, train, triangular=True)
         model, solution = equations.solve(loss)
     sets = {"train": train, "test": test} if test else {"train": train}
-    return SnapFit(model, compare(SnapPotential(model), sets), solution, loss, equations)
+    return SnapFit(model, sets, solution, loss, equations)

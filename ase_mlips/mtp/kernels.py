@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..jit import device, kernel
-from ..lanes import PAGE, ROW, channel_derivatives, channel_sums, clear_pages, gather, scatter, sparse_product, sum_rows
+from ..lanes import channel_derivatives, channel_sums, gather, open_chunk, scatter, sparse_product, sum_rows
 from ..radial import contract_pairs, expand, polynomials
 from ..simd import W, fma, ldf, ldi, load, load_splat, off, ptr, splat, stf, store, vmax, vmin, vsqrt, where_less
 from ..vector_math import vexp
@@ -230,15 +230,11 @@ def evaluate(
     values [n][scalars] or, with REPORT_RADIAL, the derivatives by the radial coefficients [n][S][S][K][R].
     """
     h, scratch = ptr(head), ptr(work)
-    n, blocks, chunks = ldi(h, ATOMS), (ldi(h, ATOMS) + W - 1) // W, ldi(h, CHUNKS)
-    pages, scalars = n // PAGE + 1, ldi(h, SCALARS)
+    n, chunks = ldi(h, ATOMS), ldi(h, CHUNKS)
+    scalars = ldi(h, SCALARS)
     listing = (ptr(positions), ptr(shifts), ptr(start), ptr(idx), ptr(code))
     for chunk in range(first, last):
-        rows = off(ptr(accumulators), chunk * pages * PAGE * ROW)
-        touched = off(ptr(accumulators), chunks * pages * PAGE * ROW + chunk * pages)
-        begin, end = blocks * chunk // chunks, blocks * (chunk + 1) // chunks
-        stop = min(n, end * W)
-        clear_pages(ptr(idx), start[begin * W], start[stop], begin * W, stop, n, rows, touched)
+        begin, end, rows = open_chunk(listing, ptr(accumulators), chunk, chunks, n)
         for block in range(begin, end):
             members = off(ptr(order), block * W)
             evaluate_block(listing, ptr(species), h, ptr(ints), ptr(floats), members, rows, ptr(report), scratch)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..jit import device, kernel
-from ..lanes import PAGE, ROW, channel_derivatives, channel_sums, clear_pages, gather, scatter, sparse_product, sum_rows
+from ..lanes import channel_derivatives, channel_sums, gather, open_chunk, scatter, sparse_product, sum_rows
 from ..simd import W, fma, ldf, ldi, load, load_splat, mask_less, off, ptr, splat, stf, store, vmax, vmin, where_less
 from ..vector_math import sine_cosine, vexp
 from .kernels_basis import (
@@ -270,16 +270,12 @@ def evaluate(
     with REPORT, scaled descriptors, latent space, charges and the sums of `report_pairs`.
     """
     h, scratch = ptr(head), ptr(work)
-    n, blocks, chunks = ldi(h, ATOMS), (ldi(h, ATOMS) + W - 1) // W, ldi(h, CHUNKS)
-    pages, count = n // PAGE + 1, ldi(h, DESCRIPTORS)
+    n, chunks = ldi(h, ATOMS), ldi(h, CHUNKS)
+    count = ldi(h, DESCRIPTORS)
     width = count + ldi(h, NEURONS) + REPORT_WORDS
     listing = (ptr(positions), ptr(shifts), ptr(start), ptr(idx), ptr(code))
     for chunk in range(first, last):
-        rows = off(ptr(accumulators), chunk * pages * PAGE * ROW)
-        touched = off(ptr(accumulators), chunks * pages * PAGE * ROW + chunk * pages)
-        begin, end = blocks * chunk // chunks, blocks * (chunk + 1) // chunks
-        stop = min(n, end * W)
-        clear_pages(ptr(idx), start[begin * W], start[stop], begin * W, stop, n, rows, touched)
+        begin, end, rows = open_chunk(listing, ptr(accumulators), chunk, chunks, n)
         for block in range(begin, end):
             members = off(ptr(order), block * W)
             evaluate_block(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..jit import device, kernel
-from ..lanes import PAGE, ROW, channel_derivatives, clear_pages, gather, scatter, sum_rows
+from ..lanes import channel_derivatives, gather, open_chunk, scatter, sum_rows
 from ..simd import (
     W,
     fma,
@@ -164,15 +164,10 @@ def evaluate(
     Each chunk owns consecutive blocks and a set of accumulator rows, see `lanes.collect`.
     """
     h, scratch = ptr(head), ptr(work)
-    n, blocks, chunks = ldi(h, ATOMS), (ldi(h, ATOMS) + W - 1) // W, ldi(h, CHUNKS)
-    pages = n // PAGE + 1
+    n, chunks = ldi(h, ATOMS), ldi(h, CHUNKS)
     listing = (ptr(positions), ptr(shifts), ptr(start), ptr(idx), ptr(code))
     for chunk in range(first, last):
-        rows = off(ptr(accumulators), chunk * pages * PAGE * ROW)
-        touched = off(ptr(accumulators), chunks * pages * PAGE * ROW + chunk * pages)
-        begin, end = blocks * chunk // chunks, blocks * (chunk + 1) // chunks
-        stop = min(n, end * W)
-        clear_pages(ptr(idx), start[begin * W], start[stop], begin * W, stop, n, rows, touched)
+        begin, end, rows = open_chunk(listing, ptr(accumulators), chunk, chunks, n)
         for block in range(begin, end):
             members = off(ptr(order), block * W)
             evaluate_block(listing, ptr(species), h, ptr(ints), ptr(floats), members, rows, scratch)

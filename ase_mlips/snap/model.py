@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..fields import finite, frozen_array, identical, require_shape
+
 FloatArray = NDArray[np.float64]
 
 MAX_TWOJMAX = 20
@@ -40,10 +42,10 @@ class Zbl:
 
     def __post_init__(self) -> None:
         for name in ("inner", "outer"):
-            object.__setattr__(self, name, _finite(f"zbl {name}", getattr(self, name)))
+            object.__setattr__(self, name, finite(f"zbl {name}", getattr(self, name)))
         if not 0.0 < self.inner < self.outer:
             raise ValueError(f"expected zbl cutoffs 0 < inner < outer, got {self.inner} and {self.outer}")
-        object.__setattr__(self, "charges", tuple(_finite("zbl charges", z) for z in self.charges))
+        object.__setattr__(self, "charges", tuple(finite("zbl charges", z) for z in self.charges))
         if min(self.charges, default=1.0) <= 0.0:
             raise ValueError(f"expected zbl charges that are positive, got {min(self.charges)}")
 
@@ -116,9 +118,9 @@ class SnapModel:
         object.__setattr__(self, "elements", tuple(self.elements))
         for name in _ARRAYS:
             if (value := getattr(self, name)) is not None:
-                object.__setattr__(self, name, _frozen_array(name, value))
+                object.__setattr__(self, name, frozen_array(name, value))
         for name in ("rcutfac", "rfac0", "rmin0"):
-            object.__setattr__(self, name, _finite(name, getattr(self, name)))
+            object.__setattr__(self, name, finite(name, getattr(self, name)))
         for name in _FLAGS:
             value = getattr(self, name)
             if not isinstance(value, int | np.bool_ | np.integer) or value not in (0, 1):
@@ -151,9 +153,9 @@ class SnapModel:
     def _check_arrays(self) -> None:
         count = len(self.elements)
         quadratic = self.n_descriptors * (self.n_descriptors + 1) // 2 if self.quadraticflag else 0
-        _require_shape("radii", self.radii, (count,))
-        _require_shape("weights", self.weights, (count,))
-        _require_shape("coefficients", self.coefficients, (count, 1 + self.n_descriptors + quadratic))
+        require_shape("radii", self.radii, (count,))
+        require_shape("weights", self.weights, (count,))
+        require_shape("coefficients", self.coefficients, (count, 1 + self.n_descriptors + quadratic))
         if np.min(self.radii) <= 0.0:
             raise ValueError(f"expected radii to be positive, got {np.min(self.radii)}")
         shortest = 2.0 * self.rcutfac * float(np.min(self.radii))
@@ -167,14 +169,14 @@ class SnapModel:
             if values is not None and not self.switchinnerflag:
                 raise ValueError(f"expected {name} to be absent because switchinnerflag is 0, got {values.size} values")
             if values is not None:
-                _require_shape(name, values, (count,))
+                require_shape(name, values, (count,))
         if self.dinner is not None and np.min(self.dinner) <= 0.0:
             raise ValueError(f"expected dinner to be positive, got {np.min(self.dinner)}")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SnapModel):
             return NotImplemented
-        return all(_identical(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
+        return all(identical(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
 
     def __hash__(self) -> int:
         return hash((self.elements, self.twojmax, self.rcutfac, self.coefficients.shape))
@@ -213,35 +215,3 @@ def bispectrum_labels(twojmax: int) -> list[tuple[int, int, int]]:
         for j in range(j1 - j2, min(twojmax, j1 + j2) + 1, 2)
         if j >= j1
     ]
-
-
-def _finite(name: str, value: Any) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        raise ValueError(f"expected {name} to be a number, got {value!r}") from None
-    if not np.isfinite(number):
-        raise ValueError(f"expected {name} to be finite, got {number}")
-    return number
-
-
-def _frozen_array(name: str, values: Any) -> FloatArray:
-    try:
-        array = np.array(values, dtype=np.float64, order="C")
-    except (TypeError, ValueError):
-        raise ValueError(f"expected {name} to be an array of numbers, got {type(values).__name__}") from None
-    if not np.all(np.isfinite(array)):
-        raise ValueError(f"expected {name} to be finite, got {array[~np.isfinite(array)][0]}")
-    array.setflags(write=False)
-    return array
-
-
-def _require_shape(name: str, array: FloatArray, shape: tuple[int, ...]) -> None:
-    if array.shape != shape:
-        raise ValueError(f"expected {name} of shape {shape}, got {array.shape}")
-
-
-def _identical(first: Any, second: Any) -> bool:
-    if isinstance(first, np.ndarray) and isinstance(second, np.ndarray):
-        return first.shape == second.shape and first.tobytes() == second.tobytes()
-    return bool(type(first) is type(second) and first == second)

@@ -44,9 +44,7 @@ def startup() -> None:
                 [sys.executable, "-c", FIRST_CALL], env=environment, capture_output=True, text=True, check=True
             )
             libraries, package, first, total = run.stdout.split()
-            print(
-                f"{state}: ase and numba {libraries} s, import ase_mlips {package} s, first force {first} s, all {total} s"
-            )
+            print(f"{state}: libraries {libraries} s, import {package} s, first force {first} s, all {total} s")
 
 
 def threads() -> None:

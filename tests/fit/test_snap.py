@@ -66,6 +66,31 @@ def test_the_model_behind_the_labels_is_found(flags, solver):
     assert fit.model.zbl == model.zbl
 
 
+def shuffled_cells(model, count, atoms=8):
+    """Cells of both elements, with the atoms in random order."""
+    generator = np.random.default_rng(0)
+    cells = []
+    for number in range(count):
+        cell = random_cell(model.elements, number, compound_only=True) * (1, 2, atoms // 4)
+        cells.append(label(cell[generator.permutation(atoms)], model))
+    return cells
+
+
+@pytest.mark.parametrize("flags", MODELS.values(), ids=MODELS)
+def test_atoms_may_come_in_any_order(flags):
+    """Descriptors of a block of atoms of one element must not be taken for those of others."""
+    model = random_model(**flags)
+    frames = read_frames(shuffled_cells(model, 12))
+    assert all(list(frame.atoms.symbols) != sorted(frame.atoms.symbols) for frame in frames)
+    design = SnapDesign(model, frames)
+    solution = np.random.default_rng(3).normal(0.0, 0.1, design.n_columns)
+    for frame in read_frames([label(frame.atoms, design.model(solution)) for frame in frames[:3]]):
+        for quantity, rows in design.rows(frame).items():
+            np.testing.assert_allclose(rows[:, :-1] @ solution, rows[:, -1], rtol=1e-9, atol=1e-9, err_msg=quantity)
+    fit = fit_snap(model, frames, solver="qr")
+    assert all(score.largest < 1e-8 for score in fit.report.scores())
+
+
 def test_products_of_equal_descriptors_share_their_coefficient():
     model = random_model(chemflag=True, quadraticflag=True, twojmax=1)
     fit = fit_snap(model, read_frames(labelled_cells(model, 24)), solver="qr")
@@ -204,6 +229,23 @@ def test_saved_files_are_read_back(linear, tmp_path):
     fit.save(tmp_path / "GaN.snapcoeff")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["GaN.report.json", "GaN.snapcoeff", "GaN.snapparam"]
     np.testing.assert_allclose(read_snap(tmp_path / "GaN").coefficients, fit.model.coefficients, rtol=1e-14)
+
+
+def test_frames_are_evaluated_when_the_report_is_asked_for_and_once(linear, tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr("ase_mlips.fit.snap.compare", lambda *arguments: calls.append(None) or compare(*arguments))
+    model, frames = linear
+    fit = fit_snap(model, frames[:18], test=frames[18:])
+    fit.save(tmp_path / "GaN.snapcoeff", scores=False)
+    assert calls == []
+    untested = json.loads((tmp_path / "GaN.report.json").read_text())
+    assert "scores" not in untested
+    fit.save(tmp_path / "GaN.snapcoeff")
+    assert fit.report is fit.report
+    assert len(calls) == 1
+    tested = json.loads((tmp_path / "GaN.report.json").read_text())
+    assert len(tested.pop("scores")) == len(fit.report.scores())
+    assert tested == untested
 
 
 def test_an_interrupted_save_leaves_what_was_there(linear, tmp_path, monkeypatch):
