@@ -102,8 +102,8 @@ def _mtp(*elements: str) -> MtpModel:
 
 
 def _evaluate(calculator: Calculator) -> None:
-    """Few atoms and many: neighbour lists and kernels may take other ways for them."""
-    for repeats in (1, 6):
+    """Few atoms, and more than one chunk of them: neighbour lists and kernels take other ways for many."""
+    for repeats in (1, 7):
         atoms = _crystal(calculator.potential.elements, repeats)
         atoms.calc = calculator
         atoms.get_forces()

@@ -78,7 +78,11 @@ class MTP(PotentialCalculator):
         else:
             mtp = read_mtp(model, species=species)
             active_set = read_active_set(model) if active_set is None else active_set
-        super().__init__(MtpPotential(mtp), **kwargs)
+        try:
+            potential = MtpPotential(mtp)
+        except ValueError as error:
+            raise ValueError(str(error) if isinstance(model, MtpModel) else f"{model}: {error}") from None
+        super().__init__(potential, **kwargs)
         if active_set is not None:
             warn_if_incomplete(mtp, active_set)
         self.active_set = active_set
@@ -137,6 +141,8 @@ class MTP(PotentialCalculator):
             ``threshold``, see `grade.select`.
         """
         images = list(frames)
+        if not images:
+            raise ValueError("select_active_set: expected at least one frame, got none")
         gradients = (self.get_parameter_gradients(atoms) for atoms in images)
         texts = []
         for atoms in images:

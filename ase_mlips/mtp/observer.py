@@ -53,6 +53,6 @@ class ExtrapolationObserver:
             copy.arrays["extrapolation_grades"] = found.neighborhoods
         write(self.path, copy, format="extxyz", append=True)
         self.kept += 1
-        if found.configuration > self.stop:
+        if not found.configuration <= self.stop:  # NaN, of coincident atoms, stops the run too
             grade = f"extrapolation grade {found.configuration:.3g} is above {self.stop:g}"
             raise ExtrapolationError(f"{grade}: the configuration is in {self.path}")

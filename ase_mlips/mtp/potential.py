@@ -65,7 +65,7 @@ class MtpPotential:
         """Basis functions B of every atom, (N, nS), in the order of `moment_coefficients`."""
         report = np.zeros(neighbors.n * len(self.model.mapping))
         self._run(neighbors, species, report, request=layout.REPORT_BASIS)
-        return report.reshape(neighbors.n, -1)
+        return report.reshape(neighbors.n, len(self.model.mapping))
 
     def parameter_gradients(self, neighbors: NeighborList, species: IntArray) -> FloatArray:
         """Derivatives of every atomic energy by all parameters, (N, n): radial, species, moment coefficients.
@@ -79,7 +79,7 @@ class MtpPotential:
         self._run(neighbors, species, report, request=layout.REPORT_RADIAL)
         radial = model.scaling * report.reshape(shape) @ tables.to_chebyshev(model).T
         own = np.eye(count)[np.asarray(species, np.intp)]
-        return np.concatenate([radial.reshape(n, -1), own, self.basis(neighbors, species)], axis=1)
+        return np.concatenate([radial.reshape(n, int(np.prod(shape[1:]))), own, self.basis(neighbors, species)], axis=1)
 
     def _run(
         self,

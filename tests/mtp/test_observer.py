@@ -126,6 +126,17 @@ def test_configurations_graded_as_a_whole_have_no_grades_of_atoms(tmp_path) -> N
     assert "extrapolation_grades" not in kept.arrays
 
 
+def test_a_grade_that_is_no_number_stops_the_run(trained: MTP, tmp_path) -> None:
+    atoms = rattled(0)
+    atoms.positions[1] = atoms.positions[0]
+    atoms.calc = trained
+    observer = ExtrapolationObserver(atoms, tmp_path / "kept.extxyz")
+    with pytest.raises(ExtrapolationError):
+        observer()
+    assert np.isnan(observer.grades).all()
+    assert len(read(tmp_path / "kept.extxyz", ":")) == observer.kept == 1
+
+
 @pytest.mark.parametrize(("select", "stop"), [(0.0, 10.0), (-1.0, 10.0), (5.0, 4.9), (np.nan, 10.0), (3.0, np.nan)])
 def test_limits_without_meaning(trained: MTP, select: float, stop: float) -> None:
     with pytest.raises(ValueError, match=r"^select and stop: expected 0 < select <= stop, got "):
