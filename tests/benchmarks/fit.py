@@ -85,6 +85,7 @@ def run(name: str, data: Path) -> dict:
     test = read_frames(data / case.test) if case.test else []
     loss = replace(case.loss, groups=group_weights(data / case.weights)) if case.weights else case.loss
     fit = fit_snap(snap_template(**case.parameters), train, test=test, loss=loss, atomic_energies=case.atomic_energies)
+    _ = fit.report  # tests the model, which counts
     seconds = time.perf_counter() - start
     judged = "test" if case.test else "train"
     return {
