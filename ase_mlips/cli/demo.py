@@ -25,6 +25,7 @@ from tqdm import tqdm
 from ase_mlips.analysis import RDF, VDOS, rdf, vdos
 
 from .common import load_model, replacing
+from .demo_results import Equation, Run
 from .md import draw_velocities, energy_drift
 
 FloatArray = NDArray[np.float64]
@@ -43,28 +44,6 @@ class Schedule:
     md_repeats: int = 3
     equilibration: int = 1500
     production: int = 6000
-
-
-@dataclass(frozen=True, eq=False)
-class Equation:
-    """Energy against volume of the cubic cell: the points and the Birch-Murnaghan fit (A^3 and eV per atom, GPa)."""
-
-    volumes: FloatArray
-    energies: FloatArray
-    curve: tuple[FloatArray, FloatArray]
-    minimum: tuple[float, float]
-    bulk_modulus: float
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """Molecular dynamics: rows of (ps, K, potential eV/atom, kinetic eV/atom), first of Langevin, then of NVE."""
-
-    equilibration: FloatArray
-    production: FloatArray
-    velocities: FloatArray
-    frames: list[Atoms]
-    seconds: float
 
 
 def run(args: Namespace) -> int:

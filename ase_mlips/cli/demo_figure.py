@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -14,8 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from ase_mlips.analysis import RDF, VDOS, rdf
 
-if TYPE_CHECKING:
-    from .demo import Equation, Run
+from .demo_results import Equation, Run
 
 _BLUE, _ORANGE, _GREEN, _GREY = "#20639b", "#e07b39", "#2e8b6f", "#8a8f98"
 _STYLE = {
