@@ -19,7 +19,7 @@ FloatArray = NDArray[np.float64]
 Pair = tuple[str, str]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RDF:
     """Radial distribution functions of a trajectory.
 
@@ -40,6 +40,10 @@ class RDF:
     g: FloatArray
     partials: dict[Pair, FloatArray]
     coordination: dict[Pair, FloatArray]
+
+    def __repr__(self) -> str:
+        pairs = ", ".join("-".join(pair) for pair in self.partials)
+        return f"RDF({pairs}, {len(self.g)} bins to {self.edges[-1]:g} A)"
 
     @property
     def r(self) -> FloatArray:

@@ -21,7 +21,7 @@ _INVERSE_CM_PER_THZ = 1e10 / units._c
 _PADDING = 4  # zeros after C(t) make the grid of frequencies finer than the resolution: smooth curves, peaks not missed
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class VDOS:
     """Vibrational density of states.
 
@@ -38,6 +38,9 @@ class VDOS:
     frequencies: FloatArray
     total: FloatArray
     partials: dict[str, FloatArray]
+
+    def __repr__(self) -> str:
+        return f"VDOS({', '.join(self.partials)}, {len(self.total)} frequencies to {self.frequencies[-1]:.4g} THz)"
 
     @property
     def frequencies_mev(self) -> FloatArray:

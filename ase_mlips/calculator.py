@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import weakref
@@ -283,6 +284,10 @@ def load(path: str | os.PathLike[str], **kwargs: Any) -> PotentialCalculator:
     FileNotFoundError, ValueError
         There is no such file, or no family recognises it.
     """
+    if Path(path).is_dir():
+        raise IsADirectoryError(errno.EISDIR, "expected a model file, got a directory", str(path))
+    if Path(path).exists() and not os.access(path, os.R_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     for family in families:
         if family.recognizes(Path(path)):
             return family(path, **kwargs)  # type: ignore[arg-type]

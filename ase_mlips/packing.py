@@ -90,14 +90,15 @@ class Plans:
         """`head` with `values` at `places`, for neighbour rows of up to `longest` entries, and the size of scratch."""
         slots = capacity(longest)
         key = (slots, *values)
-        if key not in self._known:
+        plan = self._known.get(key)
+        if plan is None:
             if len(self._known) > 100:
                 self._known.clear()
             head = self._head.copy()
             head[self._slots] = slots
             head[list(places)] = values
-            self._known[key] = head, self._lay_out(head, slots)
-        return self._known[key]
+            plan = self._known[key] = head, self._lay_out(head, slots)
+        return plan
 
     def _lay_out(self, head: IntArray, slots: int) -> int:
         """Give each area its place; returns the total in doubles."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +18,7 @@ IntArray = NDArray[np.int32]
 ATOMS_PER_CHUNK, MOST_CHUNKS = 128, 16
 
 
-@dataclass(frozen=True)
-class Evaluation:
+class Evaluation(NamedTuple):
     """Energies, forces and virials of one configuration.
 
     Attributes
@@ -89,7 +87,9 @@ def evaluate_blocks(
     def work(first: int, last: int) -> None:
         kernel(*listing, *model, scratch("work", size), energies, rows, forces, virials, *report, first, last)
 
-    run_chunks(work, chunks, num_threads)
-    if chunks > 1:
+    if chunks == 1:  # few atoms: every microsecond counts
+        work(0, 1)
+    else:
+        run_chunks(work, chunks, num_threads)
         lanes.collect(rows, chunks, n, forces, virials)
     return Evaluation(energies, forces, virials)

@@ -87,9 +87,13 @@ def check_calculator(
 
     Raises
     ------
+    TypeError
+        `make_calculator` is a calculator, or anything else that cannot be called.
     ValueError
         `atoms` are not periodic along three axes, or `skip` holds an unknown name.
     """
+    if not callable(make_calculator):
+        raise TypeError(f"make_calculator: expected a function that returns a calculator, got {make_calculator!r}")
     checks = {name.replace("_", " "): name for name in vars(_Checks) if not name.startswith("_")}
     unknown = sorted(set(skip) - checks.keys())
     if unknown:

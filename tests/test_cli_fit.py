@@ -39,7 +39,7 @@ def test_fit_snap_with_zbl(here, capsys):
     write("train.extxyz", [labelled(0.0, 0.0, 0.0, seed) for seed in range(4)])
     command = ["fit", "snap", "train.extxyz", "-o", "cu.snap", "--twojmax", "2", "--test-fraction", "0"]
     assert main([*command, "--zbl", "1.0", "2.0"]) == 0
-    assert sorted(os.listdir()) == ["cu.morse", *(f"cu.{n}" for n in ENDINGS), "train.extxyz"]
+    assert sorted(os.listdir()) == ["cu.morse", "cu.png", *(f"cu.{n}" for n in ENDINGS), "train.extxyz"]
     assert main(["info", "cu.snap"]) == 0
     assert "Zbl(inner=1.0, outer=2.0, charges=(29.0,))" in capsys.readouterr().out
 

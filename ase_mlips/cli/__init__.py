@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: Namespace) -> int:
-    from ase.calculators.calculator import CalculationFailed, CalculatorError
+    from ase.calculators.calculator import CalculationFailed, CalculatorError, PropertyNotImplementedError
 
     try:
         return int(import_module(f".{args.module}", __package__).run(args))
@@ -52,7 +52,7 @@ def _run(args: Namespace) -> int:
         raise
     except CalculationFailed as error:
         return _fail(_sentence(error), 1)
-    except (OSError, ValueError, CalculatorError) as error:
+    except (OSError, ValueError, CalculatorError, PropertyNotImplementedError) as error:
         return _fail(_sentence(error), 2)
 
 

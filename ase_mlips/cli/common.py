@@ -115,7 +115,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     target = Path(os.path.realpath(path))
     if target.is_dir():
         raise ValueError(f"{path}: is a directory")
-    folder = Path(tempfile.mkdtemp(prefix=".ase-mlips-", dir=target.parent))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=".ase-mlips-", dir=target.parent))
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
     try:
         # In a folder of its own it keeps its name, from which ASE guesses the format.
         yield folder / target.name

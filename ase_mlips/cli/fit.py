@@ -7,6 +7,8 @@ from argparse import Namespace
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
+import matplotlib
+
 from ase_mlips.fit import Frame, Loss, SnapFit, fit_snap, read_frames, snap_template, split_frames
 from ase_mlips.snap import write_snap
 
@@ -42,7 +44,12 @@ def run(args: Namespace) -> int:
     if interrupted:
         return 130
     print(fit.report)
-    return 130 if _save(fit, args.output) else 0
+    interrupted = _save(fit, args.output)
+    picture = Path(args.output).with_suffix(".png")
+    matplotlib.use("Agg")
+    fit.plot().savefig(picture, dpi=150)
+    print(f"wrote {picture}")
+    return 130 if interrupted else 0
 
 
 def _rehearse(output: str, zbl: tuple[float, float] | None) -> None:

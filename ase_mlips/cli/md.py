@@ -25,15 +25,18 @@ from .md_files import LogFile, TrajectoryFile, recover
 
 _COLUMNS = ("step", "time/ps", "temperature/K", "potential/eV", "kinetic/eV", "total/eV")
 _NPT_COLUMNS = ("pressure/GPa", "volume/A^3")
-_KEPT = ("step", "time_fs")  # what a frame's info says beyond the structure's own
+_KEPT = ("step", "time_fs", "run")  # what a frame's info says beyond the structure's own
 
 
 def run(args: Namespace) -> int:
     """Run ``args.ensemble`` from ``args.structure``, or on from where ``args.trajectory`` ends."""
     atoms = read_structure(args.structure)
+    log_path = args.log or os.path.splitext(args.trajectory)[0] + ".log"
+    if not args.trajectory.endswith(".traj") or log_path.endswith(".traj"):
+        raise ValueError(f"expected -o FILE.traj and another ending for the log, got {args.trajectory}, {log_path}")
     resumed = args.restart and os.path.exists(args.trajectory)
     if resumed:
-        atoms = _last_frame(args.trajectory, atoms)
+        atoms = _last_frame(args.trajectory, atoms, _settings(args))
     elif os.path.exists(args.trajectory):
         raise ValueError(f"{args.trajectory}: exists; use --restart to continue it, or -o for another name")
     first = int(atoms.info["step"]) if resumed else 0
@@ -44,33 +47,43 @@ def run(args: Namespace) -> int:
     # With the step in the seed a continued run does not meet the noise of its beginning again.
     rng = np.random.default_rng([seed, first])
     own_constraints = _constrain(atoms, args)
-    if not np.any(atoms.get_momenta()) and not resumed:
+    if not resumed and np.any(atoms.get_momenta()):
+        print(f"velocities of {args.structure} are kept, {atoms.get_temperature():.0f} K; --temperature sets none")
+    elif not resumed:
         draw_velocities(atoms, args.temperature, rng)
     atoms.calc = chosen_model(args)
     dynamics = make_dynamics(atoms, args, rng)
     dynamics.nsteps = first
     print(f"{args.ensemble}: {len(atoms)} atoms, steps {first} to {args.steps} of {args.timestep:g} fs, seed {seed}")
-    log_path = args.log or os.path.splitext(args.trajectory)[0] + ".log"
     columns = _COLUMNS + (_NPT_COLUMNS if args.ensemble == "npt" else ())
     with (
         LogFile(log_path, columns, first if resumed else None) as log,
         TrajectoryFile(args.trajectory, append=resumed) as trajectory,
     ):
-        return _advance(dynamics, _Recorder(dynamics, trajectory, log, own_constraints), args)
+        return _advance(dynamics, _Recorder(dynamics, (trajectory, log), own_constraints, _settings(args)), args)
 
 
-def _last_frame(path: str, structure: Atoms) -> Atoms:
-    """The frame to continue from, after a check that it belongs to the structure."""
+def _settings(args: Namespace) -> str:
+    """What two parts of one run must have in common."""
+    return f"{args.ensemble} of {args.timestep:g} fs with {args.model}"
+
+
+def _last_frame(path: str, structure: Atoms, settings: str) -> Atoms:
+    """The frame to continue from, after a check that it belongs to the structure and to the same kind of run."""
     atoms = recover(path)
     if not np.array_equal(atoms.numbers, structure.numbers):
         raise ValueError(f"{path}: is a run of {atoms.symbols}, not of {structure.symbols}")
     if not all(key in atoms.info for key in _KEPT):
         raise ValueError(f"{path}: does not say at which step it ends; it was not written by ase-mlips md")
+    if atoms.info["run"] != settings:
+        raise ValueError(f"{path}: is {atoms.info['run']}; it cannot go on as {settings}")
     return atoms
 
 
 def _constrain(atoms: Atoms, args: Namespace) -> list[Any]:
     """Check that the ensemble suits the structure, fix the centre of mass; returns the structure's own constraints."""
+    if args.pressure is not None and args.ensemble != "npt":
+        raise ValueError(f"--pressure is of npt, and has no meaning in {args.ensemble}")
     own = [constraint for constraint in atoms.constraints if not isinstance(constraint, FixCom)]
     if args.ensemble == "npt" and (own or atoms.cell.rank < 3 or not atoms.pbc.all()):
         raise ValueError(f"{args.structure}: npt needs a periodic cell and no constraints")
@@ -102,7 +115,7 @@ def make_dynamics(atoms: Atoms, args: Namespace, rng: np.random.Generator) -> Mo
     if args.ensemble == "bussi":
         return Bussi(atoms, step, **kelvin, taut=damping, rng=rng)
     if args.ensemble == "npt":
-        pressure = args.pressure * units.GPa
+        pressure = (args.pressure or 0.0) * units.GPa
         return IsotropicMTKNPT(atoms, step, **kelvin, pressure_au=pressure, tdamp=damping, pdamp=10.0 * damping)
     return VelocityVerlet(atoms, step)
 
@@ -111,9 +124,10 @@ class _Recorder:
     """Observer that writes log and trajectory and remembers the energies."""
 
     def __init__(
-        self, dynamics: MolecularDynamics, trajectory: TrajectoryFile, log: LogFile, constraints: list[Any]
+        self, dynamics: MolecularDynamics, files: tuple[TrajectoryFile, LogFile], constraints: list[Any], settings: str
     ) -> None:
-        self._dynamics, self._trajectory, self._log, self._constraints = dynamics, trajectory, log, constraints
+        self._dynamics, self._constraints, self._settings = dynamics, constraints, settings
+        self._trajectory, self._log = files
         info = dynamics.atoms.info
         self.last_step: int | None = info.get("step")
         self._origin = (dynamics.nsteps, float(info.get("time_fs", 0.0)))
@@ -132,7 +146,7 @@ class _Recorder:
             row += [-stress[:3].mean() / units.GPa, atoms.get_volume()]
         frame = results_frame(atoms, atoms.calc.results)
         frame.set_constraint(self._constraints)
-        frame.info |= dict(zip(_KEPT, (step, time_fs), strict=True))
+        frame.info |= dict(zip(_KEPT, (step, time_fs, self._settings), strict=True))
         self._log.write(step, row)
         self._trajectory.write(frame)
         self.last_step = step
@@ -152,6 +166,8 @@ def _advance(dynamics: MolecularDynamics, recorder: _Recorder, args: Namespace) 
                 bar.update(dynamics.nsteps - bar.n)
                 if interrupted.is_set():
                     break
+            else:
+                recorder()  # the last step, whatever the interval
         except OSError as error:
             raise OSError(
                 error.errno, f"{error.strerror or error}; {_how_to_continue(recorder, args)}", error.filename

@@ -76,7 +76,8 @@ def _relax(commands: Any) -> None:
     parser.add_argument("-o", "--output", default="relaxed.extxyz", help="final structure, in the format its name says")
     parser.add_argument("--trajectory", metavar="FILE.traj", help="keep every step")
     parser.add_argument("--cell", action="store_true", help="relax the cell too")
-    parser.add_argument("--optimizer", choices=("lbfgs", "bfgs", "fire"), default="lbfgs", help="method")
+    choices = ("lbfgs", "bfgs", "fire")
+    parser.add_argument("--optimizer", choices=choices, help="method (lbfgs; with --cell bfgs)")
     parser.add_argument("--fmax", type=_positive, default=0.01, metavar="EV/A", help="largest force allowed at the end")
     parser.add_argument("--steps", type=_count, default=500, metavar="N", help="give up after so many steps")
 
@@ -93,7 +94,7 @@ def _md(commands: Any) -> None:
     parser.add_argument(
         "--temperature", type=_not_negative, default=300.0, metavar="K", help="of velocities and thermostat"
     )
-    parser.add_argument("--pressure", type=_number, default=0.0, metavar="GPA", help="of npt")
+    parser.add_argument("--pressure", type=_number, metavar="GPA", help="of npt (default: 0)")
     parser.add_argument("--timestep", type=_positive, default=1.0, metavar="FS", help="time step")
     parser.add_argument(
         "--steps", type=_count, default=1000, metavar="N", help="length of the whole run, restarts included"

@@ -112,6 +112,8 @@ def split_frames(frames: Sequence[Frame], fraction: float = 0.1, *, seed: int = 
     """
     if not 0.0 < fraction < 1.0:
         raise ValueError(f"fraction: expected above 0 and below 1, got {fraction}")
+    if len(frames) < 2:
+        raise ValueError(f"frames: expected at least two to split into training and test, got {len(frames)}")
     parts = random_parts(frames, fraction, 1, seed)
     train = [frame for frame, part in zip(frames, parts, strict=True) if part < 0]
     return train, [frame for frame, part in zip(frames, parts, strict=True) if part == 0]

@@ -7,6 +7,7 @@ and stress, and the best coefficients solve one linear least-squares problem.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -24,7 +25,7 @@ from ..snap.potential import SnapPotential
 from .dataset import QUANTITIES, Frame, species_of
 from .design import SnapDesign
 from .linear import LARGEST_GRAM_CONDITION, Reduction, Solution, Solver, solve
-from .report import Report, compare, write_json
+from .report import Report, compare, labels_of, write_json
 
 
 @dataclass(frozen=True)
@@ -247,5 +248,13 @@ def fit_snap(
     if refine:
         equations = SnapEquations(design, train, triangular=True)
         model, solution = equations.solve(loss)
+    labels = sum(sum(np.size(value) for value in labels_of(frame).values()) for frame in train)
+    if labels < len(solution.coefficients):
+        warnings.warn(
+            f"{labels} labels cannot determine {len(solution.coefficients)} coefficients: errors on the training frames"
+            " will be small and those on others large; add frames",
+            UserWarning,
+            stacklevel=2,
+        )
     sets = {"train": train, "test": test} if test else {"train": train}
     return SnapFit(model, sets, solution, loss, equations)

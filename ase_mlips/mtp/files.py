@@ -173,7 +173,14 @@ def _name_species(entries: Entries, model: MtpModel, species: Iterable[str] | No
         return model
     symbols: Iterable[str]
     if species is not None:
-        symbols = species
+        symbols = tuple(species)
+        known = [ELEMENTS[label - 1] for label in model.labels or () if 0 < label <= len(ELEMENTS)]
+        labels = model.labels or ()
+        # 1 to S may number types; 14 and 32 mean silicon and germanium
+        atomic = len(known) == len(labels) and max(labels, default=0) > len(labels)
+        if atomic and list(symbols) != known:
+            expected = f"species {' '.join(known)}, which are the atomic numbers in the file"
+            raise entries.row("radial_coeffs").error(expected, " ".join(map(str, symbols)))
         row = entries.row("species_count") if "species_count" in entries else Row(entries.path, entries.last_line, ())
     else:
         row = entries.row("radial_coeffs")

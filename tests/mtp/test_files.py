@@ -131,7 +131,9 @@ def test_species(put, tmp_path):
     assert np.array_equal(model.radial_coefficients, read_mtp(put(SMALL)).radial_coefficients)
     write_mtp(tmp_path / "copy", model)
     assert (tmp_path / "copy").read_text() == labelled(32, 14)
-    assert read_mtp(tmp_path / "copy", species=["C", "H"]) == replace(model, species=("C", "H"))
+    assert read_mtp(tmp_path / "copy", species=["Ge", "Si"]) == model
+    with pytest.raises(ValueError, match="expected species Ge Si, which are the atomic numbers in the file, got Si Ge"):
+        read_mtp(tmp_path / "copy", species=["Si", "Ge"])
     assert read_mtp(put(labelled(1, 2))).species == ("H", "He")
 
 

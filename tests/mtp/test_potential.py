@@ -38,7 +38,7 @@ def everything(model: MtpModel, configuration: Configuration) -> dict[str, np.nd
     """All that a model gives for a configuration, by name."""
     potential, species = MtpPotential(model), configuration.species
     neighbors = listed(potential.cutoff, configuration)
-    found = vars(potential.evaluate(neighbors, species))
+    found = potential.evaluate(neighbors, species)._asdict()
     found["basis"] = potential.basis(neighbors, species)
     found["parameter_gradients"] = potential.parameter_gradients(neighbors, species)
     return found

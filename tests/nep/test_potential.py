@@ -65,7 +65,7 @@ def everything(model: NepModel, configuration: Configuration) -> dict[str, np.nd
     outputs = potential.outputs(neighbors, species)
     found = {"descriptors": outputs.descriptors, "latent": outputs.latent}
     if model.kind == "potential":
-        found |= vars(potential.evaluate(neighbors, species))
+        found |= potential.evaluate(neighbors, species)._asdict()
     else:
         found[model.kind] = getattr(potential, model.kind)(neighbors, species)
     if model.charge_mode:

@@ -120,7 +120,7 @@ def nep_evaluations() -> dict[str, np.ndarray]:
         species, positions, cell, pbc = tiny_structure(model, *size)
         neighbors = NeighborList(potential.cutoff, 0.0)
         neighbors.update(positions, cell, pbc)
-        found = vars(potential.evaluate(neighbors, species)) | vars(potential.outputs(neighbors, species))
+        found = potential.evaluate(neighbors, species)._asdict() | vars(potential.outputs(neighbors, species))
         if model.charge_mode:
             found["born"] = potential.born_effective_charges(neighbors, species)
         if model.kind != "potential":
