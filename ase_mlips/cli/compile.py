@@ -51,7 +51,7 @@ def _work() -> dict[str, Callable[[], Any]]:
         "SNAP chem": lambda: _evaluate(SNAP(_snap("Cu", "Au", chemflag=True))),
         "SNAP with ZBL": lambda: _evaluate(SNAP(_snap("Cu", zbl=(1.0, 2.0)))),
         "SNAP descriptors": lambda: SNAP(mixed).get_descriptor_gradients(_crystal(mixed.elements, 2)),
-        "SNAP fit": lambda: fit_snap(mixed, [_labelled(mixed.elements)]),
+        "SNAP fit": lambda: fit_snap(mixed, [_labelled(mixed.elements)] * 4),
         "NEP": lambda: _evaluate(NEP(_nep("Cu"))),
         "NEP two elements": lambda: _evaluate(NEP(_nep("Cu", "Au"))),
         "NEP with charges": lambda: _evaluate(NEP(_nep("Cu", "Au", charge_mode=1))),

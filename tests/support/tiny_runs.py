@@ -88,10 +88,10 @@ def evaluations() -> dict[str, np.ndarray]:
         neighbors = NeighborList(model.cutoff, 0.2)
         neighbors.update(positions, cell, pbc)
         potential = SnapPotential(model)
-        parts = [potential.evaluate(neighbors, species)]
+        found = potential.evaluate(neighbors, species)._asdict()
         if gradients:
-            parts.append(potential.descriptor_gradients(neighbors, species))
-        results |= {f"{name}/{key}": value for part in parts for key, value in vars(part).items()}
+            found |= vars(potential.descriptor_gradients(neighbors, species))
+        results |= {f"{name}/{key}": value for key, value in found.items()}
     return results
 
 
