@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
 import weakref
@@ -198,9 +197,7 @@ class PotentialCalculator(Calculator):  # type: ignore[misc]
         with self._lock:
             snapshot = self._last if atoms is None else _Snapshot(atoms)
             if snapshot is None:
-                raise CalculatorSetupError(
-                    "there are no atoms to calculate: give them to the getter, or set atoms.calc"
-                )
+                raise CalculatorSetupError("no atoms to calculate: give them to the getter, or set atoms.calc")
             self.reset()
             neighbors, species = self._updated(snapshot)
             evaluation = self.potential.evaluate(neighbors, species, self._num_threads)
@@ -284,10 +281,8 @@ def load(path: str | os.PathLike[str], **kwargs: Any) -> PotentialCalculator:
     FileNotFoundError, ValueError
         There is no such file, or no family recognises it.
     """
-    if Path(path).is_dir():
-        raise IsADirectoryError(errno.EISDIR, "expected a model file, got a directory", str(path))
-    if Path(path).exists() and not os.access(path, os.R_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    if Path(path).exists():
+        Path(path).open("rb").close()  # what cannot be read, a directory for example, says so itself
     for family in families:
         if family.recognizes(Path(path)):
             return family(path, **kwargs)  # type: ignore[arg-type]

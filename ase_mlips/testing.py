@@ -1,7 +1,4 @@
-"""A conformance kit: checks any calculator against ASE's contract and against the symmetries of physics.
-
-In a test: ``check_calculator(make_calculator, atoms).raise_on_failure()``.
-"""
+"""Checks any calculator against ASE's contract and physics: ``check_calculator(make, atoms).raise_on_failure()``."""
 
 from __future__ import annotations
 
@@ -79,7 +76,7 @@ def check_calculator(
     make_calculator : callable
         Returns a new calculator of a short-ranged model (60 A of vacuum must part two atoms).
     atoms : Atoms
-        Three periodic axes and a few atoms, off equilibrium so that forces and stress are not zero; not modified.
+        Three periodic axes, a few atoms, off equilibrium so that forces and stress are not zero; not modified.
     tolerance : float
         Largest deviation, in eV, eV/A and eV/A^3, relative to values that exceed one.
     skip : collection of str
@@ -87,13 +84,11 @@ def check_calculator(
 
     Raises
     ------
-    TypeError
-        `make_calculator` is a calculator, or anything else that cannot be called.
-    ValueError
-        `atoms` are not periodic along three axes, or `skip` holds an unknown name.
+    TypeError, ValueError
+        `make_calculator` cannot be called, `atoms` are not periodic along three axes, or `skip` holds an unknown name.
     """
     if not callable(make_calculator):
-        raise TypeError(f"make_calculator: expected a function that returns a calculator, got {make_calculator!r}")
+        raise TypeError(f"make_calculator: expected a function that makes a calculator, got {make_calculator!r}")
     checks = {name.replace("_", " "): name for name in vars(_Checks) if not name.startswith("_")}
     unknown = sorted(set(skip) - checks.keys())
     if unknown:
