@@ -234,7 +234,7 @@ def test_compile_says_where_the_kernels_are(monkeypatch, tmp_path, capsys):
     assert "no directory can be written" in capsys.readouterr().out
 
 
-def test_compile_leaves_no_kernel_of_any_family_out():
+def test_compile_leaves_no_kernel_of_any_family_out(here):
     """In a process of its own, where nothing else has called a kernel."""
     code = """
 import re, sys
