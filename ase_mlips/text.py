@@ -6,7 +6,7 @@ import contextlib
 import math
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -67,8 +67,8 @@ def read_text(path: FilePath) -> str:
     return content.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
 
 
-def replace_files(contents: dict[str, str]) -> None:
-    """Write all files, given as name -> text, under temporary names beside their own, then rename them.
+def replace_files(contents: Mapping[str, str | bytes]) -> None:
+    """Write all files, name -> text in ASCII or bytes, under temporary names beside their own, then rename them.
 
     One that exists stays whole if writing fails.
 
@@ -80,9 +80,9 @@ def replace_files(contents: dict[str, str]) -> None:
     finals = {name: os.path.realpath(name) for name in contents}  # a symbolic link stays one
     temporary = {name: f"{final}.{os.getpid()}.tmp" for name, final in finals.items()}
     try:
-        for name, text in contents.items():
-            with open(temporary[name], "w", encoding="ascii", newline="\n") as file:
-                file.write(text)
+        for name, content in contents.items():
+            with open(temporary[name], "wb") as file:
+                file.write(content if isinstance(content, bytes) else content.encode("ascii"))
                 file.flush()
                 os.fsync(file.fileno())
         for name, final in finals.items():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from os import PathLike
 
+from ..text import replace_files
 from .active_set import ActiveSet, format_active_set
 from .model import MtpModel
 
@@ -34,7 +34,7 @@ def write_mtp(path: str | PathLike[str], model: MtpModel, active_set: ActiveSet 
             what = f"a trained model of {len(active_set.A)} parameters as in its active set"
             raise ValueError(f"{name}: expected {what}, got {model!r}")
         content += format_active_set(active_set)
-    _replace(name, content)
+    replace_files({name: content})
 
 
 def _lines(model: MtpModel) -> Iterator[str]:
@@ -83,17 +83,3 @@ def _number(value: float) -> str:
     """MLIP's form of a number, with one digit more where it takes that to get the same one back."""
     text = f"{value:.15e}"
     return text if float(text) == value else f"{value:.16e}"
-
-
-def _replace(path: str, content: bytes) -> None:
-    final = os.path.realpath(path)  # a symbolic link stays one
-    temporary = f"{final}.{os.getpid()}.tmp"
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, final)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.remove(temporary)

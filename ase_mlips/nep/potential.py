@@ -229,7 +229,6 @@ class NepPotential:
         head[layout.HIDDEN] = padded(network.w0.shape[1])
         head[layout.GROUPS_R] = -(-2 * head[layout.RADIAL] // W)
         head[layout.GROUPS_A] = -(-2 * head[layout.ANGULAR] // W)
-        head[layout.HAS_CHARGE] = network.charge is not None
         head[layout.ZBL] = model.zbl is not None
 
     def _fill_basis(self, radial: FloatArray, angular: FloatArray) -> None:

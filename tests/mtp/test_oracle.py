@@ -7,38 +7,13 @@ import numpy as np
 import pytest
 from ase import Atoms
 from support.evaluations import assert_close
+from support.mtp_cases import CASES
 from support.mtp_models import MAX_DIST, MIN_DIST, synthetic_mtp_model, synthetic_mtp_models
 from support.mtp_oracle import MtpOracle, basis, evaluate, parameter_gradients
 
 from ase_mlips.mtp.files import read_mtp
 from ase_mlips.mtp.model import MtpModel
 
-CASES = [
-    "01_si8_l08",
-    "02_si8_l16",
-    "03_si64_l20",
-    "04_si64_l24",
-    "06_cu1prim_l16",
-    "07_cu32_l16",
-    "09_cu32_l22",
-    "10_triclinic6_l16",
-    "11_lefthanded_l08",
-    "12_unwrapped_l08",
-    "14_wire8_l16",
-    "15_cluster13_l16",
-    "16_isolated_l16",
-    "18_dimer_below_min_repuls",
-    "20_sige8_l12",
-    "21_sige8_Zlabels",
-    "22_gainn24_l14",
-    "23_hea32_l10",
-    "26_ch4_l10",
-    "27_hf_l08",
-    "30_cutoff_edge_l08",
-    "31_dimer_plus_isolated_l08",
-    "32_si8_l02",
-    "34_collinear_l20",
-]
 MODELS = synthetic_mtp_models()
 BASES = ["l02", "l02_repuls", "l06_taylor", "l08_plain", "l10_plain_repuls"]  # one of each radial basis
 

@@ -8,37 +8,12 @@ import pytest
 from ase import Atoms
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.stress import full_3x3_to_voigt_6_stress
+from support.mtp_cases import CASES
 
 from ase_mlips import MTP
 
 TOLERANCE = 1e-10  # relative to the largest value of a kind
 GRADE_TOLERANCE = 1e-8
-CASES = [
-    "01_si8_l08",
-    "02_si8_l16",
-    "03_si64_l20",
-    "04_si64_l24",
-    "06_cu1prim_l16",
-    "07_cu32_l16",
-    "09_cu32_l22",
-    "10_triclinic6_l16",
-    "11_lefthanded_l08",
-    "12_unwrapped_l08",
-    "14_wire8_l16",
-    "15_cluster13_l16",
-    "16_isolated_l16",
-    "18_dimer_below_min_repuls",
-    "20_sige8_l12",
-    "21_sige8_Zlabels",
-    "22_gainn24_l14",
-    "23_hea32_l10",
-    "26_ch4_l10",
-    "27_hf_l08",
-    "30_cutoff_edge_l08",
-    "31_dimer_plus_isolated_l08",
-    "32_si8_l02",
-    "34_collinear_l20",
-]
 SETS = ["si_l08_cfg", "si_l08_nbh", "sige_l12_cfg", "sige_l12_nbh"]
 
 
