@@ -230,6 +230,27 @@ def sparse_product(rows: int, begin: Any, columns: Any, values: Any, x: Any, y: 
 
 
 @device
+def dense_tile(weights: Any, count: int, x: Any, out: Any) -> None:
+    """Eight rows of a dense matrix times `count` lane vectors; `weights` is [count][8]."""
+    s0 = s1 = s2 = s3 = splat(0.0)
+    s4 = s5 = s6 = s7 = splat(0.0)
+    for k in range(count):
+        v, c = load(x, k * W), off(weights, k * W)
+        s0, s1 = fma(load_splat(c, 0), v, s0), fma(load_splat(c, 1), v, s1)
+        s2, s3 = fma(load_splat(c, 2), v, s2), fma(load_splat(c, 3), v, s3)
+        s4, s5 = fma(load_splat(c, 4), v, s4), fma(load_splat(c, 5), v, s5)
+        s6, s7 = fma(load_splat(c, 6), v, s6), fma(load_splat(c, 7), v, s7)
+    store(out, 0, s0)
+    store(out, W, s1)
+    store(out, 2 * W, s2)
+    store(out, 3 * W, s3)
+    store(out, 4 * W, s4)
+    store(out, 5 * W, s5)
+    store(out, 6 * W, s6)
+    store(out, 7 * W, s7)
+
+
+@device
 def scatter(slots: Any, P: Any, used: int, members: Any, n: int, rows: Any) -> None:
     """Add forces and neighbour-assigned virials of a block to accumulator rows.
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 W = 8  # lanes, see `simd`
+ATOMS_PER_CHUNK, MOST_CHUNKS = 128, 16
 
 IntArray = NDArray[np.int32]
 FloatArray = NDArray[np.float64]
@@ -69,36 +70,66 @@ def padded(n: int) -> int:
     return -(-n // W) * W
 
 
+class Plan(NamedTuple):
+    """What a call needs beside the neighbour list: `model` are the arrays that kernels take, in their order.
+
+    Species, with one more for the dummy atom; atoms by blocks; `head`; tables of integers and of doubles.
+    """
+
+    model: tuple[IntArray, IntArray, IntArray, IntArray, FloatArray]
+    size: int
+    chunks: int
+
+
 class Plans:
-    """`head` filled in for a call and the scratch that the call needs, kept because most calls are like the last.
+    """The tables of a model made ready for calls, kept because most calls are like the last.
 
     Parameters
     ----------
     head : int array
-        Sizes and tables of the model; never changed.
-    slots : int
-        Where the number of slots stands in `head`.
+        Sizes and places of the model; never changed.
+    tables : tuple of arrays
+        What the places point into.
     areas : callable
         Vectors of each area of scratch, by its place in `head`, for a number of slots.
+    places : tuple of int
+        Where in `head` the numbers of slots, of atoms and of chunks stand, and then what a call asks for.
+    by_type : bool
+        See `block_order`.
     """
 
-    def __init__(self, head: IntArray, slots: int, areas: Callable[[int], Mapping[int, int]]) -> None:
-        self._head, self._slots, self._areas = head, slots, areas
-        self._known: dict[tuple[int, ...], tuple[IntArray, int]] = {}
+    def __init__(
+        self,
+        head: IntArray,
+        tables: tuple[IntArray, FloatArray],
+        areas: Callable[[int], Mapping[int, int]],
+        *,
+        places: tuple[int, ...],
+        by_type: bool = False,
+    ) -> None:
+        self._head, self._tables, self._areas = head, tables, areas
+        self._places, self._by_type = list(places), by_type
+        self._known: dict[tuple[Any, ...], Plan] = {}
 
-    def __call__(self, longest: int, places: tuple[int, ...], *values: int) -> tuple[IntArray, int]:
-        """`head` with `values` at `places`, for neighbour rows of up to `longest` entries, and the size of scratch."""
-        slots = capacity(longest)
-        key = (slots, *values)
+    def __call__(self, longest: int, species: IntArray, *request: int) -> Plan:
+        """The plan for atoms of these species whose neighbour rows have up to `longest` entries."""
+        key = (longest, species.astype(np.int32, copy=False).tobytes(), request)
         plan = self._known.get(key)
         if plan is None:
-            if len(self._known) > 100:
+            if len(self._known) > 20:
                 self._known.clear()
-            head = self._head.copy()
-            head[self._slots] = slots
-            head[list(places)] = values
-            plan = self._known[key] = head, self._lay_out(head, slots)
+            plan = self._known[key] = self._make(capacity(longest), species, request)
         return plan
+
+    def _make(self, slots: int, species: IntArray, request: tuple[int, ...]) -> Plan:
+        n = len(species)
+        chunks, head = count_chunks(n), self._head.copy()
+        head[self._places] = slots, n, chunks, *request
+        size = self._lay_out(head, slots)
+        kinds: IntArray = np.zeros(n + 1, np.int32)
+        kinds[:-1] = species
+        order = block_order(kinds[:-1], chunks, by_type=self._by_type)
+        return Plan((kinds, order, head, *self._tables), size, chunks)
 
     def _lay_out(self, head: IntArray, slots: int) -> int:
         """Give each area its place; returns the total in doubles."""
@@ -109,27 +140,14 @@ class Plans:
         return size
 
 
+def count_chunks(n: int) -> int:
+    """Parts that n atoms are worked on in; not a function of the number of threads, so that results are none."""
+    return min(max(n // ATOMS_PER_CHUNK, 1), MOST_CHUNKS)
+
+
 def capacity(longest: int) -> int:
     """Slots for the longest row of a neighbour list, in coarse steps so that few layouts are needed."""
     return (longest + 63) // 32 * 32
-
-
-class Blocks:
-    """The species with one more for the dummy atom, and `block_order`, kept from call to call."""
-
-    def __init__(self, *, by_type: bool) -> None:
-        self._by_type = by_type
-        self._last: tuple[bytes, int, IntArray, IntArray] | None = None
-
-    def __call__(self, species: IntArray, chunks: int) -> tuple[IntArray, IntArray]:
-        """Species (N + 1,) and order of the atoms, both int32."""
-        key = species.astype(np.int32, copy=False).tobytes()
-        last = self._last
-        if last is None or last[0] != key or last[1] != chunks:
-            kinds: IntArray = np.zeros(len(species) + 1, np.int32)
-            kinds[:-1] = species
-            last = self._last = key, chunks, kinds, block_order(kinds[:-1], chunks, by_type=self._by_type)
-        return last[2], last[3]
 
 
 def block_order(species: IntArray, chunks: int, *, by_type: bool) -> IntArray:

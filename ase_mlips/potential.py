@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from . import lanes
 from .jit import run_chunks, scratch
 from .neighbors import NeighborList
+from .packing import Plan
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
-
-ATOMS_PER_CHUNK, MOST_CHUNKS = 128, 16
 
 
 class Evaluation(NamedTuple):
@@ -53,43 +52,28 @@ class Potential(Protocol):
         """Energies, forces and virials of the positions that `neighbors` holds, in fresh C-contiguous arrays."""
 
 
-def count_chunks(n: int) -> int:
-    """Parts that n atoms are worked on in; not a function of the number of threads, so that results are none."""
-    return min(max(n // ATOMS_PER_CHUNK, 1), MOST_CHUNKS)
-
-
 def evaluate_blocks(
-    kernel: Callable[..., Any],
-    neighbors: NeighborList,
-    model: tuple[Any, ...],
-    size: int,
-    *report: Any,
-    num_threads: int,
+    kernel: Callable[..., Any], neighbors: NeighborList, plan: Plan, *report: Any, num_threads: int
 ) -> Evaluation:
     """Run a kernel over all blocks of eight atoms.
 
     Parameters
     ----------
     kernel : callable
-        Takes the arrays of the list, `model`, scratch, energies, accumulators, forces, virials, `report` and the first
-        and last chunk.
-    model : tuple
-        Species, order of the atoms, sizes and tables, as the kernel wants them.
-    size : int
-        Doubles of scratch.
+        Takes the arrays of the list, those of the plan, scratch, energies, accumulators, forces, virials, `report` and
+        the first and last chunk.
     """
-    n = neighbors.n
-    chunks = count_chunks(n)
+    n, (model, size, chunks) = neighbors.n, plan
     energies, forces, virials = np.empty(n), np.empty((n, 3)), np.empty((n, 3, 3))
     rows = scratch("accumulators", lanes.accumulator_size(n, chunks))
     listing = neighbors.positions, neighbors.shifts, neighbors.start, neighbors.idx, neighbors.code
+    if chunks == 1:  # few atoms: every microsecond counts
+        kernel(*listing, *model, scratch("work", size), energies, rows, forces, virials, *report, 0, 1)
+        return Evaluation(energies, forces, virials)
 
     def work(first: int, last: int) -> None:
         kernel(*listing, *model, scratch("work", size), energies, rows, forces, virials, *report, first, last)
 
-    if chunks == 1:  # few atoms: every microsecond counts
-        work(0, 1)
-    else:
-        run_chunks(work, chunks, num_threads)
-        lanes.collect(rows, chunks, n, forces, virials)
+    run_chunks(work, chunks, num_threads)
+    lanes.collect(rows, chunks, n, forces, virials)
     return Evaluation(energies, forces, virials)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from ase_mlips.packing import Blocks, Packer, Plans, Sparse, W, block_order, capacity
+from ase_mlips.packing import Packer, Plans, Sparse, W, block_order, capacity
 
 
 def as_dense(matrix, columns):
@@ -72,19 +72,42 @@ def test_block_order_holds_every_atom_once_and_in_its_chunk(n, chunks, by_type):
         assert order[:n].tolist() == list(range(n))
 
 
+def make_plans(*, by_type=False):
+    head, tables = np.full(9, -1, np.int32), (np.zeros(3, np.int32), np.zeros(4))
+    areas = {5: 3, 2: 0, 0: 1}
+    return head, tables, Plans(head, tables, lambda slots: areas | {7: slots}, places=(8, 1, 3, 4), by_type=by_type)
+
+
 def test_plans_give_areas_that_follow_each_other():
-    head = np.full(9, -1, np.int32)
-    plans = Plans(head, 8, lambda slots: {5: 3, 2: 0, 7: slots, 0: 1})
-    filled, size = plans(10, (1, 3), 17, True)
+    head, tables, plans = make_plans()
+    species = np.zeros(300, np.int64)
+    plan = plans(10, species, True)
     slots = capacity(10)
-    assert size == (4 + slots) * W
-    assert filled.tolist() == [(3 + slots) * W, 17, 3 * W, 1, -1, 0, -1, 3 * W, slots]
+    kinds, order, filled, *rest = plan.model
+    assert (plan.size, plan.chunks) == ((4 + slots) * W, 2)
+    assert filled.tolist() == [3 * W, 300, 3 * W, 2, 1, 0, -1, 4 * W, slots]
     assert head.tolist() == [-1] * 9
-    assert plans(11, (1, 3), 17, True)[0] is filled
-    assert plans(11, (1, 3), 18, True)[0].tolist()[1] == 18
-    for n in range(300):  # many sizes do not fill the memory
-        plans(10, (1, 3), n, False)
-    assert len(plans._known) <= 101
+    assert all(a is b for a, b in zip(rest, tables, strict=True))
+    assert (kinds.dtype, order.dtype, len(kinds), len(order)) == (np.int32, np.int32, 301, 304)
+    assert plans(10, species.copy(), True) is plan
+    assert plans(10, species, False).model[2].tolist()[4] == 0
+    for n in range(50):  # many sizes do not fill the memory
+        plans(10, species[:n], False)
+    assert len(plans._known) <= 21
+
+
+@pytest.mark.parametrize("by_type", [False, True])
+def test_plans_notice_other_species(by_type):
+    _, _, plans = make_plans(by_type=by_type)
+    species = np.random.default_rng(0).integers(0, 3, 45).astype(np.int32)
+    first = species.copy()
+    before = plans(10, species, 0)
+    species[:] = species[::-1].copy()  # in place
+    for chosen in (species, species[:30], species[:0], first):
+        kinds, order = plans(10, chosen, 0).model[:2]
+        assert kinds.tolist() == [*chosen, 0]
+        assert order.tolist() == block_order(chosen, 1, by_type=by_type).tolist()
+    assert before.model[0].tolist() == [*first, 0]
 
 
 @pytest.mark.parametrize("longest", range(0, 264, W))
@@ -92,27 +115,3 @@ def test_capacity_holds_the_longest_row(longest):
     slots = capacity(longest)
     assert slots % 32 == 0  # kernels count on a multiple of four, layouts on few different values
     assert max(longest, 1) <= slots < longest + 64
-
-
-@pytest.mark.parametrize("by_type", [False, True])
-def test_blocks(by_type):
-    species = np.random.default_rng(0).integers(0, 3, 45).astype(np.int32)
-    kinds, order = (blocks := Blocks(by_type=by_type))(species, 2)
-    assert (kinds.dtype, order.dtype) == (np.int32, np.int32)
-    assert kinds.tolist() == [*species, 0]
-    assert order.tolist() == block_order(species, 2, by_type=by_type).tolist()
-    again = blocks(species.copy(), 2)
-    assert again[0] is kinds
-    assert again[1] is order
-
-
-def test_blocks_notice_other_species_and_chunks():
-    species, blocks = np.random.default_rng(0).integers(0, 3, 45).astype(np.int32), Blocks(by_type=True)
-    first = species.copy()
-    before = blocks(species, 1)
-    species[:] = species[::-1].copy()  # in place
-    for chosen, chunks in ((species, 1), (species, 2), (species[:30], 2), (species[:0], 1), (first, 1)):
-        kinds, order = blocks(chosen, chunks)
-        assert kinds.tolist() == [*chosen, 0]
-        assert order.tolist() == block_order(chosen, chunks, by_type=True).tolist()
-    assert before[0].tolist() == [*first, 0]

@@ -5,15 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from ..neighbors import NeighborList
-from ..packing import Blocks, Packer, Plans, padded
-from ..potential import Evaluation, FloatArray, IntArray, count_chunks, evaluate_blocks
+from ..packing import Packer, Plans, padded
+from ..potential import Evaluation, FloatArray, IntArray, evaluate_blocks
 from ..radial import expansion
 from ..simd import W
 from . import kernels, layout, tables
 from .model import MtpModel
 
 _NOTHING = np.zeros(0)
-_CALL = layout.ATOMS, layout.CHUNKS, layout.DERIVATIVES, layout.REPORT_BASIS, layout.REPORT_RADIAL
+_PLACES = (
+    layout.SLOTS, layout.ATOMS, layout.CHUNKS, layout.DERIVATIVES, layout.REPORT_BASIS, layout.REPORT_RADIAL,
+)  # fmt: skip
+_FORCES, _BASIS, _RADIAL = (True, False, False), (False, True, False), (True, False, True)  # what a call asks for
 
 
 class MtpPotential:
@@ -47,9 +50,7 @@ class MtpPotential:
         self._floats = Packer(self._head, float)
         self._fill_moments()
         self._fill_radial()
-        self._tables = self._ints.join(), self._floats.join()
-        self._plans = Plans(self._head, layout.SLOTS, self._areas)
-        self._blocks = Blocks(by_type=False)
+        self._plans = Plans(self._head, (self._ints.join(), self._floats.join()), self._areas, places=_PLACES)
 
     def __getstate__(self) -> MtpModel:
         return self.model
@@ -64,7 +65,7 @@ class MtpPotential:
     def basis(self, neighbors: NeighborList, species: IntArray) -> FloatArray:
         """Basis functions B of every atom, (N, nS), in the order of `moment_coefficients`."""
         report = np.zeros(neighbors.n * len(self.model.mapping))
-        self._run(neighbors, species, report, request=layout.REPORT_BASIS)
+        self._run(neighbors, species, report, request=_BASIS)
         return report.reshape(neighbors.n, len(self.model.mapping))
 
     def parameter_gradients(self, neighbors: NeighborList, species: IntArray) -> FloatArray:
@@ -76,7 +77,7 @@ class MtpPotential:
         count = len(model.species)
         shape = (n, count, count, model.radial_functions, model.radial_size)
         report = np.zeros(int(np.prod(shape)))
-        self._run(neighbors, species, report, request=layout.REPORT_RADIAL)
+        self._run(neighbors, species, report, request=_RADIAL)
         radial = model.scaling * report.reshape(shape) @ tables.to_chebyshev(model).T
         own = np.eye(count)[np.asarray(species, np.intp)]
         return np.concatenate([radial.reshape(n, int(np.prod(shape[1:]))), own, self.basis(neighbors, species)], axis=1)
@@ -87,15 +88,12 @@ class MtpPotential:
         species: IntArray,
         report: FloatArray,
         *,
-        request: int | None = None,
+        request: tuple[bool, ...] = _FORCES,
         num_threads: int = 1,
     ) -> Evaluation:
-        """One pass of the kernel; `request` is the place in `head` of what `report` is to receive."""
-        basis, radial = request == layout.REPORT_BASIS, request == layout.REPORT_RADIAL
-        chunks = count_chunks(neighbors.n)
-        head, size = self._plans(neighbors.longest, _CALL, neighbors.n, chunks, not basis, basis, radial)
-        model = *self._blocks(species, chunks), head, *self._tables
-        return evaluate_blocks(kernels.evaluate, neighbors, model, size, report, num_threads=num_threads)
+        """One pass of the kernel; `report` receives what `request` says."""
+        plan = self._plans(neighbors.longest, species, *request)
+        return evaluate_blocks(kernels.evaluate, neighbors, plan, report, num_threads=num_threads)
 
     def _areas(self, slots: int) -> dict[int, int]:
         head = self._head

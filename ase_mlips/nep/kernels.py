@@ -259,8 +259,8 @@ def evaluate_block(
 
 @kernel
 def evaluate(
-    positions: Any, shifts: Any, start: Any, idx: Any, code: Any, species: Any, order: Any, lam: Any, head: Any,
-    ints: Any, floats: Any, work: Any, energies: Any, accumulators: Any, forces: Any, virials: Any, report: Any,
+    positions: Any, shifts: Any, start: Any, idx: Any, code: Any, species: Any, order: Any, head: Any, ints: Any,
+    floats: Any, work: Any, energies: Any, accumulators: Any, forces: Any, virials: Any, lam: Any, report: Any,
     first: int, last: int
 ) -> None:  # fmt: skip
     """Evaluate the chunks first .. last-1 of a configuration.

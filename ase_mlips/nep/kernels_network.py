@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..jit import device
+from ..lanes import dense_tile
 from ..simd import W, fma, ldf, ldi, load, load_splat, off, splat, store, vabs, where_less
 from ..vector_math import vtanh
 from .layout import *
@@ -84,7 +85,7 @@ def network(head: Any, floats: Any, kind: int, coupling: Any, work: Any) -> None
     x, h, e = off(work, ldi(head, A_E)), off(work, ldi(head, A_HIDDEN)), off(work, ldi(head, A_HIDDEN) + hidden * W)
     energy, charged = splat(-ldf(b0, 3 * hidden)), splat(0.0)
     for first in range(0, hidden, W):
-        _hidden_tile(off(w0, first * count), count, x, off(h, first * W))
+        dense_tile(off(w0, first * count), count, x, off(h, first * W))
         for mu in range(first, first + W):
             value = vtanh(load(h, mu * W) - load_splat(b0, mu))
             energy = fma(load_splat(w1, mu), value, energy)
@@ -95,51 +96,8 @@ def network(head: Any, floats: Any, kind: int, coupling: Any, work: Any) -> None
     store(values, 0, fma(energy, mine, load(values, 0)))
     store(values, W, fma(charged, mine, load(values, W)))
     if ldi(head, DERIVATIVES) == 1:
-        fp, scaler = off(work, ldi(head, A_FP)), off(floats, ldi(head, F_SCALER))
+        fp, scaler, out = off(work, ldi(head, A_FP)), off(floats, ldi(head, F_SCALER)), off(e, hidden * W)
         for tile in range(tiles):
-            rows, part = off(back, tile * W * ldi(head, NEURONS)), tile * W
-            _descriptor_tile(rows, ldi(head, NEURONS), e, off(scaler, part), off(fp, part * W))
-
-
-@device
-def _hidden_tile(w: Any, count: int, x: Any, out: Any) -> None:
-    """Eight rows of w0 . x; w is [count][8]."""
-    s0 = s1 = s2 = s3 = splat(0.0)
-    s4 = s5 = s6 = s7 = splat(0.0)
-    for d in range(count):
-        v, c = load(x, d * W), off(w, d * W)
-        s0, s1 = fma(load_splat(c, 0), v, s0), fma(load_splat(c, 1), v, s1)
-        s2, s3 = fma(load_splat(c, 2), v, s2), fma(load_splat(c, 3), v, s3)
-        s4, s5 = fma(load_splat(c, 4), v, s4), fma(load_splat(c, 5), v, s5)
-        s6, s7 = fma(load_splat(c, 6), v, s6), fma(load_splat(c, 7), v, s7)
-    _store8(s0, s1, s2, s3, s4, s5, s6, s7, out)
-
-
-@device
-def _descriptor_tile(w: Any, neurons: int, e: Any, scaler: Any, out: Any) -> None:
-    """Add eight elements of w0^T e, times the scaler; w is [neurons][8]."""
-    s0 = s1 = s2 = s3 = splat(0.0)
-    s4 = s5 = s6 = s7 = splat(0.0)
-    for mu in range(neurons):
-        v, c = load(e, mu * W), off(w, mu * W)
-        s0, s1 = fma(load_splat(c, 0), v, s0), fma(load_splat(c, 1), v, s1)
-        s2, s3 = fma(load_splat(c, 2), v, s2), fma(load_splat(c, 3), v, s3)
-        s4, s5 = fma(load_splat(c, 4), v, s4), fma(load_splat(c, 5), v, s5)
-        s6, s7 = fma(load_splat(c, 6), v, s6), fma(load_splat(c, 7), v, s7)
-    s0, s1 = fma(s0, load_splat(scaler, 0), load(out, 0)), fma(s1, load_splat(scaler, 1), load(out, W))
-    s2, s3 = fma(s2, load_splat(scaler, 2), load(out, 2 * W)), fma(s3, load_splat(scaler, 3), load(out, 3 * W))
-    s4, s5 = fma(s4, load_splat(scaler, 4), load(out, 4 * W)), fma(s5, load_splat(scaler, 5), load(out, 5 * W))
-    s6, s7 = fma(s6, load_splat(scaler, 6), load(out, 6 * W)), fma(s7, load_splat(scaler, 7), load(out, 7 * W))
-    _store8(s0, s1, s2, s3, s4, s5, s6, s7, out)
-
-
-@device
-def _store8(s0: Any, s1: Any, s2: Any, s3: Any, s4: Any, s5: Any, s6: Any, s7: Any, out: Any) -> None:
-    store(out, 0, s0)
-    store(out, W, s1)
-    store(out, 2 * W, s2)
-    store(out, 3 * W, s3)
-    store(out, 4 * W, s4)
-    store(out, 5 * W, s5)
-    store(out, 6 * W, s6)
-    store(out, 7 * W, s7)
+            dense_tile(off(back, tile * W * ldi(head, NEURONS)), ldi(head, NEURONS), e, out)
+            for d in range(tile * W, (tile + 1) * W):
+                store(fp, d * W, fma(load(out, (d - tile * W) * W), load_splat(scaler, d), load(fp, d * W)))

@@ -9,8 +9,8 @@ import numpy as np
 from .. import zbl
 from ..elements import ELEMENTS
 from ..neighbors import NeighborList
-from ..packing import Blocks, Packer, Plans, padded
-from ..potential import Evaluation, FloatArray, IntArray, count_chunks, evaluate_blocks
+from ..packing import Packer, Plans, padded
+from ..potential import Evaluation, FloatArray, IntArray, evaluate_blocks
 from ..radial import expansion
 from ..simd import W
 from . import kernels, layout, tables
@@ -18,7 +18,9 @@ from .charges import COULOMB, electrostatics
 from .model import NepModel
 from .radii import RADII
 
-_CALL = layout.ATOMS, layout.CHUNKS, layout.NETWORK, layout.ENERGY, layout.DERIVATIVES, layout.REPORT
+_PLACES = (
+    layout.SLOTS, layout.ATOMS, layout.CHUNKS, layout.NETWORK, layout.ENERGY, layout.DERIVATIVES, layout.REPORT,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -89,10 +91,10 @@ class NepPotential:
         self._fill_sizes()
         self._fill_basis(radial, angular)
         self._fill_network()
-        self._tables = self._ints.join(), self._floats.join()
-        self._plans = Plans(self._head, layout.SLOTS, self._areas)
+        tables = self._ints.join(), self._floats.join()
+        by_type = len(self.elements) > 1
+        self._plans = Plans(self._head, tables, self._areas, places=_PLACES, by_type=by_type)
         self._width = model.n_descriptors + int(self._head[layout.NEURONS]) + layout.REPORT_WORDS
-        self._blocks = Blocks(by_type=len(self.elements) > 1)
 
     def __getstate__(self) -> NepModel:
         return self.model
@@ -159,15 +161,12 @@ class NepPotential:
         ``energy + sum_i coupling_i q_i`` with these factors held fixed (qNEP).
         """
         n = neighbors.n
-        chunks = count_chunks(n)
-        values = n, chunks, what.network, what.energy, what.derivatives, what.report
-        head, size = self._plans(neighbors.longest, _CALL, *values)
+        plan = self._plans(neighbors.longest, species, what.network, what.energy, what.derivatives, what.report)
         lam = np.zeros(n + 1)
         if coupling is not None:
             lam[:n] = coupling
         report = np.zeros(n * self._width if what.report else 0)
-        model = *self._blocks(species, chunks), lam, head, *self._tables
-        return evaluate_blocks(kernels.evaluate, neighbors, model, size, report, num_threads=num_threads), report
+        return evaluate_blocks(kernels.evaluate, neighbors, plan, lam, report, num_threads=num_threads), report
 
     def _split(self, report: FloatArray) -> Outputs:
         table = report.reshape(-1, self._width)
@@ -205,7 +204,7 @@ class NepPotential:
             layout.A_Q: descriptors,
             layout.A_FP: descriptors,
             layout.A_E: descriptors,
-            layout.A_HIDDEN: 2 * int(head[layout.HIDDEN]),
+            layout.A_HIDDEN: 2 * int(head[layout.HIDDEN]) + W,
             layout.A_RADIAL: 2 * basis,
             layout.A_TYPES: 1,
             layout.A_VALUES: 2,
