@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .jit import device
-from .simd import fma, power_of_two, splat, vmax, vmin, vrint
+from .simd import fma, power_of_two, splat, vabs, vmax, vmin, vrint, where_less
 
 _LOG2E = 1.4426950408889634
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
@@ -66,3 +66,30 @@ def sine_cosine(y: Any) -> tuple[Any, Any]:
     c = fma(c, q, splat(1.0 / 24.0))
     c = fma(c, q, splat(-0.5))
     return fma(s * q, y, y), fma(c, q, splat(1.0))
+
+
+@device
+def softplus(x: Any) -> tuple[Any, Any]:
+    """log(1 + exp(x)) to 3e-16 relative, and its derivative."""
+    t = vexp(-vabs(x))
+    z = t / (t + 2.0)  # log(1 + t) = 2 artanh(t / (2 + t))
+    q = z * z
+    s = splat(2.0 / 33.0)
+    s = fma(s, q, splat(2.0 / 31.0))
+    s = fma(s, q, splat(2.0 / 29.0))
+    s = fma(s, q, splat(2.0 / 27.0))
+    s = fma(s, q, splat(2.0 / 25.0))
+    s = fma(s, q, splat(2.0 / 23.0))
+    s = fma(s, q, splat(2.0 / 21.0))
+    s = fma(s, q, splat(2.0 / 19.0))
+    s = fma(s, q, splat(2.0 / 17.0))
+    s = fma(s, q, splat(2.0 / 15.0))
+    s = fma(s, q, splat(2.0 / 13.0))
+    s = fma(s, q, splat(2.0 / 11.0))
+    s = fma(s, q, splat(2.0 / 9.0))
+    s = fma(s, q, splat(2.0 / 7.0))
+    s = fma(s, q, splat(2.0 / 5.0))
+    s = fma(s, q, splat(2.0 / 3.0))
+    s = fma(s, q, splat(2.0))
+    larger = 1.0 / (t + 1.0)  # the derivative at |x|
+    return fma(s, z, vmax(x, splat(0.0))), where_less(x, splat(0.0), t * larger, larger)

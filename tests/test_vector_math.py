@@ -8,7 +8,7 @@ import pytest
 
 from ase_mlips.jit import kernel
 from ase_mlips.simd import W, load, ptr, store
-from ase_mlips.vector_math import sine_cosine, vexp, vtanh
+from ase_mlips.vector_math import sine_cosine, softplus, vexp, vtanh
 
 EPSILON = np.finfo(float).eps
 HALF_PI = 0.5 * np.pi
@@ -32,6 +32,14 @@ def sines_and_cosines(x, blocks, sines, cosines):
         s, c = sine_cosine(load(ptr(x), b * W))
         store(ptr(sines), b * W, s)
         store(ptr(cosines), b * W, c)
+
+
+@kernel
+def softpluses(x, blocks, values, slopes):
+    for b in range(blocks):
+        value, slope = softplus(load(ptr(x), b * W))
+        store(ptr(values), b * W, value)
+        store(ptr(slopes), b * W, slope)
 
 
 def points(low, high):
@@ -102,3 +110,14 @@ def test_sine_and_cosine_at_zero_are_exact():
     sines, cosines = sine_and_cosine(np.array([0.0, -0.0, 5e-324, -5e-324, 1e-300, -1e-300, 1e-17, -1e-17]))
     assert sines.tolist() == [0.0, 0.0, 5e-324, -5e-324, 1e-300, -1e-300, 1e-17, -1e-17]
     assert cosines.tolist() == [1.0] * W
+
+
+@pytest.mark.parametrize("limits", [(-690.0, 690.0), (-30.0, 30.0), (-1.0, 1.0)])
+def test_softplus_and_its_derivative(limits):
+    x = points(*limits)
+    values, slopes = np.full_like(x, np.nan), np.full_like(x, np.nan)
+    softpluses(x, x.size // W, values, slopes)
+    np.testing.assert_allclose(values, np.logaddexp(0.0, x), rtol=4 * EPSILON, atol=0)
+    np.testing.assert_allclose(
+        slopes, np.exp(-np.logaddexp(0.0, -x)), rtol=4 * EPSILON * max(1.0, limits[1] / 4), atol=0
+    )

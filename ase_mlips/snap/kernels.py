@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..heads.kernels import network, polynomial
 from ..jit import device, kernel
 from ..lanes import channel_derivatives, gather, open_chunk, scatter, sum_rows
 from ..simd import (
@@ -27,7 +28,6 @@ from ..zbl import screened_coulomb
 from .kernels_coupling import (
     bispectrum,
     lane_coefficients,
-    polynomial_head,
     store_z,
     y_direct,
     y_from_z,
@@ -126,6 +126,17 @@ def prepare(listing: Any, species: Any, head: Any, floats: Any, members: Any, wo
 
 
 @device
+def run_head(head: Any, ints: Any, floats: Any, work: Any) -> Any:
+    """Energies from B, and beta = dE/dB."""
+    b, beta = off(work, ldi(head, A_B)), off(work, ldi(head, A_BETA))
+    if ldi(head, NETWORK) == 1:
+        spec, weights = off(ints, ldi(head, I_NETWORK)), off(floats, ldi(head, F_NETWORK))
+        return network(spec, weights, off(work, ldi(head, A_TYPES)), b, beta, off(work, ldi(head, A_NETWORK)))
+    lane_coefficients(head, floats, work)
+    return polynomial(ldi(head, DESCRIPTORS), ldi(head, QUADRATIC), off(work, ldi(head, A_LANES)), b, beta)
+
+
+@device
 def evaluate_block(
     listing: Any, species: Any, head: Any, ints: Any, floats: Any, members: Any, rows: Any, work: Any
 ) -> None:
@@ -139,8 +150,7 @@ def evaluate_block(
     else:
         store_z(head, ints, floats, work)
         bispectrum(head, ints, floats, work)
-        lane_coefficients(head, floats, work)
-        energy = polynomial_head(head, work)
+        energy = run_head(head, ints, floats, work)
         terms, factors = off(ints, ldi(head, I_Y)), off(floats, ldi(head, F_FACTOR))
         y_from_z(head, terms, factors, 0, ldi(head, N_Y), work)
     y_to_derivatives(head, ints, floats, work)

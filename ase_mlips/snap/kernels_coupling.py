@@ -155,34 +155,6 @@ def lane_coefficients(head: Any, floats: Any, work: Any) -> None:
 
 
 @device
-def polynomial_head(head: Any, work: Any) -> Any:
-    """Linear and quadratic models: energies, and beta = dE/dB.
-
-    E = c_0 + c.B + B.Q.B / 2 (Wood and Thompson, J. Chem. Phys. 148, 241721 (2018), eq. 12).
-    """
-    b, beta, c = off(work, ldi(head, A_B)), off(work, ldi(head, A_BETA)), off(work, ldi(head, A_LANES))
-    count = ldi(head, DESCRIPTORS)
-    for k in range(count):
-        store(beta, k * W, load(c, (1 + k) * W))
-    if ldi(head, QUADRATIC) == 1:
-        q = 1 + count
-        for k in range(count):
-            bk = load(b, k * W)
-            own = fma(load(c, q * W), bk, load(beta, k * W))
-            q += 1
-            for m in range(k + 1, count):
-                pair = load(c, q * W)
-                own = fma(pair, load(b, m * W), own)
-                store(beta, m * W, fma(pair, bk, load(beta, m * W)))
-                q += 1
-            store(beta, k * W, own)
-    energy = splat(0.0)
-    for k in range(count):
-        energy = fma(load(b, k * W), load(c, (1 + k) * W) + load(beta, k * W), energy)
-    return fma(energy, splat(0.5), load(c, 0))
-
-
-@device
 def y_from_z(head: Any, terms: Any, factors: Any, first: int, last: int, work: Any) -> None:
     """Y of all elements from the stored Z and beta, by the terms first .. last-1."""
     half = 2 * ldi(head, HALF)

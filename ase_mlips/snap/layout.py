@@ -3,24 +3,24 @@
 # places in `head`: sizes of the model ...
 (
     TWOJMAX, CHANNELS, SUMS, FULL, HALF, INDEPENDENT, ZSIZE, TYPES, ELEMENTS, DESCRIPTORS, COEFFICIENTS, QUADRATIC,
-    DIRECT, SWITCH, INNER, ZBL, SELF_ALL, N_TILES, N_TILES_MIXED, N_B, N_Y,
-) = range(21)  # fmt: skip
+    DIRECT, SWITCH, INNER, ZBL, SELF_ALL, N_TILES, N_TILES_MIXED, N_B, N_Y, NETWORK,
+) = range(22)  # fmt: skip
 # ... of tables in `ints` ...
 (
     I_LIMITS, I_OFFSETS, I_FORWARD, I_FORWARD_COLUMNS, I_REVERSE, I_REVERSE_COLUMNS, I_ELEMENTS, I_TILES,
-    I_TILES_MIXED, I_B, I_Y, I_Y_EXACT, I_Y_FIRST,
-) = range(21, 34)  # fmt: skip
+    I_TILES_MIXED, I_B, I_Y, I_Y_EXACT, I_Y_FIRST, I_NETWORK,
+) = range(22, 36)  # fmt: skip
 # ... in `floats` ...
 (
     F_FORWARD, F_REVERSE, F_OUTER, F_INNER, F_OUTER_MIXED, F_INNER_MIXED, F_DIRECT, F_OUTER_SIZE, F_SHIFT, F_B0,
-    F_FACTOR, F_FACTOR_EXACT, F_PAIR, F_ZBL, F_COEFFICIENTS, F_SCALARS,
-) = range(34, 50)  # fmt: skip
+    F_FACTOR, F_FACTOR_EXACT, F_PAIR, F_ZBL, F_COEFFICIENTS, F_SCALARS, F_NETWORK,
+) = range(36, 53)  # fmt: skip
 # ... and, for one call, atoms, slots and the areas of `work`
 (
     ATOMS, SLOTS, A_SLOTS, A_PAIR, A_GEOMETRY, A_PQ, A_F, A_P, A_DERIVATIVES, A_S, A_U, A_Y, A_D, A_Z, A_B, A_BETA,
-    A_LANES, A_SELF, A_TYPES, A_ENERGY, A_PARTS, CHUNKS,
-) = range(50, 72)  # fmt: skip
-HEAD_SIZE = 72
+    A_LANES, A_SELF, A_TYPES, A_ENERGY, A_PARTS, A_NETWORK, CHUNKS,
+) = range(53, 76)  # fmt: skip
+HEAD_SIZE = 76
 
 PAIR_WORDS = 6  # cutoff, pi / (cutoff - rmin0), weight, inner start, pi / (4 inner half width), element
 ZBL_WORDS = 7  # strength, 1 / length, inner, A / 3, B / 4, C, outer

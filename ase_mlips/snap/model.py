@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..fields import finite, frozen_array, identical, require_shape
+from ..heads.network import Network
 
 FloatArray = NDArray[np.float64]
 
@@ -65,7 +66,7 @@ class SnapModel:
         ``R`` in A and ``w`` of each element; the cutoff of a pair is ``rcutfac * (R_i + R_j)``.
     coefficients : (E, n) array
         Constant, then K linear and, with `quadraticflag`, K (K + 1) / 2 quadratic ones (upper triangle, rows
-        first), in eV.
+        first), in eV.  Of shape (E, 0) where a network takes their place.
     twojmax : int
         Twice the largest angular momentum J of the bispectrum, 0 to 20.
     rcutfac, rfac0, rmin0 : float
@@ -77,6 +78,8 @@ class SnapModel:
     sinner, dinner : (E,) arrays or None
         Centre and half-width of the inner switching function in A, present with `switchinnerflag` only.
     zbl : Zbl or None
+    network : Network or None
+        Gives the energy of an atom from its descriptors, in place of the polynomial.
 
     Raises
     ------
@@ -102,12 +105,14 @@ class SnapModel:
     sinner: FloatArray | None = None
     dinner: FloatArray | None = None
     zbl: Zbl | None = None
+    network: Network | None = None
 
     def __post_init__(self) -> None:
         self._normalise()
         self._check_elements()
         self._check_scalars()
         self._check_arrays()
+        self._check_head()
         if self.zbl is not None and len(self.zbl.charges) != len(self.elements):
             raise ValueError(f"expected zbl charges of {len(self.elements)} elements, got {len(self.zbl.charges)}")
 
@@ -152,10 +157,8 @@ class SnapModel:
 
     def _check_arrays(self) -> None:
         count = len(self.elements)
-        quadratic = self.n_descriptors * (self.n_descriptors + 1) // 2 if self.quadraticflag else 0
         require_shape("radii", self.radii, (count,))
         require_shape("weights", self.weights, (count,))
-        require_shape("coefficients", self.coefficients, (count, 1 + self.n_descriptors + quadratic))
         if np.min(self.radii) <= 0.0:
             raise ValueError(f"expected radii to be positive, got {np.min(self.radii)}")
         shortest = 2.0 * self.rcutfac * float(np.min(self.radii))
@@ -173,6 +176,20 @@ class SnapModel:
         if self.dinner is not None and np.min(self.dinner) <= 0.0:
             raise ValueError(f"expected dinner to be positive, got {np.min(self.dinner)}")
 
+    def _check_head(self) -> None:
+        count, network = len(self.elements), self.network
+        if network is None:
+            quadratic = self.n_descriptors * (self.n_descriptors + 1) // 2 if self.quadraticflag else 0
+            require_shape("coefficients", self.coefficients, (count, 1 + self.n_descriptors + quadratic))
+            return
+        require_shape("coefficients", self.coefficients, (count, 0))
+        if self.quadraticflag:
+            raise ValueError("expected quadraticflag to be 0 because there is a network, got 1")
+        if network.sizes[0] != self.n_descriptors:
+            raise ValueError(f"expected network sizes that begin with {self.n_descriptors}, got {network.sizes}")
+        if len(network.parameters) not in (1, count):
+            raise ValueError(f"expected network parameters of {count} elements or one, got {len(network.parameters)}")
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SnapModel):
             return NotImplemented
@@ -187,6 +204,8 @@ class SnapModel:
     def __repr__(self) -> str:
         kinds = [name.removesuffix("flag") for name in ("quadraticflag", "chemflag") if getattr(self, name)]
         parts = [f"twojmax {self.twojmax}", *kinds, f"{self.n_descriptors} descriptors", f"cutoff {self.cutoff:.4g} A"]
+        if self.network is not None:
+            parts.append(f"network {'x'.join(map(str, self.network.sizes[1:]))}")
         if self.zbl is not None:
             parts.append(f"zbl {self.zbl.inner:g} to {self.zbl.outer:g} A")
         return f"SnapModel({'-'.join(self.elements)}: {', '.join(parts)})"

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import zbl
+from ..heads.tables import pack_network
 from ..jit import scratch
 from ..neighbors import NeighborList
-from ..packing import Blocks, Packer, Plans
-from ..potential import Evaluation, FloatArray, IntArray, count_chunks, evaluate_blocks
+from ..packing import Packer, Plans, padded
+from ..potential import Evaluation, FloatArray, IntArray, evaluate_blocks
 from ..simd import W
 from . import kernels, layout, tables
 from .model import SnapModel, bispectrum_labels
 
-_CALL = layout.ATOMS, layout.CHUNKS
+_PLACES = layout.SLOTS, layout.ATOMS, layout.CHUNKS
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,12 @@ class SnapPotential:
         self._fill_couplings()
         self._fill_contractions()
         self._fill_pairs()
-        self._tables = self._ints.join(), self._floats.join()
-        self._plans = Plans(self._head, layout.SLOTS, self._areas)
+        self._fill_network()
+        model_tables = self._ints.join(), self._floats.join()
+        self._in_order = Plans(self._head, model_tables, self._areas, places=_PLACES)
         # only linear models gain from blocks of one type, see kernels_coupling.y_direct
-        self._in_order = Blocks(by_type=False)
-        self._blocks = Blocks(by_type=bool(self._head[layout.DIRECT]) and len(self.elements) > 1)
+        by_type = bool(self._head[layout.DIRECT]) and len(self.elements) > 1
+        self._plans = Plans(self._head, model_tables, self._areas, places=_PLACES, by_type=by_type)
 
     def __getstate__(self) -> SnapModel:
         return self.model
@@ -78,10 +80,8 @@ class SnapPotential:
 
     def evaluate(self, neighbors: NeighborList, species: IntArray, num_threads: int = 1) -> Evaluation:
         """Energies, forces and virials; see `Potential.evaluate`."""
-        chunks = count_chunks(neighbors.n)
-        head, size = self._plans(neighbors.longest, _CALL, neighbors.n, chunks)
-        model = *self._blocks(species, chunks), head, *self._tables
-        return evaluate_blocks(kernels.evaluate, neighbors, model, size, num_threads=num_threads)
+        plan = self._plans(neighbors.longest, species)
+        return evaluate_blocks(kernels.evaluate, neighbors, plan, num_threads=num_threads)
 
     def descriptors(self, neighbors: NeighborList, species: IntArray) -> FloatArray:
         """Bispectrum components of every atom.
@@ -101,7 +101,7 @@ class SnapPotential:
 
     def _describe(self, neighbors: NeighborList, species: IntArray, counts: IntArray, pairs: int) -> PairGradients:
         n, total = neighbors.n, self.model.n_descriptors
-        head, size = self._plans(neighbors.longest, _CALL, n, 1)
+        plan = self._in_order(neighbors.longest, species)
         result = PairGradients(
             np.repeat(np.arange(n, dtype=np.int32), counts),
             np.empty(pairs, np.int32),
@@ -115,10 +115,8 @@ class SnapPotential:
             neighbors.start,
             neighbors.idx,
             neighbors.code,
-            *self._in_order(species, 1),
-            head,
-            *self._tables,
-            scratch("work", size),
+            *plan.model,
+            scratch("work", plan.size),
             result.descriptors,
             counts,
             np.cumsum(counts, dtype=np.int64) - counts,
@@ -147,12 +145,13 @@ class SnapPotential:
             layout.A_D: elements * sums,
             layout.A_Z: 2 * elements**2 * int(head[layout.ZSIZE]),
             layout.A_B: descriptors,
-            layout.A_BETA: descriptors,
+            layout.A_BETA: padded(descriptors),
             layout.A_LANES: coefficients,
             layout.A_SELF: elements,
             layout.A_TYPES: 1,
             layout.A_ENERGY: 1,
             layout.A_PARTS: 2 * independent,
+            layout.A_NETWORK: self._network_work,
         }
 
     # -----------------------------------------------------------------------------------------------
@@ -174,7 +173,8 @@ class SnapPotential:
         head[layout.DESCRIPTORS] = model.n_descriptors
         head[layout.COEFFICIENTS] = model.coefficients.shape[1]
         head[layout.QUADRATIC] = model.quadraticflag
-        head[layout.DIRECT] = not (model.quadraticflag or model.chemflag)
+        head[layout.NETWORK] = model.network is not None
+        head[layout.DIRECT] = not (model.quadraticflag or model.chemflag or model.network)
         head[layout.SWITCH] = model.switchflag
         head[layout.INNER] = model.switchinnerflag
         head[layout.ZBL] = model.zbl is not None
@@ -228,9 +228,11 @@ class SnapPotential:
     def _fill_contractions(self) -> None:
         model, head = self.model, self._head
         elements = int(head[layout.ELEMENTS])
+        # a network has another beta for each of several equal descriptors, which LAMMPS's way would mix up
+        gradient = model.network is not None and model.chemflag
         for lammps, words, factors in (
             (False, layout.I_Y_EXACT, layout.F_FACTOR_EXACT),
-            (True, layout.I_Y, layout.F_FACTOR),
+            (not gradient, layout.I_Y, layout.F_FACTOR),
         ):
             table = tables.contractions(model.twojmax, elements, bnorm=model.bnormflag, lammps=lammps)
             self._ints.add(words, table.y)
@@ -242,7 +244,8 @@ class SnapPotential:
         head[layout.N_B], head[layout.N_Y] = len(table.b), len(table.y)
         b0 = self._isolated()
         self._floats.add(layout.F_B0, b0)
-        self._floats.add(layout.F_SHIFT, model.coefficients[:, 0] - model.coefficients[:, 1 : 1 + b0.size] @ b0)
+        if model.network is None:
+            self._floats.add(layout.F_SHIFT, model.coefficients[:, 0] - model.coefficients[:, 1 : 1 + b0.size] @ b0)
         self._floats.add(layout.F_COEFFICIENTS, model.coefficients)
 
     def _isolated(self) -> FloatArray:
@@ -273,6 +276,14 @@ class SnapPotential:
         self._floats.add(layout.F_PAIR, pairs)
         self._floats.add(layout.F_ZBL, self._repulsion())
         self._floats.add(layout.F_SCALARS, [model.rfac0, model.rmin0, model.cutoff])
+
+    def _fill_network(self) -> None:
+        self._network_work = 0
+        if self.model.network is not None:
+            packed = pack_network(self.model.network)
+            self._ints.add(layout.I_NETWORK, packed.spec)
+            self._floats.add(layout.F_NETWORK, packed.weights)
+            self._network_work = packed.work
 
     def _repulsion(self) -> FloatArray:
         """ZBL constants of each pair of types, with LAMMPS's switching polynomial."""

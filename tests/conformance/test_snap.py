@@ -2,15 +2,17 @@
 
 import pytest
 from ase import Atoms
-from support.snap_models import rattled_cell, synthetic_models
+from support.snap_models import network_models, rattled_cell, synthetic_models
 
 from ase_mlips import SNAP
 from ase_mlips.testing import check_calculator
 
 
-@pytest.mark.parametrize("name", ["tj6", "two", "quadratic_two", "chem_one", "zbl_beyond_snap", "two_inner"])
+@pytest.mark.parametrize(
+    "name", ["tj6", "two", "quadratic_two", "chem_one", "zbl_beyond_snap", "two_inner", "network_two"]
+)
 def test_synthetic_models(name: str) -> None:
-    model = synthetic_models()[name]
+    model = (synthetic_models() | network_models())[name]
     species, positions, cell, pbc = rattled_cell(model, seed=2)
     atoms = Atoms([model.elements[s] for s in species], positions, cell=cell, pbc=pbc)
     check_calculator(lambda: SNAP(model), atoms).raise_on_failure()

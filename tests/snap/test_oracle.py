@@ -101,9 +101,9 @@ def test_reference_descriptors_of_networks(shared, tmp_path, name):
     compare_descriptors(read_snap(zeros, folder / "models" / entry["files"][1]), data, species)
 
 
-@pytest.mark.parametrize("name", SYNTHETIC)
+@pytest.mark.parametrize("name", [*SYNTHETIC, *snap_models.NETWORK_VARIANTS])
 def test_forces_and_virials_are_derivatives(name):
-    model = snap_models.synthetic_models()[name]
+    model = (snap_models.synthetic_models() | snap_models.network_models())[name]
     species, positions, cell, pbc = snap_models.rattled_cell(model, seed=1)
     result = snap_oracle.evaluate(model, species, positions, cell, pbc)
     rng = np.random.default_rng(2)

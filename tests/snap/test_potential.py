@@ -25,13 +25,19 @@ from support.evaluations import (
     scattered,
 )
 from support.lammps_peer import Lammps
-from support.snap_models import rattled_cell, synthetic_models
+from support.snap_models import network_models, rattled_cell, synthetic_models
 
 from ase_mlips import SNAP
+from ase_mlips.potential import Evaluation
 from ase_mlips.snap import SnapModel, SnapPotential, kernels, write_snap
 
-MODELS = synthetic_models()
+MODELS = synthetic_models() | network_models()
 unequal = pytest.mark.filterwarnings("ignore:coefficients of equal descriptors differ")
+
+
+def oracle(model: SnapModel, configuration: Configuration) -> Evaluation:
+    """What LAMMPS gives, and with a network the gradient."""
+    return snap_oracle.evaluate(model, *configuration, lammps_slots=model.network is None)
 
 
 def crystal(model: SnapModel, *, atoms: int = 8, seed: int = 0) -> Configuration:
@@ -45,7 +51,7 @@ def test_every_model_against_the_oracle(name: str) -> None:
     species = configuration.species
     potential = SnapPotential(model)
     neighbors = listed(model.cutoff, configuration)
-    expected = snap_oracle.evaluate(model, *configuration, lammps_slots=True)
+    expected = oracle(model, configuration)
     assert_equal_evaluations(potential.evaluate(neighbors, species), expected, 1e-11)
     g = potential.descriptor_gradients(neighbors, species)
     B, dB = snap_oracle.descriptors_and_gradients(model, g.centers, g.neighbors, g.vectors, species)
@@ -55,7 +61,7 @@ def test_every_model_against_the_oracle(name: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", ["tj6", "quadratic_two", "zbl_beyond_snap"])
+@pytest.mark.parametrize("name", ["tj6", "quadratic_two", "zbl_beyond_snap", "network_two"])
 def test_cells_and_boundaries_against_the_oracle(name: str, kind: str) -> None:
     model = MODELS[name]
     configuration = altered(crystal(model, seed=3), kind)
@@ -65,7 +71,7 @@ def test_cells_and_boundaries_against_the_oracle(name: str, kind: str) -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(
-    name=st.sampled_from(["tj5", "two", "quadratic", "inner", "chem_one", "zbl"]),
+    name=st.sampled_from(["tj5", "two", "quadratic", "inner", "chem_one", "zbl", "network_shared", "network_chem"]),
     count=st.integers(1, 20),
     edge=st.floats(2.2, 9.0),
     pbc=st.tuples(*[st.booleans()] * 3),
@@ -79,7 +85,7 @@ def test_random_structures_against_the_oracle(name: str, count: int, edge: float
     assert_equal_evaluations(evaluated(SnapPotential(model), configuration), expected, 1e-10)
 
 
-@pytest.mark.parametrize("name", ["tj8", "quadratic_two", "zbl", "rmin0", "chem_one"])
+@pytest.mark.parametrize("name", ["tj8", "quadratic_two", "zbl", "rmin0", "chem_one", "network", "network_chem"])
 def test_forces_are_the_gradient(name: str) -> None:
     potential, configuration = SnapPotential(MODELS[name]), crystal(MODELS[name], seed=5)
     forces = evaluated(potential, configuration).forces
@@ -104,14 +110,14 @@ def test_isolated_atom_and_no_atoms() -> None:
     assert none.virials.shape == (0, 3, 3)
 
 
-@pytest.mark.parametrize("name", ["tj6", "quadratic_two"])
+@pytest.mark.parametrize("name", ["tj6", "quadratic_two", "network_two"])
 def test_threads_do_not_change_a_bit(name: str) -> None:
     assert_threads_change_nothing(SnapPotential(MODELS[name]), crystal(MODELS[name], atoms=600))
 
 
 def test_one_compilation_serves_all() -> None:
     """A second signature would mean another 10 s of compilation for somebody."""
-    for name in ("tj2", "chem_quadratic"):
+    for name in ("tj2", "chem_quadratic", "network"):
         model = MODELS[name]
         configuration = crystal(model)
         species, neighbors = configuration.species, listed(model.cutoff, configuration)

@@ -11,6 +11,7 @@ from ase.neighborlist import neighbor_list
 from ase_mlips.snap.model import SnapModel, Zbl, bispectrum_labels
 
 from .snap_oracle import descriptors_and_gradients
+from .synthetic_networks import NETWORKS, random_network
 
 ONE = {"elements": ("Cu",), "radii": [0.5], "weights": [1.0], "rcutfac": 4.3}
 TWO = {"elements": ("Cu", "Ni"), "radii": [2.2, 1.9], "weights": [1.0, 0.83], "rcutfac": 1.0}
@@ -57,6 +58,20 @@ VARIANTS = {
     "zbl_beyond_snap": {**TWO, "twojmax": 4, "zbl": Zbl(4.0, 4.8, (29.0, 28.0))},
 }
 
+# with the networks of the same names
+NETWORK_VARIANTS = {
+    "network": {**ONE, "twojmax": 4},
+    "network_two": {**TWO, "twojmax": 4},
+    "network_shared": {**TWO, "twojmax": 4, "zbl": Zbl(2.2, 3.1, (29.0, 28.0))},
+    "network_chem": {**TWO, "twojmax": 2, "chemflag": True},
+}
+
+
+@cache
+def network_models() -> dict[str, SnapModel]:
+    """Models with networks in place of the polynomial, by name; the same at each call."""
+    return {name: _with_network(name, settings) for name, settings in NETWORK_VARIANTS.items()}
+
 
 @cache
 def synthetic_models() -> dict[str, SnapModel]:
@@ -84,12 +99,8 @@ def rattled_cell(model: SnapModel, *, atoms: int = 8, seed: int = 0):
 
 def _scaled(settings: dict, rng: np.random.Generator) -> SnapModel:
     """Coefficients such that each descriptor contributes alike to the energies of a rattled cell."""
-    count = len(settings["elements"])
-    K = len(bispectrum_labels(settings["twojmax"])) * (count**3 if settings.get("chemflag") else 1)
-    bare = SnapModel(**{**settings, "quadraticflag": False}, coefficients=np.zeros((count, 1 + K)))
-    species, positions, cell, pbc = rattled_cell(bare)
-    i, j, D = neighbor_list("ijD", Atoms("X8", positions=positions, cell=cell, pbc=pbc), bare.cutoff)
-    B, _ = descriptors_and_gradients(bare, i, j, D, species)
+    bare, B = _described(settings)
+    count, K = len(bare.elements), bare.n_descriptors
     unit = 1.0 / np.maximum(np.sqrt(np.mean(B**2, axis=0)), 1e-3)
     linear = rng.normal(size=(count, K)) * unit / np.sqrt(K)
     parts = [rng.normal(size=(count, 1)), linear]
@@ -98,3 +109,25 @@ def _scaled(settings: dict, rng: np.random.Generator) -> SnapModel:
         rows, columns = np.triu_indices(K)
         parts.append(rng.normal(size=(count, len(rows))) * unit[rows] * unit[columns] / K)
     return replace(bare, quadraticflag=quadratic, coefficients=np.concatenate(parts, axis=1))
+
+
+def _with_network(name: str, settings: dict) -> SnapModel:
+    """Inputs of the network that are about 1 in a rattled cell."""
+    bare, B = _described(settings)
+    nodes, activations, count = NETWORKS[name]
+    network = random_network((bare.n_descriptors, *nodes, 1), activations, count=count)
+    shift = np.tile(B.mean(axis=0), (count, 1))
+    scale = np.tile(np.maximum(B.std(axis=0), 1e-3), (count, 1)) * (1.0 + 0.1 * np.arange(count)[:, None])
+    return replace(
+        bare, coefficients=np.zeros((len(bare.elements), 0)), network=replace(network, shift=shift, scale=scale)
+    )
+
+
+def _described(settings: dict) -> tuple[SnapModel, np.ndarray]:
+    """The linear model whose coefficients are zero, and its descriptors of a rattled cell."""
+    count = len(settings["elements"])
+    K = len(bispectrum_labels(settings["twojmax"])) * (count**3 if settings.get("chemflag") else 1)
+    bare = SnapModel(**{**settings, "quadraticflag": False}, coefficients=np.zeros((count, 1 + K)))
+    species, positions, cell, pbc = rattled_cell(bare)
+    i, j, D = neighbor_list("ijD", Atoms("X8", positions=positions, cell=cell, pbc=pbc), bare.cutoff)
+    return bare, descriptors_and_gradients(bare, i, j, D, species)[0]

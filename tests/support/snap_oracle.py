@@ -19,6 +19,8 @@ from ase.neighborlist import neighbor_list
 from ase_mlips.potential import Evaluation
 from ase_mlips.snap.model import SnapModel, Zbl, bispectrum_labels
 
+from . import network_oracle
+
 COULOMB = 14.399645  # e^2 / (4 pi eps0) in eV A, as LAMMPS rounds it in metal units
 ZBL_TERMS = ((0.18175, 3.19980), (0.50986, 0.94229), (0.28022, 0.40290), (0.02817, 0.20162))
 
@@ -65,7 +67,9 @@ def assemble(energies, i, j, D, gradients) -> Evaluation:
 
 
 def energies_and_slopes(model: SnapModel, B, species):
-    """Atomic energies (N,) and dU_i/dB_ik (N, K) of the linear or quadratic form."""
+    """Atomic energies (N,) and dU_i/dB_ik (N, K) of the linear or quadratic form, or of the network."""
+    if model.network is not None:
+        return network_oracle.energies_and_gradients(model.network, B, species)
     K = model.n_descriptors
     c = model.coefficients[species]
     energies = c[:, 0] + np.sum(c[:, 1 : K + 1] * B, axis=1)

@@ -20,7 +20,8 @@ from ase_mlips.snap import SnapModel, SnapPotential
 from ase_mlips.snap.model import bispectrum_labels
 
 from .nep_models import synthetic_nep_models
-from .snap_models import VARIANTS, rattled_cell
+from .snap_models import NETWORK_VARIANTS, VARIANTS, rattled_cell
+from .synthetic_networks import NETWORKS, random_network
 
 # model: (twojmax, atoms, whether to take descriptor gradients too)
 RUNS = {
@@ -39,6 +40,9 @@ RUNS = {
     "chem_wselfall": (2, 4, True),
     "chem_quadratic": (2, 4, True),
     "chem_three": (1, 4, True),
+    "network": (2, 12, False),
+    "network_two": (2, 12, False),
+    "network_shared": (2, 12, False),
 }
 
 # model of `synthetic_nep_models`: (atoms, factor by which they are moved apart)
@@ -70,11 +74,14 @@ NEP_RUNS = {
 
 def tiny_model(name: str) -> SnapModel:
     """The synthetic model of that name with the `twojmax` of `RUNS` and random coefficients."""
-    settings = {**VARIANTS[name], "twojmax": RUNS[name][0]}
+    settings = {**(VARIANTS | NETWORK_VARIANTS)[name], "twojmax": RUNS[name][0]}
     count = len(settings["elements"])
     columns = len(bispectrum_labels(settings["twojmax"])) * (count**3 if settings.get("chemflag") else 1)
     if settings.get("quadraticflag"):
         columns += columns * (columns + 1) // 2
+    if name in NETWORKS:
+        network = random_network((columns, *NETWORKS[name][0], 1), NETWORKS[name][1], count=NETWORKS[name][2])
+        return SnapModel(**settings, coefficients=np.zeros((count, 0)), network=network)
     coefficients = np.random.default_rng(len(name)).normal(size=(count, 1 + columns)) / columns
     return SnapModel(**settings, coefficients=coefficients)
 
@@ -180,7 +187,7 @@ class Unforgiving:
         Packer.add = self._apart(Packer.add)
         packing.capacity = lambda longest: max(longest, W)
         Plans._lay_out = self._spaced(Plans._lay_out)
-        potential.ATOMS_PER_CHUNK = 16
+        packing.ATOMS_PER_CHUNK = 16
         for module in (potential, snap_potential):
             module.scratch = self._exact
 

@@ -1,0 +1,119 @@
+"""Heads for eight atoms at a time: energies from descriptors B, and beta = dU/dB."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..jit import device
+from ..lanes import dense_tile
+from ..simd import W, fma, ldi, load, load_splat, mask_less, off, popcount, splat, store, vabs, vmax, where_less
+from ..vector_math import softplus, vexp, vtanh
+from .layout import *
+
+
+@device
+def polynomial(count: int, quadratic: int, c: Any, b: Any, beta: Any) -> Any:
+    """E = c_0 + c.B + B.Q.B / 2 (Wood and Thompson, J. Chem. Phys. 148, 241721 (2018), eq. 12)."""
+    for k in range(count):
+        store(beta, k * W, load(c, (1 + k) * W))
+    if quadratic == 1:
+        q = 1 + count
+        for k in range(count):
+            bk = load(b, k * W)
+            own = fma(load(c, q * W), bk, load(beta, k * W))
+            q += 1
+            for m in range(k + 1, count):
+                pair = load(c, q * W)
+                own = fma(pair, load(b, m * W), own)
+                store(beta, m * W, fma(pair, bk, load(beta, m * W)))
+                q += 1
+            store(beta, k * W, own)
+    energy = splat(0.0)
+    for k in range(count):
+        energy = fma(load(b, k * W), load(c, (1 + k) * W) + load(beta, k * W), energy)
+    return fma(energy, splat(0.5), load(c, 0))
+
+
+@device
+def network(spec: Any, parameters: Any, types: Any, b: Any, beta: Any, work: Any) -> Any:
+    """Feed-forward networks, see `tables.pack_network`; each lane takes that of its type."""
+    for k in range(ldi(spec, PADDED)):
+        store(beta, k * W, splat(0.0))
+    energy, own = splat(0.0), load(types, 0)
+    for kind in range(ldi(spec, NETWORKS)):
+        mine = splat(1.0)
+        if ldi(spec, NETWORKS) > 1:
+            distance = vabs(own - float(kind))
+            if popcount(mask_less(distance, splat(0.5))) == 0:
+                continue
+            mine = where_less(distance, splat(0.5), mine, splat(0.0))
+        weights = off(parameters, kind * ldi(spec, STRIDE))
+        energy = fma(_forward(spec, weights, b, work), mine, energy)
+        _backward(spec, weights, mine, beta, work)
+    return energy
+
+
+@device
+def _forward(spec: Any, weights: Any, b: Any, work: Any) -> Any:
+    """The energy; `work` receives outputs and slopes of all layers."""
+    x = b
+    for layer in range(ldi(spec, LAYERS)):
+        row = off(spec, ROWS + layer * ROW_WORDS)
+        inputs, tiles, kind = ldi(row, INPUTS), ldi(row, TILES), ldi(row, ACTIVATION)
+        forward, biases = off(weights, ldi(row, FORWARD)), off(weights, ldi(row, BIASES))
+        values = off(work, ldi(row, AREA))
+        slopes = off(values, tiles * W * W)
+        for tile in range(tiles):
+            dense_tile(off(forward, tile * W * inputs), inputs, x, off(values, tile * W * W))
+            for node in range(tile * W, (tile + 1) * W):
+                value, slope = _activate(kind, load(values, node * W) + load_splat(biases, node))
+                store(values, node * W, value)
+                store(slopes, node * W, slope)
+        x = values
+    return load(x, 0)
+
+
+@device
+def _backward(spec: Any, weights: Any, mine: Any, beta: Any, work: Any) -> None:
+    """Add dU/dB to `beta`; the slopes in `work` become dU/d(input of the node)."""
+    layers = ldi(spec, LAYERS)
+    row = off(spec, ROWS + (layers - 1) * ROW_WORDS)
+    last = off(work, ldi(row, AREA) + W * W)
+    store(last, 0, load(last, 0) * mine)
+    for node in range(1, W):
+        store(last, node * W, splat(0.0))
+    for layer in range(layers - 1, 0, -1):
+        row, below = off(spec, ROWS + layer * ROW_WORDS), off(spec, ROWS + (layer - 1) * ROW_WORDS)
+        nodes, count = ldi(row, TILES) * W, ldi(below, TILES)
+        deltas = off(work, ldi(row, AREA) + nodes * W)
+        values = off(work, ldi(below, AREA))  # no longer needed: takes dU/d(output of the node)
+        slopes = off(values, count * W * W)
+        for tile in range(count):
+            back = off(weights, ldi(row, BACKWARD) + tile * W * nodes)
+            dense_tile(back, nodes, deltas, off(values, tile * W * W))
+            for node in range(tile * W, (tile + 1) * W):
+                store(slopes, node * W, load(slopes, node * W) * load(values, node * W))
+    row = off(spec, ROWS)
+    nodes = ldi(row, TILES) * W
+    deltas, out = off(work, ldi(row, AREA) + nodes * W), off(work, ldi(row, AREA))
+    for tile in range(ldi(spec, PADDED) // W):
+        dense_tile(off(weights, ldi(row, BACKWARD) + tile * W * nodes), nodes, deltas, out)
+        for k in range(W):
+            at = (tile * W + k) * W
+            store(beta, at, load(beta, at) + load(out, k * W))
+
+
+@device
+def _activate(kind: int, x: Any) -> tuple[Any, Any]:
+    """Value and derivative."""
+    if kind == TANH:
+        value = vtanh(x)
+        return value, fma(value, -value, splat(1.0))
+    if kind == SIGMOID:
+        value = 1.0 / (vexp(-x) + 1.0)
+        return value, value * (1.0 - value)
+    if kind == RELU:
+        return vmax(x, splat(0.0)), where_less(splat(0.0), x, splat(1.0), splat(0.0))
+    if kind == SOFTPLUS:
+        return softplus(x)
+    return x, splat(1.0)
