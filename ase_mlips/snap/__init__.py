@@ -1,4 +1,4 @@
-"""SNAP: linear and quadratic spectral neighbour analysis potentials."""
+"""SNAP: spectral neighbour analysis potentials, linear, quadratic and with neural networks."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ from numpy.typing import NDArray
 
 from ..calculator import PotentialCalculator
 from .files import read_snap, write_snap
+from .fitsnap import import_fitsnap
 from .model import SnapModel, Zbl
 from .potential import PairGradients, SnapPotential
 from .tables import equal_descriptors
 
-__all__ = ["SNAP", "PairGradients", "SnapModel", "SnapPotential", "Zbl", "read_snap", "write_snap"]
+__all__ = ["SNAP", "PairGradients", "SnapModel", "SnapPotential", "Zbl", "import_fitsnap", "read_snap", "write_snap"]
 
 EMBEDDED = {"Si": "silicon.snap", "Mo": "molybdenum.snap"}
 
 
 class SNAP(PotentialCalculator):
-    """ASE calculator for SNAP potentials in LAMMPS's files.
+    """ASE calculator for SNAP potentials in LAMMPS's and FitSNAP's files.
 
     Parameters
     ----------
     model : path or SnapModel
         ``X.snapcoeff`` (``X.snapparam`` is looked for beside it), their common stem, a LAMMPS include file ``X.snap``,
-        or ``X.mliap.model`` (with ``X.mliap.descriptor``).
+        ``X.mliap.model`` (with ``X.mliap.descriptor``), a network that FitSNAP trained with PyTorch, ``X.pt``
+        (with the same), or ``X.snap.npz``, the own format.
     parameters : path, optional
         The ``.snapparam`` or ``.mliap.descriptor`` file where it has another name.
     elements : sequence of str, optional
@@ -40,7 +42,7 @@ class SNAP(PotentialCalculator):
     Raises
     ------
     ValueError
-        A malformed file; the message begins with ``path:line``.
+        A malformed file; the message begins with ``path:line``, or with the path alone if the file is binary.
 
     References
     ----------
@@ -53,6 +55,7 @@ class SNAP(PotentialCalculator):
         ".snap",
         ".mliap.model",
         ".mliap.descriptor",
+        ".snap.npz",
     )
 
     def __init__(
@@ -71,10 +74,17 @@ class SNAP(PotentialCalculator):
 
     @classmethod
     def recognizes(cls, path: Path) -> bool:
-        """Whether `path` is named like a SNAP file or is the common stem of two."""
+        """Whether `path` is named like a SNAP file or is the common stem of two.
+
+        As ``.pt`` files may be anybody's, one is recognised if an ``.mliap.descriptor`` file lies beside it.
+        """
         if path.name.endswith(cls.file_endings):
             return True
-        return any(path.with_name(path.name + ending).exists() for ending in (".snapcoeff", ".mliap.model"))
+        if path.suffix == ".pt":
+            return path.with_suffix(".mliap.descriptor").exists()
+        return any(
+            path.with_name(path.name + ending).exists() for ending in (".snapcoeff", ".mliap.model", ".snap.npz")
+        )
 
     @classmethod
     def embedded(cls, name: str, **kwargs: Any) -> SNAP:
@@ -109,11 +119,13 @@ class SNAP(PotentialCalculator):
     def _describe(self) -> str:
         model = self.model
         kind = ("quadratic, " if model.quadraticflag else "") + ("chem, " if model.chemflag else "")
+        if model.network is not None:
+            kind += f"network {'x'.join(map(str, model.network.sizes[1:]))}, "
         return f"{', '.join(model.elements)}, {kind}twojmax={model.twojmax}, cutoff={model.cutoff:.4g} A"
 
 
 def _warn_of_unequal(model: SnapModel) -> None:
-    if not model.chemflag:
+    if not model.chemflag or model.network is not None:
         return
     linear = model.coefficients[:, 1 : 1 + model.n_descriptors]
     spread = max(float(np.ptp(linear[:, group], axis=1).max()) for group in equal_descriptors(model))

@@ -1,4 +1,4 @@
-"""Reading SNAP potentials: ``.snapcoeff`` + ``.snapparam``, ML-IAP files and LAMMPS include files."""
+"""Reading SNAP potentials: LAMMPS's files, FitSNAP's networks and the own format."""
 
 from __future__ import annotations
 
@@ -6,15 +6,20 @@ import errno
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..text import FilePath, Row, quoted
+from .archive import refusal
+from .fitsnap import import_fitsnap
 from .include import parse_include
-from .model import SYMBOL, FloatArray, SnapModel, Zbl
+from .model import SYMBOL, FloatArray, SnapModel
+from .network_text import read_network
+from .npz import ENDING, read_npz
+from .selection import select_elements
 from .settings import Settings, read_descriptor, read_snapparam
 from .text import Rows
 from .writing import PAIRS, write_snap
@@ -22,6 +27,7 @@ from .writing import PAIRS, write_snap
 __all__ = ["read_snap", "write_snap"]
 
 _INCLUDES = (".snap", ".mliap", ".mod")
+_FILES = {**PAIRS, "fitsnap": (".pt", ".mliap.descriptor")}
 
 
 def read_snap(
@@ -36,8 +42,9 @@ def read_snap(
     ----------
     path : path
         A ``.snapcoeff``, ``.snapparam``, ``.mliap.model`` or ``.mliap.descriptor`` file; a LAMMPS include file
-        (``.snap``, ``.mliap`` or FitSNAP's ``.mod``); or what these names have in common, in which case the include
-        file is preferred because only it holds the nuclear repulsion that was fitted along.
+        (``.snap``, ``.mliap`` or FitSNAP's ``.mod``); FitSNAP's network ``.pt``, see `import_fitsnap`; the own
+        format ``.snap.npz``; or what these names have in common, in which case the include file is preferred because
+        among LAMMPS's only it holds the nuclear repulsion that was fitted along.
     parameters : path, optional
         The ``.snapparam`` or ``.mliap.descriptor`` file; by default the one that lies beside `path`.
     elements : sequence of str, optional
@@ -51,7 +58,7 @@ def read_snap(
         If a file is missing or cannot be read.
     ValueError
         ``path:line: expected ..., got ...`` if a file is malformed, lacks an element or needs a feature that is
-        not supported.
+        not supported; without a line if it is binary.
     """
     requested = None if elements is None else tuple(elements)
     if isinstance(elements, str) or requested == () or (requested and len(set(requested)) < len(requested)):
@@ -59,20 +66,23 @@ def read_snap(
     kind, first, second = _locate(os.fspath(path), parameters)
     if kind == "snap":
         return _read_snap_pair(first, second, requested)
+    if kind == "fitsnap":
+        return import_fitsnap(first, second, elements=requested)
+    if kind == "npz":
+        model = read_npz(first)
+        return model if requested is None else select_elements(model, requested, partial(refusal, first))
     model, origin = _read_include(first) if kind == "include" else _read_mliap(first, second)
-    return model if requested is None else _select(model, requested, origin)
+    return model if requested is None else select_elements(model, requested, origin.error)
 
 
 def _locate(path: str, parameters: FilePath | None = None) -> tuple[str, str, str]:
-    """The kind of potential behind `path` (snap, mliap or include) and the names of the files to read."""
+    """The kind of potential behind `path` (snap, mliap, fitsnap, npz or include) and the names of the files to read."""
     if parameters is not None:
         second = os.fspath(parameters)
-        return (
-            "mliap" if path.endswith(".mliap.model") or second.endswith(".mliap.descriptor") else "snap",
-            path,
-            second,
-        )
-    for kind, suffixes in PAIRS.items():
+        return _kind_of_pair(path, second), path, second
+    if path.endswith(ENDING):
+        return "npz", path, ""
+    for kind, suffixes in _FILES.items():
         for suffix in suffixes:
             if path.endswith(suffix):
                 names = [path.removesuffix(suffix) + s for s in suffixes]
@@ -83,14 +93,21 @@ def _locate(path: str, parameters: FilePath | None = None) -> tuple[str, str, st
                 return kind, names[0], names[1]
     if path.endswith(_INCLUDES):
         return "include", path, ""
-    tried = [path + suffix for suffix in (".snap", ".snapcoeff", ".mliap", ".mliap.model")]
+    tried = [path + suffix for suffix in (".snap", ENDING, ".snapcoeff", ".mliap", ".mliap.model")]
     for name in tried:
         if os.path.isfile(name):
             return _locate(name)
     if os.path.isfile(path):
         names = [suffix for suffixes in PAIRS.values() for suffix in suffixes]
-        raise ValueError(f"{path}: expected a name that ends in {', '.join([*names, *_INCLUDES])}, got another")
+        known = ", ".join([*names, *_INCLUDES, ".pt", ENDING])
+        raise ValueError(f"{path}: expected a name that ends in {known}, got another")
     raise FileNotFoundError(errno.ENOENT, f"no SNAP potential, looked for {', '.join(tried)}", path)
+
+
+def _kind_of_pair(first: str, second: str) -> str:
+    if first.endswith(".pt"):
+        return "fitsnap"
+    return "mliap" if first.endswith(".mliap.model") or second.endswith(".mliap.descriptor") else "snap"
 
 
 @dataclass(frozen=True)
@@ -174,16 +191,20 @@ def _read_column(rows: Rows, length: int, whose: str) -> FloatArray:
 
 
 def _read_mliap(path: FilePath, descriptor: FilePath, kind: str | None = None) -> tuple[SnapModel, Row]:
-    """A linear or quadratic ML-IAP model (`kind` says which, if known) and the line that names its elements."""
+    """An ML-IAP model (`kind` says which, if known: linear, quadratic or nn) and the line that names its elements."""
     settings = read_descriptor(descriptor)
     origin = settings.rows["elements"]
     rows = Rows(path)
     header, count, length = _read_header(rows)
     if count != len(settings.fields["elements"]):
         raise header.error(f"{len(settings.fields['elements'])} elements as in {descriptor}", header.words[0])
-    if (following := rows.peek()) is not None and following.words[0] == "NET":
-        raise following.error("a linear or quadratic model", "a neural network (nn), which is not supported")
     counts = dict(zip(("linear", "quadratic"), settings.counts(count), strict=True))
+    following = rows.peek()
+    if kind == "nn" or (following is not None and following.words[0] == "NET"):
+        if following is not None and kind not in (None, "nn"):
+            raise following.error(f"a {kind} model", "a neural network (nn)")
+        network = read_network(rows, header, counts["linear"] - 1)
+        return settings.build({"network": header}, coefficients=np.empty((count, 0)), network=network), origin
     if length not in (counts.values() if kind is None else [counts[kind]]):
         expected = " or ".join(f"{n} ({name})" for name, n in counts.items() if kind in (None, name))
         raise header.error(f"{expected} coefficients for each element", header.words[1])
@@ -205,43 +226,9 @@ def _read_include(path: FilePath) -> tuple[SnapModel, Row]:
             raise include.files.error(f"the file {names[-1]}", "none there")
     if include.style == "snap":
         model = _read_snap_pair(names[0], names[1], include.elements)
+    elif include.style == "mliappy":
+        model = import_fitsnap(names[0], names[1], elements=include.elements)
     else:
         whole, origin = _read_mliap(names[0], names[1], include.style)
-        model = _select(whole, include.elements, origin)
+        model = select_elements(whole, include.elements, origin.error)
     return replace(model, zbl=include.zbl), include.mapping
-
-
-def _select(model: SnapModel, elements: tuple[str, ...], origin: Row) -> SnapModel:
-    """The same potential for some of its elements or in another order of them."""
-    for symbol in elements:
-        if symbol not in model.elements:
-            raise origin.error(f"the element {symbol}", f"only {', '.join(model.elements)}")
-    if model.chemflag and len(elements) != len(model.elements):
-        raise origin.error(f"all of {', '.join(model.elements)} because chemflag is 1", f"only {', '.join(elements)}")
-    order = [model.elements.index(symbol) for symbol in elements]
-    zbl = model.zbl and Zbl(model.zbl.inner, model.zbl.outer, tuple(model.zbl.charges[n] for n in order))
-    return replace(
-        model,
-        elements=elements,
-        radii=model.radii[order],
-        weights=model.weights[order],
-        coefficients=model.coefficients[order][:, _columns(model, order)],
-        sinner=None if model.sinner is None else model.sinner[order],
-        dinner=None if model.dinner is None else model.dinner[order],
-        zbl=zbl,
-    )
-
-
-def _columns(model: SnapModel, order: list[int]) -> NDArray[np.intp]:
-    """Old column of each coefficient when element ``order[n]`` becomes element n."""
-    K = model.n_descriptors
-    old = np.arange(K)
-    if model.chemflag:
-        count = len(order)
-        old = old.reshape(count, count, count, -1)[np.ix_(order, order, order)].ravel()
-    columns = np.concatenate([[0], 1 + old])
-    if model.quadraticflag:
-        rows, cols = np.triu_indices(K)
-        low, high = np.minimum(old[rows], old[cols]), np.maximum(old[rows], old[cols])
-        columns = np.concatenate([columns, 1 + K + low * K - low * (low + 1) // 2 + high])
-    return columns

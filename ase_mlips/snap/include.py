@@ -24,7 +24,7 @@ class Include:
     Attributes
     ----------
     style : str
-        ``snap``, or the kind of ML-IAP model: ``linear`` or ``quadratic``.
+        ``snap``, or the kind of ML-IAP model: ``linear``, ``quadratic``, ``nn`` or ``mliappy``.
     model, parameters : str
         File names as written there.
     elements : tuple of str
@@ -168,10 +168,10 @@ def _read_substyle(row: Row, styles: list[str], commands: _Commands) -> None:
 
 def _mliap_files(row: Row, styles: list[str]) -> tuple[str, str, str]:
     if len(styles) < 6 or styles[0] != "model" or styles[3] != "descriptor":
-        raise row.error("'mliap model linear|quadratic FILE descriptor sna FILE'")
+        raise row.error("'mliap model linear|quadratic|nn|mliappy FILE descriptor sna FILE'")
     _, kind, model, _, descriptor, parameters = styles[:6]
-    if kind not in ("linear", "quadratic"):
-        raise row.error("a linear or quadratic model", f"{quoted(kind)}, which is not supported")
+    if kind not in ("linear", "quadratic", "nn", "mliappy"):
+        raise row.error("a linear, quadratic, nn or mliappy model", f"{quoted(kind)}, which is not supported")
     if descriptor != "sna":
         raise row.error("the descriptor sna", f"{quoted(descriptor)}, which is not supported")
     del styles[:6]

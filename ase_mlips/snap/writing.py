@@ -1,4 +1,4 @@
-"""Writing SNAP potentials in the formats that LAMMPS reads."""
+"""Writing SNAP potentials in the formats that LAMMPS reads, and in the own one."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from os import PathLike
 
 from ..text import replace_files
 from .model import SnapModel
+from .network_text import network_lines
+from .npz import ENDING, npz_bytes
 
 PAIRS = {"snap": (".snapcoeff", ".snapparam"), "mliap": (".mliap.model", ".mliap.descriptor")}
-_INCLUDE = ".snap"
+_INCLUDES = (".snap", ".mliap")
 _AWKWARD = " \t\r\n\"'#$&"
 
 
@@ -23,9 +25,12 @@ def write_snap(path: str | PathLike[str], model: SnapModel) -> tuple[str, ...]:
     ----------
     path : path
         ``x.snap`` writes that LAMMPS include file, ``x.snapcoeff`` and ``x.snapparam``; either name of the latter,
-        or ``x`` alone, those two; ``x.mliap.model`` or ``x.mliap.descriptor`` these two.
+        or ``x`` alone, those two; ``x.mliap.model`` or ``x.mliap.descriptor`` these two; ``x.mliap`` that include file
+        and these two, and so does ``x.snap`` for a model with a network.  ``x.snap.npz`` writes that file, which can
+        hold every model; `npz_bytes` describes it.
     model : SnapModel
-        With a `zbl` only an include file can hold it.
+        With a `zbl` only an include file and ``.snap.npz`` can hold it.  With a `network` the two names with ``.mliap``
+        and ``.snap`` can if it has no softplus, where a network that all elements share is repeated for each of them.
 
     Returns
     -------
@@ -40,29 +45,41 @@ def write_snap(path: str | PathLike[str], model: SnapModel) -> tuple[str, ...]:
         If the format cannot hold the model.
     """
     name = os.fspath(path)
-    kind, stem = _kind_and_stem(name)
-    if model.zbl is not None and kind != "include":
-        raise ValueError(f"{name}: expected a name that ends in {_INCLUDE}, which alone can hold the zbl, got another")
-    suffixes = PAIRS["mliap" if kind == "mliap" else "snap"]
-    contents = {stem + suffix: text for suffix, text in zip(suffixes, _contents(kind, model), strict=True)}
-    if kind == "include":
-        contents[stem + _INCLUDE] = _include(name, os.path.basename(stem), model)
+    contents: dict[str, str | bytes] = {name: npz_bytes(model)} if name.endswith(ENDING) else _texts(name, model)
     replace_files(contents)
     return tuple(contents)
 
 
-def _kind_and_stem(name: str) -> tuple[str, str]:
-    for kind, suffixes in (*PAIRS.items(), ("include", (_INCLUDE,))):
+def _texts(name: str, model: SnapModel) -> dict[str, str | bytes]:
+    """The files of LAMMPS's formats by name."""
+    form, ending, stem = _form_and_stem(name)
+    if model.zbl is not None and ending not in _INCLUDES:
+        expected = f"a name that ends in {', '.join(_INCLUDES)} or {ENDING}, which alone can hold the zbl"
+        raise ValueError(f"{name}: expected {expected}, got another")
+    if model.network is not None and form == "snap":
+        if ending != ".snap":
+            expected = f"a name that ends in .mliap.model, {', '.join(_INCLUDES)} or {ENDING}"
+            raise ValueError(f"{name}: expected {expected}, which alone can hold a network, got another")
+        form = "mliap"
+    try:
+        coefficients = _lines(_mliap_model(model) if form == "mliap" else _snapcoeff(model))
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}, which a name that ends in {ENDING} can hold") from None
+    settings = _lines(_settings(model, mliap=form == "mliap"))
+    files = [stem + suffix for suffix in PAIRS[form]]
+    contents: dict[str, str | bytes] = {files[0]: coefficients, files[1]: settings}
+    if ending in _INCLUDES:
+        contents[name] = _include(name, form, model)
+    return contents
+
+
+def _form_and_stem(name: str) -> tuple[str, str, str]:
+    """The pair of files to write (snap or mliap), the ending of `name` and what comes before it."""
+    for form, suffixes in (*PAIRS.items(), ("snap", (".snap",)), ("mliap", (".mliap",))):
         for suffix in suffixes:
             if name.endswith(suffix):
-                return kind, name.removesuffix(suffix)
-    return "snap", name
-
-
-def _contents(kind: str, model: SnapModel) -> tuple[str, str]:
-    if kind == "mliap":
-        return _lines(_mliap_model(model)), _lines(_settings(model, mliap=True))
-    return _lines(_snapcoeff(model)), _lines(_settings(model, mliap=False))
+                return form, suffix, name.removesuffix(suffix)
+    return "snap", "", name
 
 
 def _title(model: SnapModel, what: str) -> str:
@@ -79,6 +96,9 @@ def _snapcoeff(model: SnapModel) -> Iterator[str]:
 
 def _mliap_model(model: SnapModel) -> Iterator[str]:
     yield _title(model, "coefficients")
+    if model.network is not None:
+        yield from network_lines(model.network, len(model.elements))
+        return
     yield f"{len(model.elements)} {model.coefficients.shape[1]}"
     yield from map(repr, model.coefficients.ravel().tolist())
 
@@ -102,18 +122,23 @@ def _settings(model: SnapModel, *, mliap: bool) -> Iterator[str]:
             yield f"{name}{'elems' if mliap else ''} {' '.join(map(repr, values.tolist()))}"
 
 
-def _include(path: str, stem: str, model: SnapModel) -> str:
+def _include(path: str, form: str, model: SnapModel) -> str:
+    stem = os.path.splitext(os.path.basename(path))[0]
     if any(character in stem for character in _AWKWARD):
         raise ValueError(f"{path}: expected a name without spaces, quotes, #, $ and &, got {stem!r}")
-    pair = f"{stem}.snapcoeff {stem}.snapparam {' '.join(model.elements)}"
+    files, elements = [stem + suffix for suffix in PAIRS[form]], " ".join(model.elements)
+    style, keyword, arguments = "snap", "snap", f"{' '.join(files)} {elements}"
+    if form == "mliap":
+        kind = "nn" if model.network is not None else "quadratic" if model.quadraticflag else "linear"
+        style, keyword, arguments = f"mliap model {kind} {files[0]} descriptor sna {files[1]}", "mliap", elements
     lines = [_title(model, "potential")]
     if model.zbl is None:
-        return _lines([*lines, "pair_style snap", f"pair_coeff * * {pair}"])
-    lines.append(f"pair_style hybrid/overlay zbl {model.zbl.inner!r} {model.zbl.outer!r} snap")
+        return _lines([*lines, f"pair_style {style}", f"pair_coeff * * {arguments}"])
+    lines.append(f"pair_style hybrid/overlay zbl {model.zbl.inner!r} {model.zbl.outer!r} {style}")
     charges = model.zbl.charges
     for i, first in enumerate(charges, 1):
         lines += [f"pair_coeff {i} {j} zbl {first!r} {charges[j - 1]!r}" for j in range(i, len(charges) + 1)]
-    return _lines([*lines, f"pair_coeff * * snap {pair}"])
+    return _lines([*lines, f"pair_coeff * * {keyword} {arguments}"])
 
 
 def _lines(lines: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from ase_mlips.snap.files import read_snap, write_snap
 from ase_mlips.snap.model import Zbl
 
 MODELS = snap_models.synthetic_models()
+ENDINGS = ["", ".snapcoeff", ".snapparam", ".snap", ".mliap", ".mliap.model", ".mliap.descriptor", ".snap.npz"]
 
 
 @pytest.fixture
@@ -120,13 +121,13 @@ def test_chem_needs_all_elements(tmp_path):
             read_snap(tmp_path / name, elements=["Ni"])
 
 
-@pytest.mark.parametrize("ending", ["", ".snapcoeff", ".snapparam", ".snap", ".mliap.model", ".mliap.descriptor"])
+@pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("name", MODELS)
 def test_written_models_are_read_back_bit_by_bit(tmp_path, name, ending):
     model = MODELS[name]
     path = tmp_path / f"x.y{ending}"
-    if model.zbl is not None and ending != ".snap":
-        with pytest.raises(ValueError, match=r"expected a name that ends in .snap, which alone can hold the zbl"):
+    if model.zbl is not None and ending not in (".snap", ".mliap", ".snap.npz"):
+        with pytest.raises(ValueError, match=r"expected a name that ends in .snap, .mliap or .snap.npz, which alone"):
             write_snap(path, model)
         assert list(tmp_path.iterdir()) == []
         return

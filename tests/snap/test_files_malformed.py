@@ -108,7 +108,7 @@ MALFORMED = [
         r":1: expected 6 \(linear\) or 21 \(quadratic\) coefficients for each element, got 7",
     ),
     ("m.mliap.model", "2 6", "2 21", ":13: expected coefficient 13 of 42, got the end of the file"),
-    ("m.mliap.model", "2 6", "2 6\nNET 5 1 linear 1", r":2: expected a linear .* model, got a neural network \(nn\)"),
+    ("m.mliap.model", "2 6", "2 6\nNET 5 1 linear 1", ":8: expected scale1 of element 1 not to be zero, got 0.0"),
     ("m.mliap.model", "-1.5", "In 0.5 1\n-1.5", ":2: expected coefficient 1 of 12, got 'In 0.5 1'"),
     ("m.mliap.model", "6.0\n", "6.0\n7.0\n", ":14: expected the end of the file after 12 coefficients, got '7.0'"),
     ("m.mliap.descriptor", "twojmax 2", "nmax 3", ":2: expected a keyword of the descriptor sna, got 'nmax' of so3"),
@@ -149,8 +149,8 @@ MALFORMED = [
     (
         "i.mliap",
         "model linear",
-        "model nn",
-        ":3: expected a linear or quadratic model, got 'nn', which is not supported",
+        "model ace",
+        ":3: expected a linear, quadratic, nn or mliappy model, got 'ace', which is not supported",
     ),
     (
         "i.mliap",
@@ -205,7 +205,7 @@ def test_missing_files_are_os_errors_that_name_what_was_looked_for(folder):
     with pytest.raises(FileNotFoundError, match=r"no such file: '.*q.snapcoeff'"):
         read_snap(folder / "q.snapcoeff")
     with pytest.raises(
-        FileNotFoundError, match=r"looked for .*q.snap, .*q.snapcoeff, .*q.mliap, .*q.mliap.model: '.*q'"
+        FileNotFoundError, match=r"looked for .*q.snap, .*q.snap.npz, .*q.snapcoeff, .*q.mliap, .*q.mliap.model: '.*q'"
     ):
         read_snap(folder / "q")
     with pytest.raises(FileNotFoundError, match=r"q\.snap'"):

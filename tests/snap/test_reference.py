@@ -1,4 +1,4 @@
-"""Every linear and quadratic case of the reference set, computed with LAMMPS; see reference/snap/README.md there."""
+"""Every linear, quadratic and neural-network case of the reference set, computed with LAMMPS; see reference/snap/README.md there."""
 
 import json
 from dataclasses import replace
@@ -18,7 +18,10 @@ CASES = [
     "cu_linear_triclinic32",
     "inp_chem_64",
     "mliap_inp_linear",
+    "mliap_rnd_nn_2el",
+    "mliap_ta06a_nn_linear",
     "mliap_w_quadratic",
+    "mliappy_ta_fitsnap_nn",
     "rnd_bnorm1_nochem",
     "rnd_chem2_bnorm0_wselfall1_bzero1",
     "rnd_chem3_bnorm1_wself0_bzero0",
