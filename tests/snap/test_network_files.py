@@ -12,6 +12,7 @@ from ase.neighborlist import neighbor_list
 from support import network_models, snap_lammps, snap_models, snap_oracle
 from support.network_models import DESCRIPTOR, EXPECTED, NETWORK
 from support.network_oracle import energies_and_gradients
+from support.synthetic_networks import random_network
 from support.torch_files import zipped
 
 from ase_mlips import SNAP, load
@@ -60,7 +61,7 @@ def test_energy_of_the_hand_written_network():
 
 def test_gradients_of_the_oracle_are_those_of_its_energies():
     for activation in ("sigmoid", "tanh", "relu", "softplus"):
-        network = network_models.random_network((4, 3, 2, 1), (activation, activation, "linear"), networks=2)
+        network = random_network((4, 3, 2, 1), (activation, activation, "linear"), count=2)
         points, step = np.random.default_rng(0).normal(size=(6, 4)), 1e-6
         _, gradients = energies_and_gradients(network, points, [0, 1] * 3)
         for k, shift in enumerate(step * np.eye(4)):

@@ -1,4 +1,4 @@
-"""Every linear, quadratic and neural-network case of the reference set, computed with LAMMPS; see reference/snap/README.md there."""
+"""Every linear, quadratic and network case of the reference set, computed with LAMMPS; its README says how."""
 
 import json
 from dataclasses import replace

@@ -1,12 +1,13 @@
 """Small SNAP models with networks: hand-written texts and random weights."""
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 
 from ase_mlips.heads.network import Network
 from ase_mlips.snap.model import SnapModel, Zbl
+
+from .synthetic_networks import random_network
 
 DESCRIPTOR = "rcutfac 4.5\ntwojmax 0\nnelems 2\nelems In P\nradelems 0.5 0.4\nwelems 1 -0.9\nbzeroflag 0\n"
 NETWORK = """\
@@ -46,19 +47,6 @@ EXPECTED = SnapModel(
 )
 
 
-def random_network(sizes, activations, *, networks: int, seed: int = 0) -> Network:
-    """Weights such that no activation saturates."""
-    rng = np.random.default_rng(seed)
-    count = sum((before + 1) * after for before, after in pairwise(sizes))
-    return Network(
-        sizes,
-        activations,
-        rng.normal(size=(networks, count)) / 2.0,
-        rng.normal(size=(networks, sizes[0])),
-        rng.uniform(1.0, 3.0, (networks, sizes[0])),
-    )
-
-
 def models() -> dict[str, SnapModel]:
     """By name: networks of one and several elements, shared or not, with chem and repulsion."""
     two = replace(EXPECTED, twojmax=2, network=None, coefficients=np.zeros((2, 6)))
@@ -66,7 +54,7 @@ def models() -> dict[str, SnapModel]:
     names = ("sigmoid", "tanh", "relu", "linear")
 
     def with_network(model: SnapModel, sizes, activations, networks: int, **fields) -> SnapModel:
-        network = random_network(sizes, activations, networks=networks)
+        network = random_network(sizes, activations, count=networks)
         return replace(model, coefficients=np.empty((2, 0)), network=network, **fields)
 
     return {
