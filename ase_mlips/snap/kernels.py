@@ -132,7 +132,8 @@ def run_head(head: Any, ints: Any, floats: Any, work: Any) -> Any:
     if ldi(head, NETWORK) == 1:
         spec, weights = off(ints, ldi(head, I_NETWORK)), off(floats, ldi(head, F_NETWORK))
         return network(spec, weights, off(work, ldi(head, A_TYPES)), b, beta, off(work, ldi(head, A_NETWORK)))
-    lane_coefficients(head, floats, work)
+    if ldi(head, TYPES) > 1:
+        lane_coefficients(head, floats, work)
     return polynomial(ldi(head, DESCRIPTORS), ldi(head, QUADRATIC), off(work, ldi(head, A_LANES)), b, beta)
 
 
@@ -176,6 +177,9 @@ def evaluate(
     h, scratch = ptr(head), ptr(work)
     n, chunks = ldi(h, ATOMS), ldi(h, CHUNKS)
     listing = (ptr(positions), ptr(shifts), ptr(start), ptr(idx), ptr(code))
+    if ldi(h, TYPES) == 1 and ldi(h, DIRECT) == 0:  # the same for all blocks
+        store(scratch, ldi(h, A_TYPES), splat(0.0))
+        lane_coefficients(h, ptr(floats), scratch)
     for chunk in range(first, last):
         begin, end, rows = open_chunk(listing, ptr(accumulators), chunk, chunks, n)
         for block in range(begin, end):
