@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
-_BLOCK = 1 << 22  # numbers transformed at once: 32 MB, so that long trajectories need little extra memory
+FloatArray = NDArray[np.float64]
+
+_BLOCK = 1 << 18  # numbers transformed at once: 2 MB, which stay in the cache of a core from one step to the next
+_TILE = 1024  # frames transposed at once, for the same reason
+_STRETCH = 13  # 2^13 frames at least are transformed at once where there are many more frames than lags
 
 
-def correlation(a: ArrayLike, b: ArrayLike | None = None, *, max_lag: int | None = None) -> NDArray[np.float64]:
+def correlation(a: ArrayLike, b: ArrayLike | None = None, *, max_lag: int | None = None) -> FloatArray:
     """Correlate two series, averaged over all time origins and summed over all columns.
 
     ``C[k] = 1/(F - k) * sum_t sum_c a[t, c] b[t + k, c]`` for ``0 <= k <= max_lag``, by the
@@ -34,24 +41,121 @@ def correlation(a: ArrayLike, b: ArrayLike | None = None, *, max_lag: int | None
     ValueError
         When the shapes differ, there is no frame, or `max_lag` is not within ``0 ... F - 1``.
     """
-    first = np.asarray(a, dtype=np.float64)
-    second = first if b is None else np.asarray(b, dtype=np.float64)
+    first = np.asarray(a)
+    second = first if b is None else np.asarray(b)
     if first.ndim == 0 or len(first) == 0:
         raise ValueError(f"expected at least one frame along the first axis, got shape {first.shape}")
     if second.shape != first.shape:
         raise ValueError(f"expected two series of the same shape, got {first.shape} and {second.shape}")
     frames = len(first)
+    lags = number_of_lags(frames, max_lag)
+    first, second = first.reshape(frames, -1), second.reshape(frames, -1)
+    stretch = 1 << max(_STRETCH, int(lags).bit_length())
+    if frames < 4 * stretch:
+        total = _at_once(first, None if b is None else second, lags)
+    else:
+        total = _by_stretches(first, None if b is None else second, stretch)
+    return total[: lags + 1] / (frames - np.arange(lags + 1))
+
+
+def _at_once(first: NDArray[Any], second: NDArray[Any] | None, lags: int) -> FloatArray:
+    """Sums of products at all lags up to `lags` and beyond, with zeros behind the end."""
+    size: int = fft.next_fast_len(len(first) + lags, real=True)
+    spectrum = np.zeros(size // 2 + 1, dtype=np.float64 if second is None else np.complex128)
+    width = max(1, _BLOCK // size)
+    if second is None:
+        for columns in _blocks(first, width):
+            spectrum += _power(fft.rfft(columns, size), 1)[0]
+    else:
+        for one, other in zip(_blocks(first, width), _blocks(second, width), strict=True):
+            spectrum += np.einsum("cf,cf->f", fft.rfft(one, size).conj(), fft.rfft(other, size))
+    total: FloatArray = fft.irfft(spectrum, size)
+    return total
+
+
+def _by_stretches(first: NDArray[Any], second: NDArray[Any] | None, stretch: int) -> FloatArray:
+    """The same for lags shorter than a stretch of frames, which is all that is transformed at once.
+
+    A stretch is correlated with itself and the one that follows.  Padded with as many zeros, the latter stands
+    `stretch` frames later, where its transform has the factor ``exp(-i pi k) = (-1)^k``.
+    """
+    size = 2 * stretch
+    spectrum = np.zeros(stretch + 1, dtype=np.complex128)
+    sign = 1.0 - 2.0 * (np.arange(stretch + 1) % 2)
+    before: NDArray[np.complex128] | None = None
+    for start in range(0, len(first), stretch):
+        here = fft.rfft(np.ascontiguousarray(first[start : start + stretch].T), size)
+        there = here if second is None else fft.rfft(np.ascontiguousarray(second[start : start + stretch].T), size)
+        if before is not None:
+            spectrum += sign * np.einsum("cf,cf->f", before, there)
+        before = here.conj()
+        spectrum += np.einsum("cf,cf->f", before, there)
+    total: FloatArray = fft.irfft(spectrum, size)
+    return total
+
+
+def squared_displacements(positions: NDArray[Any], *, max_lag: int | None = None) -> FloatArray:
+    """Windowed squared displacements, averaged over all time origins and summed over the atoms, for each direction.
+
+    ``M[k, x] = 1/(F - k) sum_t sum_n (r[t + k, n, x] - r[t, n, x])^2``; the squares by running sums, the products
+    by the transform of `correlation` (Calandrini et al., Collection SFN 12, 201 (2011), section 4.2).
+
+    Parameters
+    ----------
+    positions : (F, N, 3) array
+        Unwrapped.
+    max_lag : int, optional
+        Longest lag in frames; ``F - 1`` if it is not given.
+
+    Returns
+    -------
+    (max_lag + 1, 3) array
+        In the square of the unit of `positions`.
+    """
+    frames, _, axes = positions.shape
+    lags = number_of_lags(frames, max_lag)
+    size: int = fft.next_fast_len(frames + lags, real=True)
+    flat = positions.reshape(frames, -1)
+    spectrum = np.zeros((axes, size // 2 + 1))
+    squares = np.zeros((axes, frames))
+    # Distances from a frame in the middle: the smaller the numbers, the less of the difference below is lost.
+    for columns in _blocks(flat, axes * max(1, _BLOCK // (axes * size)), flat[frames // 2]):
+        spectrum += _power(fft.rfft(columns, size), axes)
+        groups = columns.reshape(-1, axes, frames)
+        squares += np.einsum("gaf,gaf->af", groups, groups)
+    products = fft.irfft(spectrum, size)[:, : lags + 1]
+    sums = np.concatenate((np.zeros((axes, 1)), np.cumsum(squares, axis=1)), axis=1)
+    k = np.arange(lags + 1)
+    result = (sums[:, frames - k] + sums[:, -1:] - sums[:, k] - 2.0 * products) / (frames - k)
+    result[:, 0] = 0.0
+    return np.ascontiguousarray(result.T)
+
+
+def number_of_lags(frames: int, max_lag: int | None) -> int:
+    """Longest lag in frames: that given, which must be within ``0 ... frames - 1``, or the longest there is."""
     lags = frames - 1 if max_lag is None else max_lag
     if not 0 <= lags < frames:
         raise ValueError(f"expected max_lag between 0 and {frames - 1} for {frames} frames, got {lags}")
-    size = fft.next_fast_len(frames + lags, real=True)
-    first, second = first.reshape(frames, -1), second.reshape(frames, -1)
-    spectrum = np.zeros(size // 2 + 1, dtype=np.complex128)
-    width = max(1, _BLOCK // size)
-    for start in range(0, first.shape[1], width):
-        columns = slice(start, start + width)
-        fa = fft.rfft(first[:, columns], size, axis=0)
-        fb = fa if b is None else fft.rfft(second[:, columns], size, axis=0)
-        spectrum += np.einsum("fc,fc->f", fa.conj(), fb)
-    total: NDArray[np.float64] = fft.irfft(spectrum, size)[: lags + 1]
-    return total / (frames - np.arange(lags + 1))
+    return lags
+
+
+def _blocks(series: NDArray[Any], width: int, origin: NDArray[Any] | None = None) -> Iterator[FloatArray]:
+    """Some columns at a time, relative to `origin`, contiguous in time; each block is overwritten by the next."""
+    frames, count = series.shape
+    buffer = np.empty((min(width, count), frames))
+    for start in range(0, count, width):
+        columns = series[:, start : start + width]
+        block = buffer[: columns.shape[1]]
+        shift = 0.0 if origin is None else origin[start : start + width, None]
+        for first in range(0, frames, _TILE):
+            rows = slice(first, first + _TILE)
+            np.subtract(columns[rows].T, shift, out=block[:, rows])
+        yield block
+
+
+def _power(spectra: NDArray[np.complex128], groups: int) -> FloatArray:
+    """Squared moduli, summed over every column c with the same ``c % groups``."""
+    parts = spectra.reshape(-1, groups, spectra.shape[-1])
+    power: FloatArray = np.einsum("cgf,cgf->gf", parts.real, parts.real)
+    power += np.einsum("cgf,cgf->gf", parts.imag, parts.imag)
+    return power

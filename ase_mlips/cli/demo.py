@@ -33,7 +33,8 @@ FloatArray = NDArray[np.float64]
 TEMPERATURE = 300.0  # K
 TIMESTEP = 1.0  # fs
 CORRELATION_TIME = 1200.0  # fs
-_VELOCITIES_EVERY, _FRAMES_EVERY = 4, 40  # steps
+_FRAMES_EVERY = 4  # steps
+_APART = 10  # frames from one that is written, and counted in g(r), to the next
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,10 @@ def demonstrate(calculator: Calculator, crystal: Atoms, folder: Path, schedule: 
     print(f"bulk modulus      {equation.bulk_modulus:.1f} GPa")
     _relax_supercell(crystal, schedule.relaxed_repeats)
     result = _run(crystal, schedule, folder / "demo.traj")
-    radial = rdf(result.frames, r_max=8.0, bins=320)
+    radial = rdf(result.frames[::_APART], r_max=8.0, bins=320)
     spectrum = vdos(
-        result.velocities,
-        TIMESTEP * _VELOCITIES_EVERY,
-        masses=result.frames[0].get_masses(),
+        result.frames,
+        timestep_fs=TIMESTEP * _FRAMES_EVERY,
         correlation_time_fs=min(CORRELATION_TIME, 0.5 * TIMESTEP * schedule.production),
     )
     _report(result, radial, spectrum)
@@ -124,19 +124,17 @@ def _run(crystal: Atoms, schedule: Schedule, path: Path) -> Run:
     draw_velocities(atoms, 2.0 * TEMPERATURE, rng)
     step = TIMESTEP * units.fs
     langevin = Langevin(atoms, step, temperature_K=TEMPERATURE, friction=0.01 / units.fs, fixcm=False, rng=rng)
-    velocities: list[FloatArray] = []
     frames: list[Atoms] = []
     with tqdm(total=schedule.equilibration + schedule.production, unit="step", disable=None, leave=False) as bar:
         equilibration = _follow(langevin, schedule.equilibration, bar)
         nve = VelocityVerlet(atoms, step)
-        nve.attach(lambda: velocities.append(atoms.get_velocities()), interval=_VELOCITIES_EVERY)
         nve.attach(lambda: frames.append(atoms.copy()), interval=_FRAMES_EVERY)
         start = time.perf_counter()
         production = _follow(nve, schedule.production, bar)
         seconds = time.perf_counter() - start
     with replacing(path) as new:
-        write(new, frames)
-    return Run(equilibration, production, np.array(velocities), frames, seconds)
+        write(new, frames[::_APART])
+    return Run(equilibration, production, frames, seconds)
 
 
 def _follow(dynamics: MolecularDynamics, steps: int, bar: tqdm) -> FloatArray:
@@ -146,9 +144,9 @@ def _follow(dynamics: MolecularDynamics, steps: int, bar: tqdm) -> FloatArray:
     def record() -> None:
         energies = np.array([atoms.get_potential_energy(), atoms.get_kinetic_energy()]) / len(atoms)
         rows.append([1e-3 * TIMESTEP * dynamics.nsteps, atoms.get_temperature(), *energies])
-        bar.update(_VELOCITIES_EVERY if dynamics.nsteps else 0)
+        bar.update(_FRAMES_EVERY if dynamics.nsteps else 0)
 
-    dynamics.attach(record, interval=_VELOCITIES_EVERY)
+    dynamics.attach(record, interval=_FRAMES_EVERY)
     dynamics.run(steps)
     return np.array(rows)
 

@@ -28,6 +28,5 @@ class Run:
 
     equilibration: FloatArray
     production: FloatArray
-    velocities: FloatArray
     frames: list[Atoms]
     seconds: float

@@ -4,42 +4,50 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 
 import matplotlib
+import numpy as np
+from ase.calculators.calculator import CalculationFailed
 
-from ase_mlips.fit import Frame, Loss, SnapFit, fit_snap, read_frames, snap_template, split_frames
-from ase_mlips.snap import write_snap
+from ase_mlips.fit import (
+    Frame,
+    Loss,
+    NetworkFit,
+    SnapFit,
+    Training,
+    fit_network,
+    fit_snap,
+    read_frames,
+    snap_template,
+    split_frames,
+)
+from ase_mlips.heads.network import Network
+from ase_mlips.snap import SnapModel, write_snap
 
 from .common import deferred_interrupt
+
+_ENDINGS = (".snapcoeff", ".snap", ".mliap.model", ".mliap", ".snap.npz")
+_TRAINING = ("activation", "epochs", "batch_size", "learning_rate", "lbfgs_steps", "patience", "checkpoint")
 
 
 def run(args: Namespace) -> int:
     """Fit a SNAP potential to ``args.files``, print its errors and write it to ``args.output``."""
-    _rehearse(args.output, args.zbl)
+    training = _training(args)
+    _rehearse(args.output, args.zbl, training)
     train = [frame for name in args.files for frame in _read(name)]
     test = [frame for name in args.test or () for frame in _read(name)]
     if not args.test and args.test_fraction > 0.0:
         train, test = split_frames(train, args.test_fraction, seed=args.seed)
-    elements = args.elements or sorted({symbol for frame in train for symbol in frame.atoms.get_chemical_symbols()})
-    radii = args.radii or [0.5] * len(elements)
-    if len(radii) != len(elements):
-        raise ValueError(f"expected one radius for each of {', '.join(elements)}, got {len(radii)}")
-    template = snap_template(
-        elements,
-        radii=radii,
-        zbl=args.zbl,
-        twojmax=args.twojmax,
-        rcutfac=args.cutoff / (2.0 * max(radii)),
-        quadraticflag=args.quadratic,
-        chemflag=args.chem,
-    )
+    template = _template(args, train)
     loss = Loss(energy=args.energy_weight, force=args.force_weight, stress=args.stress_weight, ridge=args.ridge)
-    print(f"{len(train)} training and {len(test)} test frames of {', '.join(elements)}")
-    fit = fit_snap(template, train, test=test, loss=loss)
+    print(f"{len(train)} training and {len(test)} test frames of {', '.join(template.elements)}")
+    fit = _fit(template, train, test=test, loss=loss, training=training)
     # Testing takes long, too: what Ctrl-C meets there is already on the disk.
-    interrupted = _save(fit, args.output, scores=False)
+    interrupted = _save(fit, args.output, scores=False) or getattr(fit, "interrupted", False)
     print(f"wrote {args.output}")
     if interrupted:
         return 130
@@ -52,14 +60,58 @@ def run(args: Namespace) -> int:
     return 130 if interrupted else 0
 
 
-def _rehearse(output: str, zbl: tuple[float, float] | None) -> None:
+def _fit(
+    template: SnapModel, train: Sequence[Frame], *, test: Sequence[Frame], loss: Loss, training: Training | None
+) -> SnapFit | NetworkFit:
+    if training is None:
+        return fit_snap(template, train, test=test, loss=loss)
+    try:
+        return fit_network(template, train, test=test, loss=loss, training=training)
+    except FloatingPointError as error:
+        raise CalculationFailed(str(error)) from error
+
+
+def _training(args: Namespace) -> Training | None:
+    """What the options say on a network; None without ``--head``."""
+    given = {name: value for name in _TRAINING if (value := getattr(args, name)) is not None}
+    if args.head is None:
+        if given:
+            raise ValueError(f"--{next(iter(given)).replace('_', '-')}: expected together with --head")
+        return None
+    if "learning_rate" in given:
+        given["final_learning_rate"] = min(given["learning_rate"], Training.final_learning_rate)
+    return Training(hidden=args.head, seed=args.seed, **given)
+
+
+def _template(args: Namespace, train: Sequence[Frame]) -> SnapModel:
+    elements = args.elements or sorted({symbol for frame in train for symbol in frame.atoms.get_chemical_symbols()})
+    radii = args.radii or [0.5] * len(elements)
+    if len(radii) != len(elements):
+        raise ValueError(f"expected one radius for each of {', '.join(elements)}, got {len(radii)}")
+    return snap_template(
+        elements,
+        radii=radii,
+        zbl=args.zbl,
+        twojmax=args.twojmax,
+        rcutfac=args.cutoff / (2.0 * max(radii)),
+        quadraticflag=args.quadratic,
+        chemflag=args.chem,
+    )
+
+
+def _rehearse(output: str, zbl: tuple[float, float] | None, training: Training | None) -> None:
     """Write a small model under this name and remove it: what hinders that must be known before the fit."""
-    if not output.endswith((".snapcoeff", ".snap")):
-        raise ValueError(f"{output}: expected a name that ends in .snapcoeff or .snap")
+    if not output.endswith(_ENDINGS):
+        raise ValueError(f"{output}: expected a name that ends in {', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]}")
     target = Path(output)
     if not target.parent.is_dir():
         raise ValueError(f"{target.parent}: there is no such directory for {output}")
     model = snap_template(["H"], radii=[1.0], zbl=zbl, twojmax=0, rcutfac=1.0)
+    if training is not None:
+        network = Network(
+            (1, 1, 1), (training.activation, "linear"), np.zeros((1, 4)), np.zeros((1, 1)), np.ones((1, 1))
+        )
+        model = replace(model, coefficients=np.zeros((1, 0)), network=network)
     try:
         with TemporaryDirectory(dir=target.parent, prefix=".fit-") as folder:
             rehearsal = os.path.join(folder, target.name)
@@ -74,7 +126,7 @@ def _rehearse(output: str, zbl: tuple[float, float] | None) -> None:
             raise ValueError(f"{target.parent / name}: is a directory")
 
 
-def _save(fit: SnapFit, output: str, *, scores: bool = True) -> bool:
+def _save(fit: SnapFit | NetworkFit, output: str, *, scores: bool = True) -> bool:
     """Write the fit, in the worst case to another directory: it may have taken hours.  True after Ctrl-C meanwhile."""
     with deferred_interrupt() as interrupted:
         try:

@@ -20,6 +20,8 @@ from ase.md.verlet import VelocityVerlet
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ase_mlips.analysis.heat_recorder import HeatFluxRecorder
+
 from .common import chosen_model, deferred_interrupt, read_structure, results_frame
 from .md_files import LogFile, TrajectoryFile, recover
 
@@ -39,6 +41,8 @@ def run(args: Namespace) -> int:
         atoms = _last_frame(args.trajectory, atoms, _settings(args))
     elif os.path.exists(args.trajectory):
         raise ValueError(f"{args.trajectory}: exists; use --restart to continue it, or -o for another name")
+    elif args.heat_flux and os.path.exists(args.heat_flux):
+        raise ValueError(f"{args.heat_flux}: exists; give --heat-flux another name")
     first = int(atoms.info["step"]) if resumed else 0
     if first >= args.steps:
         print(f"{args.trajectory} holds all {args.steps} steps already")
@@ -54,6 +58,8 @@ def run(args: Namespace) -> int:
     atoms.calc = chosen_model(args)
     dynamics = make_dynamics(atoms, args, rng)
     dynamics.nsteps = first
+    if args.heat_flux:
+        HeatFluxRecorder(dynamics, atoms.calc, args.heat_interval, path=args.heat_flux, append=resumed)
     print(f"{args.ensemble}: {len(atoms)} atoms, steps {first} to {args.steps} of {args.timestep:g} fs, seed {seed}")
     columns = _COLUMNS + (_NPT_COLUMNS if args.ensemble == "npt" else ())
     with (

@@ -36,7 +36,7 @@ def build_parser() -> ArgumentParser:
     parser = ArgumentParser(prog="ase-mlips", description="Machine-learned interatomic potentials for ASE.")
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_info, _evaluate, _relax, _md, _fit, _demo, _compile):
+    for add in (_info, _evaluate, _relax, _md, _rdf, _vdos, _msd, _kappa, _phonons, _fit, _demo, _compile):
         add(commands)
     return parser
 
@@ -50,12 +50,14 @@ def _command(commands: Any, name: str, summary: str, *, model: bool = True) -> A
     )
     parser.set_defaults(module=name)
     if model:
-        parser.add_argument("model", metavar="MODEL", help=_MODEL)
-        parser.add_argument(
-            "--species", nargs="+", metavar="X", help="elements of an MTP file, in the order of its types"
-        )
-        parser.add_argument("--threads", type=_count, metavar="N", help="threads of a force call")
+        _add_model(parser)
     return parser
+
+
+def _add_model(parser: ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help=_MODEL)
+    parser.add_argument("--species", nargs="+", metavar="X", help="elements of an MTP file, in the order of its types")
+    parser.add_argument("--threads", type=_count, metavar="N", help="threads of a force call")
 
 
 def _info(commands: Any) -> None:
@@ -108,6 +110,10 @@ def _md(commands: Any) -> None:
     parser.add_argument(
         "-o", "--trajectory", default="md.traj", metavar="FILE.traj", help="frames with velocities and results"
     )
+    parser.add_argument("--heat-flux", metavar="FILE", help="record the heat flux, for ase-mlips kappa")
+    parser.add_argument(
+        "--heat-interval", type=_count, default=5, metavar="N", help="steps from one heat flux to the next"
+    )
     parser.add_argument("--log", metavar="FILE", help="table of temperature and energies (default: md.log for md.traj)")
     parser.add_argument(
         "--restart", action="store_true", help="continue a run from the last complete frame of its trajectory"
@@ -115,11 +121,91 @@ def _md(commands: Any) -> None:
     parser.add_argument("--seed", type=_seed, metavar="N", help="of velocities and noise (default: a new one, printed)")
 
 
+def _analysis(commands: Any, name: str, summary: str) -> ArgumentParser:
+    parser = _command(commands, name, summary, model=False)
+    parser.set_defaults(module="analyse", analysis=name)
+    parser.add_argument("trajectory", metavar="TRAJ", help="any trajectory that ASE reads")
+    parser.add_argument(
+        "-o", "--output", default=f"{name}.npz", metavar="OUT.npz", help="numbers; the picture beside it ends in .png"
+    )
+    parser.add_argument("--frames", type=_slice, metavar="START:STOP:STEP", help="which frames to take, as in Python")
+    parser.add_argument(
+        "--species", nargs="+", metavar="X", help="elements of a LAMMPS dump, in the order of its types"
+    )
+    return parser
+
+
+def _add_timestep(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--timestep", type=_positive, metavar="FS", help="from one frame of the file to the next, if it does not say it"
+    )
+
+
+def _rdf(commands: Any) -> None:
+    parser = _analysis(commands, "rdf", "radial distribution functions of a trajectory")
+    parser.add_argument("--r-max", type=_positive, default=10.0, metavar="A", help="largest distance")
+    parser.add_argument("--bins", type=_count, default=200, metavar="N", help="number of bins up to there")
+
+
+def _vdos(commands: Any) -> None:
+    parser = _analysis(commands, "vdos", "vibrational density of states of a trajectory")
+    _add_timestep(parser)
+    parser.add_argument(
+        "--correlation-time", type=_positive, metavar="FS", help="longest lag (default: a quarter of the trajectory)"
+    )
+    parser.add_argument(
+        "--unit", choices=("THz", "meV", "1/cm"), default="THz", help="of the frequencies in the picture"
+    )
+
+
+def _msd(commands: Any) -> None:
+    parser = _analysis(commands, "msd", "mean squared displacements and diffusion coefficients from a trajectory")
+    _add_timestep(parser)
+
+
+def _phonons(commands: Any) -> None:
+    parser = _command(commands, "phonons", "phonon bands, density of states and thermal properties", model=False)
+    parser.add_argument("structure", metavar="STRUCTURE", help=_STRUCTURE)
+    _add_model(parser)
+    parser.add_argument(
+        "--supercell", nargs="+", type=_count, metavar="N", help="repetitions, one or three (default: twice the cutoff)"
+    )
+    choices = ("cell", "shape", "positions", "none")
+    parser.add_argument(
+        "--relax", choices=choices, default="cell", help="cell and positions; at constant volume; positions; nothing"
+    )
+    parser.add_argument("--distance", type=_positive, default=0.01, metavar="A", help="displacement")
+    parser.add_argument("--snapshots", type=_count, metavar="N", help="fit to so many random supercells (symfc)")
+    parser.add_argument(
+        "-o", "--output", default="phonons", metavar="STEM", help="beginning of the names of .png, .yaml and .txt"
+    )
+
+
+def _kappa(commands: Any) -> None:
+    parser = _command(
+        commands, "kappa", "thermal conductivity by Green-Kubo from heat fluxes that md has recorded", model=False
+    )
+    parser.add_argument(
+        "files", nargs="+", metavar="FLUX", help="files of md --heat-flux, independent runs of one system"
+    )
+    parser.add_argument(
+        "-o", "--output", default="kappa.npz", metavar="OUT.npz", help="numbers; the picture beside it ends in .png"
+    )
+    parser.add_argument(
+        "--discard", type=_not_negative, default=0.0, metavar="PS", help="leave out the beginning of each run"
+    )
+    parser.add_argument(
+        "--window", nargs=2, type=_positive, metavar="PS", help="average over these lags (default: from the plateau)"
+    )
+    parser.add_argument("--max-lag", type=_positive, metavar="PS", help="longest lag (default: four times the window)")
+    parser.add_argument("--blocks", type=_count, default=1, metavar="N", help="cut each run, for the error")
+
+
 def _fit(commands: Any) -> None:
     families = _command(commands, "fit", "fit a potential to labelled structures", model=False).add_subparsers(
         title="families", metavar="FAMILY", required=True
     )
-    parser = _command(families, "snap", "least-squares fit of a SNAP potential", model=False)
+    parser = _command(families, "snap", "fit a SNAP potential by least squares, or with --head a network", model=False)
     parser.set_defaults(module="fit")
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="structures with energies, forces and, if known, stresses"
@@ -150,7 +236,24 @@ def _fit(commands: Any) -> None:
     parser.add_argument(
         "--test-fraction", type=_not_negative, default=0.1, metavar="X", help="without --test: held back"
     )
-    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="of what is held back")
+    parser.add_argument("--seed", type=_seed, default=0, metavar="N", help="of what is held back and of a network")
+    _head(parser)
+
+
+def _head(parser: ArgumentParser) -> None:
+    """Options of a network, None where they are not given."""
+    group = parser.add_argument_group(
+        "network", "train a network on the descriptors; Ctrl-C ends the training with the best one so far"
+    )
+    group.add_argument("--head", type=_layers, metavar="32x32", help="nodes of its hidden layers")
+    choices = ("linear", "sigmoid", "tanh", "relu", "softplus")
+    group.add_argument("--activation", choices=choices, help="of these layers (tanh)")
+    group.add_argument("--epochs", type=_count, metavar="N", help="of Adam (500)")
+    group.add_argument("--batch-size", type=_count, metavar="N", help="frames per step of Adam (8)")
+    group.add_argument("--learning-rate", type=_positive, metavar="X", help="at the start (0.003)")
+    group.add_argument("--lbfgs-steps", type=_count, metavar="N", help="of L-BFGS after Adam (0)")
+    group.add_argument("--patience", type=_count, metavar="N", help="epochs without improvement that end it (all)")
+    group.add_argument("--checkpoint", metavar="FILE.npz", help="keep the state here after every epoch; go on from it")
 
 
 def _demo(commands: Any) -> None:
@@ -185,11 +288,22 @@ def _not_negative(text: str) -> float:
     return value
 
 
+def _layers(text: str) -> tuple[int, ...]:
+    return tuple(_count(part) for part in text.split("x"))
+
+
 def _count(text: str) -> int:
     value = int(text)
     if value < 1:
         raise ArgumentTypeError(f"expected a positive integer, got {text}")
     return value
+
+
+def _slice(text: str) -> slice:
+    parts = text.split(":")
+    if len(parts) not in (2, 3):
+        raise ArgumentTypeError(f"expected START:STOP or START:STOP:STEP, got {text}")
+    return slice(*(int(part) if part else None for part in parts))
 
 
 def _seed(text: str) -> int:

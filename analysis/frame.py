@@ -1,0 +1,155 @@
+"""What one frame is, and what all frames of a source share."""
+
+from __future__ import annotations
+
+import mmap
+import numbers
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from ase import Atoms, units
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+_WINDOW = 32 << 20  # bytes that stay mapped
+VELOCITY_NAMES = ("velocities", "velocity", "velo", "vel")  # columns in A/fs, the convention of GPUMD
+TIME_NAME = "Time"  # in fs, the convention of GPUMD
+
+
+class TruncatedError(ValueError):
+    """The last frame of a file is incomplete."""
+
+
+class MappedFile:
+    """The bytes of a file, (L,) uint8, of which the process keeps only what is being read."""
+
+    def __init__(self, path: str) -> None:
+        with open(path, "rb") as file:
+            self.map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        self.bytes = np.frombuffer(self.map, np.uint8)
+        self._released = 0
+
+    def release(self, position: int) -> None:
+        """Let the system take back what lies before this position; it comes again when it is read again."""
+        if position - self._released > _WINDOW and hasattr(self.map, "madvise"):
+            self.map.madvise(mmap.MADV_DONTNEED, 0, position)
+            self._released = position
+
+
+class Frame(NamedTuple):
+    """Positions (N, 3) in A, cell (3, 3) in A, velocities (N, 3) in A/fs or None, and time in fs or NaN.
+
+    The arrays may be overwritten when the next frame is read.
+    """
+
+    positions: FloatArray
+    cell: FloatArray
+    velocities: FloatArray | None
+    time: float
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """What all frames share: numbers (N,), masses (N,) in amu, pbc (3,), and whether there are velocities."""
+
+    numbers: IntArray
+    masses: FloatArray
+    pbc: NDArray[np.bool_]
+    velocities: bool
+
+
+class Reader(Protocol):
+    """What `Trajectory` asks of a source.
+
+    Attributes
+    ----------
+    name : str
+        For messages: the path, or what the source is.
+    head : Head
+    length : int or None
+        Number of frames where that is known without reading them.
+    """
+
+    name: str
+    head: Head
+    length: int | None
+
+    def frames(self, start: int, stop: int | None, step: int, velocities: bool) -> Iterator[Frame]:
+        """Frames ``start, start + step, ... < stop``, none of them negative; `TruncatedError` ends a cut file."""
+        ...
+
+    def count(self) -> int:
+        """Number of frames, if necessary by reading them."""
+        ...
+
+    def first_times(self, start: int, step: int) -> list[float]:
+        """Times in fs of the first two of these frames, without using a one-pass source up."""
+        ...
+
+
+class Rereadable:
+    """What all sources share that can be read again."""
+
+    def count(self: Reader) -> int:
+        if self.length is not None:
+            return self.length
+        number = 0
+        with suppress(TruncatedError):
+            for _ in self.frames(0, None, 1, False):
+                number += 1
+        return number
+
+    def first_times(self: Reader, start: int, step: int) -> list[float]:
+        return [frame.time for frame in self.frames(start, start + step + 1, step, False)]
+
+
+def velocities_of(atoms: Atoms, masses: FloatArray) -> FloatArray | None:
+    """Velocities in A/fs: from the momenta (ASE units), or a column of velocities (A/fs); None if there are neither."""
+    if atoms.has("momenta"):
+        return from_momenta(atoms.arrays["momenta"], masses)
+    for name in VELOCITY_NAMES:
+        if name in atoms.arrays:
+            return np.asarray(atoms.arrays[name], dtype=np.float64)
+    return None
+
+
+def from_momenta(momenta: FloatArray, masses: FloatArray) -> FloatArray:
+    """Velocities in A/fs from momenta in ASE units."""
+    return momenta * (float(units.fs) / masses)[:, None]
+
+
+def frame_of(atoms: Atoms, head: Head, velocities: bool) -> Frame:
+    """The parts of Atoms that the analysis needs."""
+    speed = velocities_of(atoms, head.masses) if velocities else None
+    return Frame(atoms.positions, atoms.cell.array, speed, time_of(atoms.info))
+
+
+def time_of(info: Mapping[str, Any]) -> float:
+    """Time in fs, or NaN where there is no number called so."""
+    time = info.get(TIME_NAME)
+    return float(time) if isinstance(time, numbers.Real) else np.nan
+
+
+def head_of(atoms: Atoms) -> Head:
+    """What the first frame says about all of them."""
+    masses = atoms.get_masses()
+    return Head(atoms.numbers.astype(np.int64), masses, atoms.pbc.copy(), velocities_of(atoms, masses) is not None)
+
+
+def check_species(reader: Reader, frame: int, numbers: IntArray) -> None:
+    """Raise ValueError when a frame has other atoms than the first one."""
+    check_count(reader, frame, len(numbers))
+    if not np.array_equal(numbers, reader.head.numbers):
+        raise ValueError(f"{reader.name}: the species or their order in frame {frame} differ from the first frame")
+
+
+def check_count(reader: Reader, frame: int, count: int) -> None:
+    """Raise ValueError when a frame has another number of atoms than the first one."""
+    expected = len(reader.head.numbers)
+    if count != expected:
+        raise ValueError(f"{reader.name}: frame {frame} has {count} atoms, but the first one {expected}")

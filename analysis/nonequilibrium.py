@@ -1,0 +1,71 @@
+"""What the non-equilibrium methods for the thermal conductivity have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from ase import Atoms, units
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+
+#: W/(m K) of 1 eV/(fs A K); with ASE's unit of time in the place of fs it is 157376.92.
+WATTS = 1e25 * float(units._e)
+
+_AT_REST = 1e-6  # speed of the centre of mass relative to the thermal speed that is only rounding
+
+
+def check_atoms(atoms: Atoms, method: str) -> None:
+    """Refuse what has no bulk thermal conductivity.
+
+    Raises
+    ------
+    ValueError
+        A cell that is not periodic or has no volume, constraints, or fewer than two atoms.
+    """
+    if not atoms.pbc.all() or not atoms.cell.rank == 3:
+        raise ValueError(
+            f"{method} needs a cell that is periodic in all three directions, got pbc={atoms.pbc.tolist()}"
+        )
+    if atoms.constraints:
+        raise ValueError(f"{method} needs atoms that are free to move: remove the constraints")
+    if len(atoms) < 2:
+        raise ValueError(f"{method} needs at least two atoms, got {len(atoms)}")
+
+
+def check_steps(**steps: int) -> None:
+    """Refuse numbers of steps that are not positive; `equilibration` may be 0 (ValueError)."""
+    for name, value in steps.items():
+        least = 0 if name == "equilibration" else 1
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            raise ValueError(f"expected {name}= as a number of steps of at least {least}, got {value!r}")
+
+
+def check_cell(atoms: Atoms, cell: FloatArray, method: str) -> None:
+    """Refuse a cell that is no longer what it was at the beginning (ValueError)."""
+    if not np.array_equal(atoms.cell.array, cell):
+        raise ValueError(f"the cell has changed: {method} needs a run at constant volume")
+
+
+def check_at_rest(velocities: FloatArray, masses: FloatArray, method: str) -> None:
+    """Refuse atoms that drift together (ValueError)."""
+    drift = masses @ velocities / masses.sum()
+    thermal = np.sqrt(masses @ (velocities**2).sum(axis=1) / masses.sum())
+    if np.linalg.norm(drift) > _AT_REST * thermal:
+        raise ValueError(
+            f"{method} needs a centre of mass at rest: call Stationary of ase.md.velocitydistribution before the run"
+        )
+
+
+def jackknife(blocks: FloatArray, function: Callable[[FloatArray], FloatArray]) -> FloatArray:
+    """Standard errors of a function (..., n) -> (..., m) of means, from the means (B, n) of independent blocks.
+
+    The function is evaluated without each of the blocks in turn (jackknife); NaN from a single block.
+    """
+    count = len(blocks)
+    if count < 2:
+        return np.full_like(function(blocks.mean(axis=0)), np.nan)
+    values = function((blocks.sum(axis=0) - blocks) / (count - 1))
+    error: FloatArray = np.sqrt((count - 1) * values.var(axis=0))
+    return error

@@ -1,0 +1,398 @@
+"""Trajectories: frames from any source that ASE users have, in chunks of bounded memory."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal
+
+import numpy as np
+from ase import Atoms
+from ase.data import chemical_symbols
+from numpy.typing import ArrayLike
+from tqdm import tqdm
+
+from .frame import FloatArray, Frame, Head, Reader, TruncatedError
+from .lammps_dump import LammpsReader
+from .readers import ArrayReader, open_reader
+from .series import DriftRemover, Series, Unwrapper, differentiate, select
+
+_CHUNK = 32 << 20  # bytes of positions and velocities in a chunk
+_EVEN = 1e-3  # by how much of a time step the times in a file may be off
+
+Range = tuple[int, int | None, int]  # start, stop, step; none negative
+Source = str | os.PathLike[str] | Iterable[Atoms] | ArrayReader  # Atoms, too
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """Some successive frames.
+
+    Attributes
+    ----------
+    first : int
+        Number of the first of them, counted from 0 in the selected frames.
+    positions : (F, N, 3) array
+        In A, as in the source: not unwrapped.
+    cells : (F, 3, 3) array
+        In A.
+    velocities : (F, N, 3) array or None
+        In A/fs; None unless asked for.
+    """
+
+    first: int
+    positions: FloatArray
+    cells: FloatArray
+    velocities: FloatArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+
+class Trajectory:
+    """Frames of a simulation: the same atoms in the same order, positions, cells and maybe velocities.
+
+    Nothing but the first frame is read until the frames are asked for; then they come in chunks of at most 32 MB (at
+    least one frame), and as much of the file is in memory.
+
+    Parameters
+    ----------
+    source : path, Atoms, iterable of Atoms, or Trajectory
+        A file (.traj, extended xyz of ASE or GPUMD, LAMMPS dump, XDATCAR, or anything that `ase.io.iread` reads), or
+        frames in memory.  An iterator is read only once.
+    timestep_fs : float, optional
+        Time between two frames of the source in fs.  Where it is not given, the times in the file (``Time=`` in fs in
+        the comment of an extended xyz, ``info["Time"]``, ``ITEM: TIME`` of a LAMMPS dump) say it.  The property
+        `timestep_fs` is this times the step of `frames`.
+    frames : slice
+        Which frames, as in ``list[slice]``; the step must be positive.
+    symbols : sequence of str, optional
+        Chemical symbols of the atom types 1, 2, ... of a LAMMPS dump without a column of elements.
+
+    Attributes
+    ----------
+    numbers : (N,) array
+        Atomic numbers.
+    masses : (N,) array
+        In amu.
+    pbc : (3,) array of bool
+        Of the first frame.
+    name : str
+        Of the source, for messages and titles.
+
+    Raises
+    ------
+    ValueError
+        When there is no frame, the format is unknown, or `timestep_fs` is not positive.
+    FileNotFoundError
+
+    Notes
+    -----
+    Velocities: momenta (ASE units) where ASE has written them; columns called vel, velo, velocity or velocities are
+    A/fs, as GPUMD writes them; LAMMPS dumps are taken to be of ``units metal`` (A/ps) unless they say ``ITEM: UNITS``.
+    """
+
+    def __init__(
+        self,
+        source: Source | Trajectory,
+        *,
+        timestep_fs: float | None = None,
+        frames: slice = slice(None),
+        symbols: Sequence[str] | None = None,
+    ) -> None:
+        if timestep_fs is not None and not 0.0 < timestep_fs < np.inf:
+            raise ValueError(f"expected a positive time step in fs, got timestep_fs={timestep_fs}")
+        everything: Range = (0, None, 1)
+        if isinstance(source, Trajectory):
+            reader, everything = source._reader, source._range
+            timestep_fs = timestep_fs or source._timestep
+        else:
+            reader = open_reader(source, symbols)
+        if symbols is not None and not isinstance(reader, LammpsReader):
+            raise ValueError(f"symbols= is for LAMMPS dumps, and {reader.name} is none")
+        self._reader: Reader = reader
+        self._range: Range = _select(frames, everything, reader)
+        self._timestep: float | None = None if timestep_fs is None else timestep_fs * (frames.step or 1)
+        self._from_file: float | None = None  # the time step that the file says, once asked for
+        self._uneven = ""
+        head = self._reader.head
+        self.name = self._reader.name
+        self.numbers, self.masses, self.pbc = head.numbers, head.masses, head.pbc
+
+    @classmethod
+    def from_arrays(
+        cls,
+        positions: ArrayLike,
+        *,
+        symbols: Sequence[str],
+        cell: ArrayLike,
+        pbc: bool | Sequence[bool] = True,
+        velocities: ArrayLike | None = None,
+        timestep_fs: float | None = None,
+    ) -> Trajectory:
+        """Make one of arrays.
+
+        Parameters
+        ----------
+        positions : (F, N, 3) array
+            In A.
+        symbols : sequence of N str
+        cell : (3, 3) or (F, 3, 3) array
+            In A.
+        pbc : bool or three
+        velocities : (F, N, 3) array, optional
+            In A/fs.
+        timestep_fs : float, optional
+
+        Raises
+        ------
+        ValueError
+            When the shapes do not match or a symbol is unknown.
+        """
+        places = np.asarray(positions, dtype=np.float64)
+        if places.ndim != 3 or places.shape[2] != 3 or len(places) == 0:
+            raise ValueError(f"expected positions of shape (F, N, 3) with at least one frame, got {places.shape}")
+        speeds = None if velocities is None else np.asarray(velocities, dtype=np.float64)
+        if speeds is not None and speeds.shape != places.shape:
+            raise ValueError(f"expected velocities of the shape of the positions {places.shape}, got {speeds.shape}")
+        cells = np.asarray(cell, dtype=np.float64)
+        if cells.shape not in ((3, 3), (len(places), 3, 3)):
+            raise ValueError(f"expected a cell of shape (3, 3) or ({len(places)}, 3, 3), got {cells.shape}")
+        if isinstance(symbols, str) or len(symbols) != places.shape[1]:
+            raise ValueError(f"expected a sequence of {places.shape[1]} chemical symbols, got {symbols!r}")
+        try:
+            atoms = Atoms(symbols=list(symbols), pbc=pbc)
+        except KeyError as error:
+            raise ValueError(f"expected chemical symbols, got {error}") from error
+        head = Head(atoms.numbers.astype(np.int64), atoms.get_masses(), atoms.pbc.copy(), speeds is not None)
+        reader = ArrayReader(places, np.broadcast_to(cells, (len(places), 3, 3)), speeds, head)
+        return cls(reader, timestep_fs=timestep_fs)
+
+    @property
+    def symbols(self) -> list[str]:
+        """Chemical symbols of the atoms."""
+        return [chemical_symbols[z] for z in self.numbers]
+
+    @property
+    def timestep_fs(self) -> float:
+        """Time between two of the selected frames in fs.
+
+        Raises
+        ------
+        ValueError
+            When neither the argument nor the source says it.
+        """
+        if self._timestep is not None:
+            return self._timestep
+        if self._uneven:
+            raise ValueError(self._uneven)
+        times = self._reader.first_times(self._range[0], self._range[2])
+        step = times[1] - times[0] if len(times) == 2 else np.nan
+        if not step > 0.0:
+            raise ValueError(f"{self.name} does not say how far apart its frames are: give timestep_fs=")
+        self._from_file = step
+        return step
+
+    def __repr__(self) -> str:
+        formula = Atoms(numbers=self.numbers).get_chemical_formula()
+        return f"Trajectory({self.name}, {formula})"
+
+    def chunks(self, *, velocities: bool = False, progress: str = "reading") -> Iterator[Frames]:
+        """Read the frames, at most 32 MB (or one frame) at a time, with a progress bar on a terminal.
+
+        Parameters
+        ----------
+        velocities : bool
+            Whether velocities are wanted too.
+        progress : str
+            What the progress bar says.
+
+        Yields
+        ------
+        Frames
+
+        Raises
+        ------
+        ValueError
+            When velocities are wanted and absent, the number, species or order of the atoms changes, or a number is not
+            finite; the message names the frame, counted in the source from 0.
+
+        Warns
+        -----
+        RuntimeWarning
+            When the last frame of a file is incomplete; it is left out.
+        """
+        if velocities and not self._reader.head.velocities:
+            raise ValueError(f"{self.name} holds no velocities")
+        return self._chunks(velocities, progress)
+
+    def _chunks(self, velocities: bool, progress: str) -> Iterator[Frames]:
+        length = self._reader.length
+        total = None if length is None else _count(self._range, length)
+        size = max(1, _CHUNK // (24 * max(1, len(self.numbers)) * (1 + velocities)))
+        size = size if total is None else max(1, min(size, total))
+        frames = _complete(self._reader.frames(*self._range, velocities))
+        first, clock = 0, _Clock()
+        with tqdm(total=total, desc=progress, unit="frame", disable=None) as bar:
+            while True:
+                chunk, times = self._gather(frames, first, size, velocities)
+                if len(chunk) == 0:
+                    break
+                self._check(chunk)
+                if self._timestep is None and not self._uneven:
+                    self._note_uneven(clock.follow(times, first))
+                yield chunk
+                first += len(chunk)
+                bar.update(len(chunk))
+        if first == 0:
+            raise ValueError(f"{self.name} has none of the selected frames")
+
+    def _gather(self, frames: Iterator[Frame], first: int, size: int, velocities: bool) -> tuple[Frames, FloatArray]:
+        """The next frames, at most `size`, as arrays, and their times."""
+        positions, cells, times = np.empty((size, len(self.numbers), 3)), np.empty((size, 3, 3)), np.empty(size)
+        speeds = np.empty_like(positions) if velocities else None
+        count = 0
+        for k, frame in enumerate(islice(frames, size)):
+            positions[k], cells[k], times[k] = frame.positions, frame.cell, frame.time
+            if speeds is not None:
+                if frame.velocities is None:
+                    raise ValueError(f"{self.name}: frame {self._number(first + k)} has no velocities")
+                speeds[k] = frame.velocities
+            count = k + 1
+        chosen = None if speeds is None else speeds[:count]
+        return Frames(first, positions[:count], cells[:count], chosen), times[:count]
+
+    def _number(self, k: int) -> int:
+        """Number in the source of the selected frame k."""
+        return self._range[0] + k * self._range[2]
+
+    def _check(self, chunk: Frames) -> None:
+        arrays = {"positions": chunk.positions, "cell": chunk.cells, "velocities": chunk.velocities}
+        for name, values in arrays.items():
+            if values is not None and not np.isfinite(values).all():
+                k = int(np.argmin(np.isfinite(values).all(axis=(1, 2))))
+                raise ValueError(f"{self.name}: frame {self._number(chunk.first + k)} has {name} that are not finite")
+
+    def _note_uneven(self, k: int | None) -> None:
+        if k is None:
+            return
+        self._uneven = (
+            f"{self.name}: frame {self._number(k)} is not as far from the one before as others: give timestep_fs="
+        )
+        if self._from_file is not None:
+            raise ValueError(self._uneven)
+
+    def series(self, quantity: str = "positions", *, drift: ArrayLike | Literal["all"] | None = "all") -> Series:
+        """Read everything into columns that can be taken atom by atom.
+
+        Parameters
+        ----------
+        quantity : "positions" or "velocities"
+            Positions are unwrapped through the periodic boundaries (see `Unwrapper`).  Velocities in A/fs are those of
+            the source, else central differences of the unwrapped positions, which see a vibration of the angular
+            frequency w weaker by ``sin(w dt) / (w dt)``.
+        drift : "all", (n,) array or None
+            Subtract the motion of the centre of mass of all atoms, of these atoms (a framework), or of none.
+
+        Returns
+        -------
+        Series
+            In memory up to 512 MB, else in a temporary file.
+
+        Raises
+        ------
+        ValueError
+            As `chunks` does; when `drift` selects no atoms, or the time step is needed and unknown.
+        """
+        if quantity not in ("positions", "velocities"):
+            raise ValueError(f'expected "positions" or "velocities", got {quantity!r}')
+        parts = self._unwrapped() if quantity == "positions" else self._velocities()
+        if drift is None:
+            return Series(parts)
+        remover = DriftRemover(self._weights(drift), displacement=quantity == "positions")
+        return Series((remover(values), cells) for values, cells in parts)
+
+    def _unwrapped(self) -> Iterator[tuple[FloatArray, FloatArray]]:
+        unwrap = Unwrapper(self.pbc)
+        for chunk in self.chunks():
+            yield unwrap(chunk.positions, chunk.cells), chunk.cells
+
+    def _velocities(self) -> Iterator[tuple[FloatArray, FloatArray]]:
+        if not self._reader.head.velocities:
+            yield from differentiate(self._unwrapped(), self.timestep_fs)
+            return
+        for chunk in self.chunks(velocities=True):
+            if chunk.velocities is not None:
+                yield chunk.velocities, chunk.cells
+
+    def _weights(self, drift: ArrayLike) -> FloatArray:
+        if isinstance(drift, str):
+            if drift != "all":
+                raise ValueError(f"drift= must be 'all', None or indices of atoms, got {drift!r}")
+            return self.masses
+        try:
+            chosen = select(drift, len(self.numbers))
+        except IndexError as error:
+            raise ValueError(f"drift= must be 'all', None or indices of atoms of {self.name}: {error}") from error
+        if np.size(chosen) == 0:
+            raise ValueError("drift= selects no atoms")
+        weights: FloatArray = np.zeros(len(self.numbers))
+        weights[chosen] = self.masses[chosen]
+        return weights
+
+
+def as_trajectory(source: Source | Trajectory, timestep_fs: float | None = None) -> Trajectory:
+    """What every analysis makes of its first argument: a `Trajectory` as it is, anything else read by `Trajectory`."""
+    if isinstance(source, Trajectory) and timestep_fs is None:
+        return source
+    return Trajectory(source, timestep_fs=timestep_fs)
+
+
+class _Clock:
+    """Finds the first frame whose time does not follow from those before."""
+
+    def __init__(self) -> None:
+        self._last = self._spacing = np.nan
+
+    def follow(self, times: FloatArray, first: int) -> int | None:
+        """Number of that frame if it is among those with these times, the first of which is number `first`."""
+        steps = np.diff(times, prepend=self._last)
+        self._last = times[-1]
+        if first == 0:
+            self._spacing = steps[1] if len(steps) > 1 else np.nan
+            steps[0] = self._spacing
+        elif np.isnan(self._spacing):
+            self._spacing = steps[0]
+        if np.isnan(self._spacing):
+            return None
+        off = np.flatnonzero(~(np.abs(steps - self._spacing) <= _EVEN * abs(self._spacing)))
+        return first + int(off[0]) if len(off) else None
+
+
+def _complete(frames: Iterator[Frame]) -> Iterator[Frame]:
+    """The frames without an incomplete last one, which is only warned of."""
+    try:
+        yield from frames
+    except TruncatedError as error:
+        warnings.warn(f"{error}; it is left out", RuntimeWarning, stacklevel=4)
+
+
+def _count(selected: Range, length: int) -> int:
+    start, stop, step = selected
+    return len(range(start, length if stop is None else min(stop, length), step))
+
+
+def _select(frames: slice, within: Range, reader: Reader) -> Range:
+    """The frames that `frames` takes of those that `within` takes."""
+    start, stop, step = frames.start or 0, frames.stop, 1 if frames.step is None else frames.step
+    if step < 1:
+        raise ValueError(f"expected frames= with a positive step, got {frames}")
+    if start < 0 or (stop is not None and stop < 0):
+        start, stop, step = frames.indices(_count(within, reader.count()))
+    first, last, stride = within
+    if stop is not None:
+        last = first + stop * stride if last is None else min(last, first + stop * stride)
+    return first + start * stride, last, step * stride

@@ -1,0 +1,177 @@
+"""The commands that analyse trajectories: rdf, vdos and msd."""
+
+import os
+import re
+import signal
+from importlib import import_module
+
+import numpy as np
+import pytest
+from ase import Atoms, units
+from ase.io import write
+from ase_mlips.analysis.msd import MSD, mean_squared_displacement
+from ase_mlips.analysis.rdf import RDF, rdf
+from ase_mlips.analysis.thermodynamics import thermodynamics
+from ase_mlips.analysis.trajectory import Trajectory
+from ase_mlips.analysis.vdos import VDOS, vdos
+from matplotlib.image import imread
+from support.command_line import table
+from support.harmonic import ordered_alloy
+
+from ase_mlips.cli import main
+
+STEP = 20.0  # fs
+
+
+@pytest.fixture(scope="module")
+def vibrations():
+    """400 frames of a harmonic crystal with velocities."""
+    crystal = ordered_alloy()
+    (chunk,) = crystal.trajectory(400, STEP).chunks(velocities=True)
+    frames = []
+    for positions, velocities in zip(chunk.positions, chunk.velocities, strict=True):
+        frames.append(crystal.atoms.copy())
+        frames[-1].positions = positions
+        frames[-1].set_velocities(velocities / units.fs)
+    return frames
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, vibrations):
+    """The current directory, with this crystal in md.traj and lithium that diffuses at 0.25 A^2/ps in li.xyz."""
+    monkeypatch.chdir(tmp_path)
+    write("md.traj", vibrations)
+    steps = np.random.default_rng(0).normal(scale=np.sqrt(2.0 * 0.25 * 0.1), size=(500, 40, 3))
+    cell = np.diag([20.0, 20.0, 20.0])
+    write("li.xyz", [Atoms("Li40", positions=r % 20.0, cell=cell, pbc=True) for r in np.cumsum(steps, axis=0)])
+    return tmp_path
+
+
+def test_rdf(here, capsys):
+    assert main(["rdf", "md.traj", "--r-max", "5", "--bins", "100", "--frames", "10::40", "-o", "g.npz"]) == 0
+    result = RDF.load("g.npz")
+    expected = rdf(Trajectory("md.traj", frames=slice(10, None, 40)), r_max=5.0, bins=100)
+    assert result.frames == expected.frames == 10
+    np.testing.assert_array_equal(result.g, expected.g)
+    assert np.ptp(imread("g.png")) > 0.5
+    said = capsys.readouterr()
+    rows = table(said.out)
+    assert float(rows["Cu-Au"][0]) == pytest.approx(np.sqrt(0.5 * 2.68655**2 + 0.25 * 3.5313**2), abs=0.1)
+    assert float(rows["Cu-Au"][1]) == pytest.approx(expected.partials["Cu", "Au"].max(), abs=1e-3)
+    assert rows["wrote"] == ["g.npz", "and", "g.png"]
+    assert said.err == ""
+
+
+def test_vdos(here, capsys):
+    assert main(["vdos", "md.traj", "--timestep", "20", "--frames", "::2", "--unit", "meV"]) == 0
+    result = VDOS.load("vdos.npz")
+    expected = vdos(Trajectory("md.traj", frames=slice(None, None, 2), timestep_fs=STEP))
+    assert result.frequencies[-1] == pytest.approx(12.5)
+    np.testing.assert_array_equal(result.total, expected.total)
+    assert np.ptp(imread("vdos.png")) > 0.5
+    said = capsys.readouterr().out
+    rows = table(said)
+    assert float(rows["total"][0]) == pytest.approx(162.0)
+    assert float(rows["total"][1]) == pytest.approx(ordered_alloy().frequencies.mean(), abs=0.01)
+    assert float(rows["Au"][1]) < float(rows["Cu"][1])
+    assert float(re.search(r"300 K: ([\d.]+) k_B/atom", said)[1]) == pytest.approx(
+        thermodynamics(ordered_alloy().frequencies, 300.0).heat_capacity[0] / (53 * units.kB), abs=2e-3
+    )
+    assert float(re.search(r"energy: ([\d.]+) meV/atom", said)[1]) == pytest.approx(20.12, abs=0.1)
+    assert main(["vdos", "md.traj", "--timestep", "20", "--correlation-time", "400"]) == 0
+    assert len(VDOS.load("vdos.npz").frequencies) < len(result.frequencies)
+
+
+def test_msd(here, capsys):
+    assert main(["msd", "li.xyz", "--timestep", "100"]) == 0
+    result = MSD.load("msd.npz")
+    np.testing.assert_array_equal(result.total, mean_squared_displacement("li.xyz", timestep_fs=100.0).total)
+    assert np.ptp(imread("msd.png")) > 0.5
+    atoms, value, error, *_ = table(capsys.readouterr().out)["Li"]
+    assert atoms == "40"
+    assert abs(float(value) - 0.25e-4) < 4.0 * float(error)  # cm^2/s
+    assert 0.0 < float(error) < 0.1 * float(value)
+
+
+def test_types_of_a_lammps_dump(here, capsys):
+    lines = []
+    for step in range(2):
+        lines += ["ITEM: TIMESTEP", str(step), "ITEM: NUMBER OF ATOMS", "2", "ITEM: BOX BOUNDS pp pp pp"]
+        lines += ["0 5", "0 5", "0 5", "ITEM: ATOMS id type x y z", "1 1 0 0 0", "2 2 2 0 0"]
+    (here / "md.lammpstrj").write_text("\n".join(lines) + "\n")
+    assert main(["rdf", "md.lammpstrj", "--species", "Li", "O", "--r-max", "4"]) == 0
+    assert float(table(capsys.readouterr().out)["Li-O"][0]) == pytest.approx(2.0, abs=0.02)
+
+
+@pytest.mark.parametrize(("command", "frames"), [("rdf", 4), ("vdos", 5), ("msd", 5)])
+def test_interruption_keeps_what_has_been_read(here, command, frames, monkeypatch, capsys):
+    """While the frames 0 to 3 have been counted, and 4 has been read."""
+    chunks = Trajectory.chunks
+
+    def interrupted(self, **options):
+        def until_then(read):
+            for chunk in read:
+                if chunk.first == 4:
+                    os.kill(os.getpid(), signal.SIGINT)
+                yield chunk
+
+        return until_then(chunks(self, **options))
+
+    monkeypatch.setattr(import_module("ase_mlips.analysis.trajectory"), "_CHUNK", 1)  # one frame each
+    monkeypatch.setattr(Trajectory, "chunks", interrupted)
+    options = [] if command == "rdf" else ["--timestep", "20"]
+    assert main([command, "md.traj", *options]) == 130
+    said = capsys.readouterr()
+    assert f"{command}.npz and {command}.png are of the first {frames} frames" in said.err
+    monkeypatch.undo()
+    monkeypatch.chdir(here)
+    first = Trajectory("md.traj", frames=slice(frames), timestep_fs=STEP)
+    if command == "rdf":
+        np.testing.assert_array_equal(RDF.load("rdf.npz").g, rdf(first).g)
+    elif command == "vdos":
+        np.testing.assert_array_equal(VDOS.load("vdos.npz").total, vdos(first).total)
+    else:
+        np.testing.assert_array_equal(MSD.load("msd.npz").total, mean_squared_displacement(first).total)
+    assert (here / f"{command}.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["rdf", "nowhere.traj"], "nowhere.traj"),
+        (["rdf", "md.traj", "-o", "g.dat"], "g.dat: numbers are written as NumPy arrays"),
+        (["rdf", "md.traj", "--frames", "1000:"], "md.traj"),
+        (["vdos", "md.traj"], "give --timestep"),
+        (["msd", "li.xyz"], "give --timestep"),
+        (["vdos", "md.traj", "--timestep", "20", "--frames", ":2"], "at least 3 frames"),
+        (["msd", "li.xyz", "--timestep", "20", "--frames", ":1"], "at least 2 frames"),
+        (["rdf", "text.xyz"], "text.xyz"),
+    ],
+)
+def test_input_that_cannot_be_used(here, arguments, message, capsys):
+    (here / "text.xyz").write_text("this is\nno trajectory\n")
+    assert main(arguments) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+    assert not list(here.glob("*.npz"))
+
+
+def test_frames_that_are_no_slice(here, capsys):
+    with pytest.raises(SystemExit):
+        main(["rdf", "md.traj", "--frames", "7"])
+    assert "START:STOP:STEP" in capsys.readouterr().err
+
+
+def test_too_few_frames_for_a_diffusion_coefficient(here, capsys):
+    assert main(["msd", "li.xyz", "--timestep", "100", "--frames", ":3", "-o", "short.npz"]) == 0
+    assert "no diffusion coefficients: expected at least" in capsys.readouterr().out
+    assert len(MSD.load("short.npz").times) == 3
+    assert np.ptp(imread("short.png")) > 0.5
+
+
+def test_help_names_the_analyses(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    said = capsys.readouterr().out
+    assert all(re.search(rf"^ +{name} ", said, re.M) for name in ("rdf", "vdos", "msd"))
