@@ -50,8 +50,8 @@ ENDINGS = ("report.json", "snap", "snapcoeff", "snapparam")
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-o", "x.txt"], "x.txt: expected a name that ends in .snapcoeff or .snap"),
-        (["-o", "x.snapcoeff", "--zbl", "1", "2"], "x.snapcoeff: expected a name that ends in .snap, which alone"),
+        (["-o", "x.txt"], "x.txt: expected a name that ends in .snapcoeff, .snap, .mliap.model, .mliap or .snap.npz"),
+        (["-o", "x.snapcoeff", "--zbl", "1", "2"], "x.snapcoeff: expected a name that ends in .snap, "),
         (["-o", "x.snap", "--zbl", "2", "1"], "inner"),
         (["-o", "two words.snap"], "two words.snap: expected a name without spaces"),
         (["-o", "none/x.snap"], "none: there is no such directory"),

@@ -1,4 +1,4 @@
-"""Fitting potentials to labelled configurations by linear least squares.
+"""Fitting potentials to labelled configurations: linear least squares, and neural networks by gradients.
 
 >>> from ase_mlips.fit import Loss, fit_snap, read_frames, snap_template, split_frames
 >>> train, test = split_frames(read_frames("data.extxyz"))  # doctest: +SKIP
@@ -7,13 +7,17 @@
 >>> fit.save("Si.snapcoeff")  # doctest: +SKIP
 """
 
+from .committee import Committee, fit_committee
 from .dataset import Frame, read_frames, split_frames
 from .design import SnapDesign, snap_template
+from .network import NetworkFit, fit_network
 from .report import Report, compare
 from .snap import Loss, SnapEquations, SnapFit, fit_snap
 from .sweep import Sweep, weight_sweep
+from .training import Training
 
 __all__ = [
-    "Frame", "Loss", "Report", "SnapDesign", "SnapEquations", "SnapFit", "Sweep",
-    "compare", "fit_snap", "read_frames", "snap_template", "split_frames", "weight_sweep",
+    "Committee", "Frame", "Loss", "NetworkFit", "Report", "SnapDesign", "SnapEquations", "SnapFit", "Sweep", "Training",
+    "compare", "fit_committee", "fit_network", "fit_snap", "read_frames", "snap_template", "split_frames",
+    "weight_sweep",
 ]  # fmt: skip

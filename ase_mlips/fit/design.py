@@ -80,7 +80,7 @@ class SnapDesign:
         self, template: SnapModel, frames: Sequence[Frame], atomic_energies: Mapping[str, float] | None = None
     ) -> None:
         E = len(template.elements)
-        self.kept, owner = _distinct_descriptors(template)
+        self.kept, owner = distinct_descriptors(template)
         self.source, self.share = _spread(owner, template.quadraticflag)
         self.isolated = np.zeros((E, int(self.source.max()) + 1))
         coefficients = np.zeros_like(template.coefficients)
@@ -161,7 +161,7 @@ def _independent_constants(frames: Sequence[Frame], elements: Sequence[str]) -> 
     return kept
 
 
-def _distinct_descriptors(model: SnapModel) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def distinct_descriptors(model: SnapModel) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Descriptors that differ from all before them, and for each descriptor which of these it equals.
 
     ``B^{e1 e2 e3}_{j1 j2 j}`` does not change when two of its pairs (e, j) with equal j are exchanged, so that many

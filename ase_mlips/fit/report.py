@@ -82,9 +82,9 @@ class Report:
         return [p.score(group) for p in self.parities for group in (None, *sorted(set(p.groups.tolist())))]
 
     def __str__(self) -> str:
-        lines = [f"{'set':<8}{'group':<18}{'quantity':<10}{'count':>8}{'MAE':>12}{'RMSE':>12}{'largest':>12}"]
+        lines = [f"{'set':<12}{'group':<18}{'quantity':<10}{'count':>8}{'MAE':>12}{'RMSE':>12}{'largest':>12}"]
         lines += [
-            f"{s.set:<8}{s.group:<18}{s.quantity:<10}{s.count:>8}{s.mae:>12.5g}{s.rmse:>12.5g}{s.largest:>12.5g} "
+            f"{s.set:<12}{s.group:<18}{s.quantity:<10}{s.count:>8}{s.mae:>12.5g}{s.rmse:>12.5g}{s.largest:>12.5g} "
             f"{UNITS[s.quantity]}"
             for s in self.scores()
         ]

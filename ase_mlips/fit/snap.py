@@ -174,7 +174,6 @@ class SnapFit:
         scores : bool
             False leaves the errors out of the report, so that a model can be saved before it is tested.
         """
-        path = Path(path)
         summary: dict[str, Any] = {
             "solver": self.solution.solver,
             "condition": self.solution.condition if np.isfinite(self.solution.condition) else None,
@@ -183,15 +182,21 @@ class SnapFit:
         }
         if scores:
             summary["scores"] = [asdict(score) for score in self.report.scores()]
-        with TemporaryDirectory(dir=path.parent, prefix=".fit-") as folder:
-            write_snap(Path(folder) / path.name, self.model)
-            write_json(Path(folder) / f"{path.stem}.report.json", summary)
-            for file in sorted(Path(folder).iterdir()):
-                file.replace(path.parent / file.name)
+        write_fit(path, self.model, summary)
 
     def plot(self, axes: Any = None) -> Any:
         """Parity plots, see `Report.plot`."""
         return self.report.plot(axes)
+
+
+def write_fit(path: str | Path, model: SnapModel, summary: Mapping[str, Any]) -> None:
+    """Write a model as `write_snap` does and beside it ``<stem>.report.json``; all files appear at the end."""
+    path = Path(path)
+    with TemporaryDirectory(dir=path.parent, prefix=".fit-") as folder:
+        write_snap(Path(folder) / path.name, model)
+        write_json(Path(folder) / f"{path.stem}.report.json", summary)
+        for file in sorted(Path(folder).iterdir()):
+            file.replace(path.parent / file.name)
 
 
 def fit_snap(

@@ -1,0 +1,103 @@
+"""All that a training needs to go on, in memory and on disk."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..text import replace_files
+from .dataset import FloatArray
+from .optimisers import Adam
+
+HISTORY = ("rate", "loss", "validation", "energy_mae", "force_mae")
+
+
+@dataclass
+class State:
+    """Where a training stands between two epochs.
+
+    Attributes
+    ----------
+    parameters, best : (E, P) arrays
+        Now, and at the least loss of the judging frames.
+    adam : Adam
+    generator : numpy.random.Generator
+        Decides the order of the frames.
+    history : list of tuple
+        One of `HISTORY` for each epoch: learning rate (0 for L-BFGS), loss per frame of the training and of the
+        judging frames, and mean absolute errors of the latter in eV/atom and eV/A.
+    best_epoch : int
+        Index in the history, -1 before the first epoch.
+    """
+
+    parameters: FloatArray
+    best: FloatArray
+    adam: Adam
+    generator: np.random.Generator
+    history: list[tuple[float, ...]]
+    best_epoch: int = -1
+
+    @classmethod
+    def begin(cls, parameters: FloatArray, seed: int) -> State:
+        """Before the first epoch."""
+        adam = Adam(np.zeros_like(parameters), np.zeros_like(parameters))
+        return cls(parameters, parameters, adam, np.random.default_rng(seed), [])
+
+    def add(self, row: tuple[float, ...]) -> None:
+        """Append an epoch to the history; its parameters are kept if they are the best so far."""
+        judged = HISTORY.index("validation")
+        if self.best_epoch < 0 or row[judged] < self.history[self.best_epoch][judged]:
+            self.best, self.best_epoch = self.parameters.copy(), len(self.history)
+        self.history.append(row)
+
+    def write(self, path: str | Path, fingerprint: str) -> None:
+        """Write a checkpoint, complete or not at all."""
+        buffer = io.BytesIO()
+        np.savez(
+            buffer,
+            fingerprint=fingerprint,
+            parameters=self.parameters,
+            best=self.best,
+            mean=self.adam.mean,
+            square=self.adam.square,
+            steps=self.adam.steps,
+            generator=json.dumps(self.generator.bit_generator.state),
+            history=np.array(self.history).reshape(-1, len(HISTORY)),
+            best_epoch=self.best_epoch,
+        )
+        replace_files({str(path): buffer.getvalue()})
+
+    @classmethod
+    def read(cls, path: str | Path, fingerprint: str) -> State:
+        """Read a checkpoint.
+
+        Raises
+        ------
+        OSError
+            The file cannot be read.
+        ValueError
+            It is damaged, no checkpoint, or has another fingerprint.
+        """
+        content = io.BytesIO(Path(path).read_bytes())
+        try:
+            with np.load(content, allow_pickle=False) as archive:
+                found = dict(archive)
+            same = str(found["fingerprint"]) == fingerprint
+            generator = np.random.default_rng()
+            generator.bit_generator.state = json.loads(str(found["generator"]))
+            adam = Adam(found["mean"], found["square"], int(found["steps"]))
+            history = [tuple(row) for row in found["history"].tolist()]
+            state = cls(found["parameters"], found["best"], adam, generator, history, int(found["best_epoch"]))
+        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path}: expected a checkpoint of a training, got another or a damaged file") from error
+        if not same:
+            raise ValueError(
+                f"{path}: expected a checkpoint of the same frames, model and training, got one of others; remove it or"
+                " choose another file"
+            )
+        return state

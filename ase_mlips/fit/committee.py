@@ -1,0 +1,113 @@
+"""Several networks for one potential: how far they differ says how far they can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
+
+from ..snap.model import SnapModel
+from .dataset import FloatArray, Frame
+from .network import NetworkFit, fit_problem
+from .problem import NetworkProblem
+from .snap import Loss
+from .training import Training
+
+
+class Committee(Calculator):  # type: ignore[misc]
+    """The mean of several calculators, and their standard deviations.
+
+    Parameters
+    ----------
+    members : sequence of ase.calculators.calculator.Calculator
+        Two or more, for example ``[SNAP(fit.model) for fit in fits]``.
+
+    Raises
+    ------
+    ValueError
+        There are fewer than two members.
+    """
+
+    implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012
+
+    def __init__(self, members: Sequence[Calculator], **kwargs: Any) -> None:
+        if len(members) < 2:
+            raise ValueError(f"members: expected two or more, got {len(members)}")
+        self.members = tuple(members)
+        self._deviations: dict[str, Any] = {}
+        super().__init__(**kwargs)
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """Evaluate every member; stress only where the cell has three vectors."""
+        super().calculate(atoms, properties, system_changes)
+        names = ["energy", "forces"] + (["stress"] if self.atoms.cell.rank == 3 else [])
+        found = {name: np.array([member.get_property(name, self.atoms) for member in self.members]) for name in names}
+        self.results = {name: values.mean(axis=0) for name, values in found.items()}
+        self.results["energy"] = self.results["free_energy"] = float(self.results["energy"])
+        self._deviations = {name: values.std(axis=0, ddof=1) for name, values in found.items()}
+
+    def get_energy_deviation(self, atoms: Atoms) -> float:
+        """Standard deviation of the members' energies, in eV."""
+        self.get_property("energy", atoms)
+        return float(self._deviations["energy"])
+
+    def get_force_deviations(self, atoms: Atoms) -> FloatArray:
+        """Standard deviations (N, 3) of the members' forces, component by component, in eV/A."""
+        self.get_property("forces", atoms)
+        deviations: FloatArray = self._deviations["forces"].copy()
+        return deviations
+
+
+def fit_committee(
+    template: SnapModel,
+    train: Sequence[Frame],
+    *,
+    members: int = 4,
+    validation: Sequence[Frame] | float = 0.1,
+    loss: Loss | None = None,
+    training: Training | None = None,
+) -> list[NetworkFit]:
+    """Train several networks that differ in their seeds, which count upwards from that of `training`.
+
+    The frames are described once.  ``training.bootstrap`` lets the members see different frames, too.  A checkpoint
+    gets the number of the member before its ending.  Ctrl-C ends the member that is being trained and the list.
+
+    Parameters
+    ----------
+    template, train, validation, loss, training
+        See `fit_network`.
+    members : int
+        Two or more.
+
+    Raises
+    ------
+    ValueError
+        From `fit_network`, or fewer than two members.
+    """
+    if members < 2:
+        raise ValueError(f"members: expected two or more, got {members}")
+    first = training or Training()
+    problem = NetworkProblem(template, train, validation=validation, loss=loss or Loss(), training=first)
+    fits: list[NetworkFit] = []
+    for number in range(members):
+        path = Path(first.checkpoint) if first.checkpoint else None
+        own = path.with_name(f"{path.stem}.{number}{path.suffix}") if path else None
+        try:
+            fits.append(fit_problem(problem, replace(first, seed=first.seed + number, checkpoint=own)))
+        except KeyboardInterrupt:
+            if not fits:
+                raise
+            break
+        if fits[-1].interrupted:
+            break
+    return fits

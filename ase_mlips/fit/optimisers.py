@@ -1,0 +1,62 @@
+"""Minimisers of a loss of many parameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import minimize
+
+from .dataset import FloatArray
+
+_DECAYS = 0.9, 0.999
+_SMALL = 1e-8
+_CORRECTIONS = 30
+
+
+@dataclass
+class Adam:
+    """Steps along averaged gradients, each parameter at its own pace (D. P. Kingma and J. Ba, arXiv:1412.6980).
+
+    Attributes
+    ----------
+    mean, square : arrays
+        Running averages of the gradient and of its square.
+    steps : int
+        Taken so far.
+    """
+
+    mean: FloatArray
+    square: FloatArray
+    steps: int = 0
+
+    def step(self, gradient: FloatArray, rate: float) -> FloatArray:
+        """What to add to the parameters (algorithm 1 of the paper)."""
+        self.steps += 1
+        first, second = _DECAYS
+        self.mean = first * self.mean + (1.0 - first) * gradient
+        self.square = second * self.square + (1.0 - second) * gradient**2
+        mean = self.mean / (1.0 - first**self.steps)
+        square = self.square / (1.0 - second**self.steps)
+        change: FloatArray = -rate * mean / (np.sqrt(square) + _SMALL)
+        return change
+
+
+def cosine(highest: float, lowest: float, progress: float) -> float:
+    """Half a cosine from `highest` at progress 0 to `lowest` at progress 1."""
+    return lowest + 0.5 * (highest - lowest) * (1.0 + math.cos(math.pi * progress))
+
+
+def lbfgs(function: Callable[[FloatArray], tuple[float, FloatArray]], start: FloatArray, steps: int) -> FloatArray:
+    """Up to `steps` iterations of L-BFGS-B; `function` gives loss and gradient in the shape of `start`."""
+
+    def flat(x: FloatArray) -> tuple[float, FloatArray]:
+        value, gradient = function(x.reshape(start.shape))
+        return value, gradient.ravel()
+
+    options = {"maxiter": steps, "maxfun": 10 * steps, "maxcor": _CORRECTIONS, "ftol": 0.0, "gtol": 0.0}
+    found = minimize(flat, start.ravel(), jac=True, method="L-BFGS-B", options=options)
+    result: FloatArray = found.x.reshape(start.shape)
+    return result

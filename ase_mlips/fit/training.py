@@ -1,0 +1,214 @@
+"""The training of networks: Adam over batches, then L-BFGS over all frames; stopped early, interrupted and resumed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from ..heads.network import ACTIVATIONS, MAX_NEURONS
+from .checkpoint import State
+from .dataset import FloatArray
+from .objective import Objective
+from .optimisers import cosine, lbfgs
+
+ROUND = 20  # iterations of L-BFGS that make an epoch
+
+
+@dataclass(frozen=True)
+class Training:
+    """How networks are made and trained.
+
+    Attributes
+    ----------
+    hidden : tuple of int
+        Nodes of the layers between the descriptors and the energy.
+    activation : str
+        Function of these layers, one of `ase_mlips.heads.network.ACTIVATIONS`.  "softplus" had the lower errors in our
+        benchmark, but LAMMPS's ML-IAP text files cannot hold it.
+    shared : bool
+        One network for all elements in place of one for each.  Elements then differ by their descriptors only, and
+        the training starts from one constant energy per atom for all of them.
+    epochs : int
+        Times that Adam sees every training frame.
+    batch_size : int
+        Frames per step of Adam.
+    learning_rate, final_learning_rate : float
+        At the start and at the end of Adam's epochs, half a cosine in between.
+    lbfgs_steps : int
+        Iterations of L-BFGS over all training frames after Adam; every 20 of them count as an epoch.
+    patience : int or None
+        Epochs without a better validation loss (without validation frames: training loss) after which Adam gives way
+        to L-BFGS, and L-BFGS ends; None never stops early.  The best parameters are kept in any case.
+    bootstrap : bool
+        Train on as many frames as there are, drawn with replacement.
+    seed : int
+        Of the first parameters, the order of the frames and what is drawn; the same seed gives the same model.
+    checkpoint : path, optional
+        File that holds the state after every epoch.  If it is there, the training continues from it and ends with
+        the same bits as one that was never interrupted.
+    memory, disk : float
+        GB of descriptor gradients to keep in memory and in a temporary file; see `DescribedFrames`.
+
+    Raises
+    ------
+    ValueError
+        Where a field has no meaning.
+    """
+
+    hidden: tuple[int, ...] = (32, 32)
+    activation: str = "tanh"
+    shared: bool = False
+    epochs: int = 500
+    batch_size: int = 8
+    learning_rate: float = 3e-3
+    final_learning_rate: float = 1e-5
+    lbfgs_steps: int = 0
+    patience: int | None = None
+    bootstrap: bool = False
+    seed: int = 0
+    checkpoint: str | Path | None = None
+    memory: float = 2.0
+    disk: float = 20.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", tuple(self.hidden))
+        if not all(isinstance(n, int) and 1 <= n <= MAX_NEURONS for n in self.hidden):
+            raise ValueError(f"hidden: expected layers of 1 to {MAX_NEURONS} nodes, got {self.hidden}")
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation: expected one of {', '.join(ACTIVATIONS)}, got {self.activation!r}")
+        lowest = {"epochs": 0, "batch_size": 1, "lbfgs_steps": 0, "seed": 0, "memory": 0.0, "disk": 0.0}
+        for name, least in lowest.items():
+            if not getattr(self, name) >= least:
+                raise ValueError(f"{name}: expected at least {least}, got {getattr(self, name)}")
+        if self.patience is not None and self.patience < 1:
+            raise ValueError(f"patience: expected at least 1 or None, got {self.patience}")
+        if not 0.0 < self.final_learning_rate <= self.learning_rate < np.inf:
+            raise ValueError(
+                "learning_rate: expected numbers that fall from learning_rate to final_learning_rate above 0, got"
+                f" {self.learning_rate} and {self.final_learning_rate}"
+            )
+
+    @property
+    def rounds(self) -> int:
+        """Epochs of L-BFGS."""
+        return -(-self.lbfgs_steps // ROUND)
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is trained: a loss, the frames that are seen, and those that judge.
+
+    Attributes
+    ----------
+    objective : Objective
+    start : (E, P) array
+        First parameters.
+    train, judges : int arrays
+        Numbers of the frames.
+    """
+
+    objective: Objective
+    start: FloatArray
+    train: NDArray[np.int64]
+    judges: NDArray[np.int64]
+
+
+def minimise(task: Task, training: Training, fingerprint: str) -> tuple[State, bool]:
+    """Train until the end, until nothing improves, or until Ctrl-C.
+
+    Parameters
+    ----------
+    task : Task
+    training : Training
+    fingerprint : str
+        Stands for all that the result depends on; a checkpoint with another one is refused.
+
+    Returns
+    -------
+    state : State
+    interrupted : bool
+        Ctrl-C came after at least one epoch.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        Ctrl-C came before the end of the first epoch.
+    ValueError
+        The checkpoint is damaged or of another training.
+    FloatingPointError
+        The loss is no longer finite.
+    """
+    path = training.checkpoint
+    resumed = path is not None and Path(path).exists()
+    state = State.read(path, fingerprint) if path and resumed else State.begin(task.start, training.seed)
+    total = training.epochs + training.rounds
+    with tqdm(total=total, initial=len(state.history), desc="training", unit="epoch", disable=None) as bar:
+        try:
+            while stage := _stage(state, training):
+                row = _adam(task, training, state) if stage == "adam" else _lbfgs(task, state)
+                state.add(row)
+                if path:
+                    state.write(path, fingerprint)
+                bar.update()
+                bar.set_postfix_str(
+                    f"loss {row[1]:.4g}, validation {row[2]:.4g}, {row[3]:.3g} eV/atom, {row[4]:.3g} eV/A"
+                )
+        except KeyboardInterrupt:
+            if not state.history:
+                raise
+            return state, True
+    return state, False
+
+
+def _stage(state: State, training: Training) -> str:
+    """Which minimiser makes the next epoch; empty at the end."""
+    rounds = sum(row[0] == 0.0 for row in state.history)
+    epochs = len(state.history) - rounds
+    since = max(state.best_epoch, epochs - 1 if rounds else -1)
+    stalled = training.patience is not None and len(state.history) - 1 - since >= training.patience
+    if not rounds and epochs < training.epochs and not stalled:
+        return "adam"
+    return "lbfgs" if rounds < training.rounds and not (rounds and stalled) else ""
+
+
+def _adam(task: Task, training: Training, state: State) -> tuple[float, ...]:
+    """One epoch of Adam; returns its row of the history."""
+    order = state.generator.permutation(task.train)
+    batches = [order[first : first + training.batch_size] for first in range(0, len(order), training.batch_size)]
+    steps = training.epochs * len(batches)
+    loss = 0.0
+    for batch in batches:
+        outcome = task.objective(state.parameters, batch)
+        rate = cosine(training.learning_rate, training.final_learning_rate, state.adam.steps / steps)
+        state.parameters = state.parameters + state.adam.step(outcome.gradient / len(batch), rate)
+        loss += outcome.loss
+    return rate, loss / len(order), *_judge(task, state)
+
+
+def _lbfgs(task: Task, state: State) -> tuple[float, ...]:
+    """`ROUND` iterations of L-BFGS from the best parameters; returns the row of the history."""
+    count = len(task.train)
+
+    def function(parameters: FloatArray) -> tuple[float, FloatArray]:
+        outcome = task.objective.total(parameters, task.train)
+        return outcome.loss / count, outcome.gradient / count
+
+    if state.history and state.history[-1][0] > 0.0:
+        state.parameters = state.best
+    state.parameters = lbfgs(function, state.parameters, ROUND)
+    loss = task.objective.total(state.parameters, task.train, gradient=False).loss
+    return 0.0, loss / count, *_judge(task, state)
+
+
+def _judge(task: Task, state: State) -> tuple[float, float, float]:
+    """Loss per frame and mean absolute errors of energy and force on the frames that judge."""
+    outcome = task.objective.total(state.parameters, task.judges, gradient=False)
+    if not np.isfinite(outcome.loss):
+        raise FloatingPointError(
+            f"the loss is not finite after {len(state.history)} epochs; a lower learning_rate may help"
+        )
+    return outcome.loss / len(task.judges), outcome.mae("energy"), outcome.mae("force")

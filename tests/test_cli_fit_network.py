@@ -1,0 +1,106 @@
+"""Networks trained by the command."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from ase.io import write
+from support.command_line import labelled
+
+from ase_mlips import SNAP
+from ase_mlips.cli import main
+from ase_mlips.fit import training as training_module
+
+COMMAND = ["fit", "snap", "train.extxyz", "--head", "4x3", "--epochs", "3", "--twojmax", "2", "--cutoff", "4.0"]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A directory with labelled structures."""
+    monkeypatch.chdir(tmp_path)
+    write("train.extxyz", [labelled(0.0, 0.0, 0.0, seed) for seed in range(8)])
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["cu.snap.npz", "cu.mliap.model", "cu.mliap"])
+def test_a_network_is_trained_tested_and_written(here, capsys, name):
+    assert main([*COMMAND, "-o", name, "--lbfgs-steps", "20", "--batch-size", "2"]) == 0
+    said = capsys.readouterr().out
+    assert "7 training and 1 test frames of Cu" in said
+    assert f"wrote {name}" in said
+    (report,) = here.glob("*.report.json")
+    content = json.loads(report.read_text())
+    assert content["training"]["hidden"] == [4, 3]
+    assert content["training"]["batch_size"] == 2
+    assert len(content["history"]["loss"]) == 4
+    assert SNAP(name).model.network.sizes == (5, 4, 3, 1)
+    assert len(list(here.glob("*.png"))) == 1
+
+
+def test_the_seed_and_a_checkpoint_give_the_same_model(here, capsys):
+    for name in ("one", "two"):
+        assert main([*COMMAND, "-o", f"{name}.snap.npz", "--seed", "4", "--checkpoint", "state.npz"]) == 0
+    assert SNAP("one.snap.npz").model == SNAP("two.snap.npz").model
+    assert main([*COMMAND, "-o", "three.snap.npz", "--seed", "5", "--checkpoint", "state.npz"]) == 2
+    assert "state.npz: expected a checkpoint of the same frames" in capsys.readouterr().err
+
+
+def test_ctrl_c_writes_the_best_network_so_far(here, capsys, monkeypatch):
+    original, seen = training_module._judge, []
+
+    def judge(*arguments):
+        seen.append(None)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    monkeypatch.setattr(training_module, "_judge", judge)
+    assert main([*COMMAND, "-o", "cu.snap.npz"]) == 130
+    assert "wrote cu.snap.npz" in capsys.readouterr().out
+    content = json.loads((here / "cu.snap.report.json").read_text())
+    assert content["interrupted"]
+    assert len(content["history"]["loss"]) == 2
+    assert "scores" not in content
+    assert np.all(np.isfinite(SNAP("cu.snap.npz").model.network.parameters))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["-o", "x.snapcoeff"],
+            "x.snapcoeff: expected a name that ends in .mliap.model, .snap, .mliap or .snap.npz, which",
+        ),
+        (["-o", "x.mliap.model", "--activation", "softplus"], "x.mliap.model: "),
+        (["-o", "x.snap.npz", "--quadratic"], "quadraticflag: expected 0 in the template of a network"),
+        (["-o", "x.snap.npz", "--ridge", "1e-9"], "ridge: expected 0 for a network"),
+    ],
+)
+def test_bad_networks(here, capsys, arguments, message):
+    assert main([*COMMAND, *arguments]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+    assert os.listdir() == ["train.extxyz"]
+
+
+def test_options_of_a_network_need_one(here, capsys):
+    assert main(["fit", "snap", "train.extxyz", "-o", "x.snap", "--batch-size", "3"]) == 2
+    assert capsys.readouterr().err == "ase-mlips: --batch-size: expected together with --head\n"
+
+
+def test_an_exploding_loss_is_a_failure(here, capsys, monkeypatch):
+    def explode(*arguments, **options):
+        raise FloatingPointError("the loss is not finite after 0 epochs; a lower learning_rate may help")
+
+    monkeypatch.setattr("ase_mlips.cli.fit.fit_network", explode)
+    assert main([*COMMAND, "-o", "cu.snap.npz"]) == 1
+    assert "a lower learning_rate may help" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("layers", ["", "32x", "0x4", "ax3"])
+def test_layers_are_numbers(here, capsys, layers):
+    with pytest.raises(SystemExit):
+        main(["fit", "snap", "train.extxyz", "-o", "x.snap.npz", "--head", layers])
+    assert "--head" in capsys.readouterr().err
