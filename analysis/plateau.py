@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 
 _LADDER = 2.0**0.25  # from one time to the next that is tried
-_AGREEMENT = 1.5  # standard errors of the difference
-# Integrals of (w' - w)^2 in units of t, where w is 1 up to t and falls to 0 at 2 t, and w' is w for 2 t, 4 t.
-_DIFFERENCES = {2: 1.0, 4: 11.0 / 3.0}
+_NEAR = 1.5  # standard errors of the difference to averages at twice and four times that time
+_FAR = 2.0  # to those at 8, 16, ... times
 
 
 class Plateau(NamedTuple):
@@ -41,8 +40,9 @@ def find_plateau(integral: FloatArray, samples: float) -> Plateau:
     """The window t ... 2 t to average over.
 
     t is twice the shortest time at which the average over t ... 2 t agrees with those at twice and four times that time
-    (as far as the curve reaches), within 1.5 standard errors of the difference.  Doubling makes what is missing, which
-    hides within that error, small against it.
+    within 1.5 standard errors of the difference, and at 8, 16, ... times, as far as the curve reaches, within 2: slow
+    parts of the correlation, as those of a crystal, may set in long after fast ones have faded.  Doubling makes what
+    is missing, which hides within that error, small against it.
 
     Parameters
     ----------
@@ -60,13 +60,18 @@ def find_plateau(integral: FloatArray, samples: float) -> Plateau:
     sums = np.concatenate(([0.0], np.cumsum(0.5 * (integral[1:] + integral[:-1]))))
     trials = np.unique(np.rint(_LADDER ** np.arange(np.log(longest) / np.log(_LADDER))).astype(np.int64))
     for t in trials[2 * trials <= longest]:
-        if all(_agree(sums, int(t), factor, samples) for factor in _DIFFERENCES if factor * t <= longest):
+        factors = 2 ** np.arange(1, int(np.log2(longest / t)) + 1)
+        if _level(sums, int(t), factors, samples):
             return Plateau(2 * int(t), 4 * int(t))
     return Plateau(longest, 2 * longest, found=False)
 
 
-def _agree(sums: FloatArray, t: int, factor: int, samples: float) -> bool:
-    later = factor * t
-    mean, mean_later = (sums[2 * t] - sums[t]) / t, (sums[2 * later] - sums[later]) / later
-    noise = 2.0 * max(abs(mean), abs(mean_later)) * np.sqrt(_DIFFERENCES[factor] * t / samples)
-    return bool(abs(mean_later - mean) <= _AGREEMENT * noise)
+def _level(sums: FloatArray, t: int, factors: NDArray[np.int64], samples: float) -> bool:
+    """Whether the average over t ... 2 t is that at these multiples of t."""
+    later = factors * t
+    mean, means = (sums[2 * t] - sums[t]) / t, (sums[2 * later] - sums[later]) / later
+    # int (w' - w)^2 dt, where w is 1 up to t and falls to 0 at 2 t, and w' is the same for a multiple of t.
+    squares = t * (4.0 * factors - 5.0) / 3.0
+    noise = 2.0 * np.maximum(abs(mean), np.abs(means)) * np.sqrt(squares / samples)
+    allowed = np.where(factors <= 4, _NEAR, _FAR)
+    return bool(np.all(np.abs(means - mean) <= allowed * noise))

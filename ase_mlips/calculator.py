@@ -23,6 +23,7 @@ from ase.calculators.calculator import (
 )
 from ase.data import atomic_numbers, chemical_symbols
 
+from .heat_flux import HeatFlux, heat_flux
 from .jit import kernel
 from .neighbors import NeighborList
 from .potential import Evaluation, FloatArray, IntArray, Potential
@@ -211,25 +212,19 @@ class PotentialCalculator(Calculator):  # type: ignore[misc]
             return self._evaluated(atoms).virials.copy()
 
     def get_heat_flux(self, atoms: Atoms) -> FloatArray:
-        r"""Heat flux of the atoms with their present velocities.
+        """Heat flux (3,) of the atoms with their present velocities, the total of `get_heat_flux_parts`."""
+        return self.get_heat_flux_parts(atoms).total
 
-        .. math:: J_a = \sum_i v_{i,a} (m_i v_i^2 / 2 + U_i) + \sum_i \sum_b W_{i,ab} v_{i,b}
+    def get_heat_flux_parts(self, atoms: Atoms, velocities: FloatArray | None = None, **options: bool) -> HeatFlux:
+        """Convective and conductive heat flux, ``d/dt sum_i r_i E_i`` together, not divided by the volume.
 
-        the time derivative of :math:`\sum_i r_i E_i` (Fan et al., Phys. Rev. B 92, 094301 (2015)), not
-        divided by the volume.
-
-        Returns
-        -------
-        (3,) array
-            In eV A / t, where t is ASE's unit of time; multiply by ``ase.units.fs`` for eV A / fs.
+        In eV A / t, where t is ASE's unit of time; multiply by ``ase.units.fs`` for eV A / fs.  The velocities (N, 3)
+        are those of `atoms` by default, in ASE's units; with ``per_atom=True`` each atom's terms are given, (N, 3).
         """
         with self._lock:
-            evaluation = self._evaluated(atoms)
-        velocities = atoms.get_velocities()
-        kinetic = 0.5 * atoms.get_masses() * (velocities**2).sum(1)
-        flux: FloatArray = (kinetic + evaluation.energies) @ velocities
-        flux += np.einsum("iab,ib->a", evaluation.virials, velocities)
-        return flux
+            energies, _, virials = self._evaluated(atoms)
+        v = atoms.get_velocities() if velocities is None else velocities
+        return heat_flux(energies, virials, velocities=v, masses=atoms.get_masses(), **options)
 
     def _evaluated(self, atoms: Atoms) -> Evaluation:
         """The evaluation of `atoms`; call it with the lock held."""

@@ -7,17 +7,20 @@ from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
+from ase.io import write
 from tqdm import tqdm
 
-from ase_mlips.analysis import rdf
-from ase_mlips.fit import Frame, fit_snap, snap_template
+from ase_mlips.analysis import Trajectory, adf, rdf, van_hove
+from ase_mlips.fit import Frame, Training, fit_network, fit_snap, snap_template
 from ase_mlips.jit import cache_directory
 from ase_mlips.mtp import MTP, MtpModel
+from ase_mlips.neighbors import NeighborList
 from ase_mlips.nep import NEP, NepModel, Network
 from ase_mlips.snap import SNAP, SnapModel
 
@@ -45,6 +48,7 @@ def run(args: Namespace) -> int:
 def _work() -> dict[str, Callable[[], Any]]:
     mixed = _snap("Cu", "Au")
     return {
+        "neighbour lists": _pairs,
         "SNAP linear": lambda: _evaluate(SNAP(_snap("Cu"))),
         "SNAP quadratic": lambda: _evaluate(SNAP(_snap("Cu", quadraticflag=True))),
         "SNAP two elements": lambda: _evaluate(SNAP(mixed)),
@@ -57,8 +61,27 @@ def _work() -> dict[str, Callable[[], Any]]:
         "NEP with charges": lambda: _evaluate(NEP(_nep("Cu", "Au", charge_mode=1))),
         "MTP": lambda: _evaluate(MTP(_mtp("Cu"))),
         "MTP two elements": lambda: _evaluate(MTP(_mtp("Cu", "Au"))),
-        "RDF": lambda: rdf(_crystal(("Cu",), 2), r_max=2.0),
+        "heat flux": lambda: SNAP(mixed).get_heat_flux(_crystal(mixed.elements, 2)),
+        "network fit": lambda: fit_network(mixed, [_labelled(mixed.elements)] * 4, training=Training(epochs=1)),
+        "RDF": lambda: [rdf(_crystal(("Cu",), 2), r_max=r_max) for r_max in (2.0, 6.0)],
+        "angles": lambda: adf(_crystal(("Cu",), 2), 3.0),
+        "van Hove functions": lambda: van_hove([_crystal(("Cu",), 2)] * 3, [1.0], timestep_fs=1000.0),
+        "reading": _read,
     }
+
+
+def _pairs() -> None:
+    atoms, neighbors = _crystal(("Cu",), 2), NeighborList(3.0)
+    neighbors.update(atoms.positions, atoms.cell.array, atoms.pbc)
+    neighbors.pairs()
+
+
+def _read() -> None:
+    """A text file of frames with velocities."""
+    with TemporaryDirectory() as folder:
+        path = f"{folder}/frames.xyz"
+        write(path, [_crystal(("Cu",), 2)] * 2, format="extxyz")
+        Trajectory(path, timestep_fs=1.0).series()
 
 
 def _snap(*elements: str, **flags: Any) -> SnapModel:

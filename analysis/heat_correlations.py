@@ -1,0 +1,103 @@
+"""Correlations of the heat flux with itself and with the currents of species, and what their integrals say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.integrate import cumulative_trapezoid
+
+from .correlation import correlation
+from .heat_series import Ensemble, FloatArray, HeatFluxSeries
+from .plateau import Plateau
+
+PARTS = ("total", "convective", "conductive", "cross")
+_PIECES = 4  # of a run, to see how much the integral of a species current scatters
+_SIGNIFICANT = 3.0  # standard errors
+
+
+class Correlations(NamedTuple):
+    """Those of a run of `frames` frames.
+
+    `hcacf` holds a (K, 3, 3) array for each of `PARTS`, in (eV A/fs)^2; `onsager` (K, S, S) the running integrals of
+    the heat flux (first) and the currents of all species but one, averaged over directions, in W/(m K) for the flux.
+    """
+
+    frames: int
+    hcacf: dict[str, FloatArray]
+    onsager: FloatArray
+
+
+def run_correlations(run: HeatFluxSeries, ensemble: Ensemble, lags: int) -> Correlations:
+    """Correlations up to a lag in frames."""
+    tensors = {"total": run.total, "convective": run.convective, "conductive": run.conductive}
+    hcacf = {name: _tensor(flux, lags) for name, flux in tensors.items()}
+    hcacf["cross"] = hcacf["total"] - hcacf["convective"] - hcacf["conductive"]
+    currents = [run.total, *(run.currents[name] for name in ensemble.species)]
+    matrix = np.empty((lags + 1, len(currents), len(currents)))
+    matrix[:, 0, 0] = np.trace(hcacf["total"], axis1=1, axis2=2) / 3.0
+    for i, one in enumerate(currents[1:], 1):
+        for j, other in enumerate(currents[: i + 1]):
+            matrix[:, i, j] = matrix[:, j, i] = _symmetric(one, None if i == j else other, lags) / 3.0
+    return Correlations(len(run), hcacf, integrated(matrix, ensemble))
+
+
+def mean_correlations(each: Sequence[Correlations]) -> Correlations:
+    """Average over runs, by their numbers of frames."""
+    frames = [one.frames for one in each]
+    hcacf = {name: np.average([one.hcacf[name] for one in each], axis=0, weights=frames) for name in PARTS}
+    return Correlations(sum(frames), hcacf, np.average([one.onsager for one in each], axis=0, weights=frames))
+
+
+def integrated(curve: FloatArray, ensemble: Ensemble) -> FloatArray:
+    """Running integral over time, (K, ...), in W/(m K) for a correlation in (eV A/fs)^2."""
+    integral: FloatArray = cumulative_trapezoid(curve, axis=0, initial=0.0)
+    return ensemble.prefactor * ensemble.timestep_fs * integral
+
+
+def without_species(onsager: FloatArray) -> FloatArray:
+    """``L_EE - L_ES L_SS^-1 L_SE`` of matrices (..., S, S); NaN where L_SS is singular, as it is at t = 0."""
+    block, column = onsager[..., 1:, 1:], onsager[..., 1:, :1]
+    regular = np.abs(np.linalg.det(block)) > 0.0
+    safe = np.where(regular[..., None, None], block, np.eye(block.shape[-1]))
+    explained = (column * np.linalg.solve(safe, column)).sum(axis=(-2, -1))
+    result: FloatArray = np.where(regular, onsager[..., 0, 0] - explained, np.nan)
+    return result
+
+
+def diffusing_species(ensemble: Ensemble, plateau: Plateau) -> tuple[str, ...]:
+    """Species whose current has an integral that is larger than zero by three standard errors.
+
+    In a crystal the integral of ``<J_s(0) J_s(t)>`` vanishes, as ``sum_i r_i`` is bounded.  The scatter is that between
+    directions, runs and, where these are long enough, four pieces of each run.
+    """
+    lags = plateau.last
+    found = []
+    names = tuple(ensemble.runs[0].currents)
+    for name in names if len(names) > 1 else ():  # one species alone has the current zero
+        values = []
+        for run in ensemble.runs:
+            pieces = _PIECES if len(run) > 2 * _PIECES * lags else 1
+            for piece in np.array_split(run.currents[name], pieces):
+                curves = np.array([correlation(piece[:, a], max_lag=lags) for a in range(3)])
+                values += [plateau.average(cumulative_trapezoid(curve, initial=0.0)) for curve in curves]
+        if np.mean(values) > _SIGNIFICANT * np.std(values, ddof=1) / np.sqrt(len(values)):
+            found.append(name)
+    return tuple(found)
+
+
+def _tensor(flux: FloatArray, lags: int) -> FloatArray:
+    """Symmetrised correlation of the components, (K, 3, 3)."""
+    tensor = np.empty((lags + 1, 3, 3))
+    for a in range(3):
+        for b in range(a + 1):
+            tensor[:, a, b] = tensor[:, b, a] = _symmetric(flux[:, a], None if a == b else flux[:, b], lags)
+    return tensor
+
+
+def _symmetric(one: FloatArray, other: FloatArray | None, lags: int) -> FloatArray:
+    """Mean of the correlations in both orders, summed over columns, (K,); equal for currents in equilibrium."""
+    if other is None:
+        return correlation(one, max_lag=lags)
+    return 0.5 * (correlation(one, other, max_lag=lags) + correlation(other, one, max_lag=lags))

@@ -1,0 +1,69 @@
+"""``ase-mlips kappa``: from recorded heat fluxes to a thermal conductivity and a picture."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from argparse import Namespace
+from pathlib import Path
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from ase_mlips.analysis.green_kubo import GreenKubo, green_kubo
+from ase_mlips.analysis.heat_recorder import read_heat_flux
+from ase_mlips.analysis.heat_series import HeatFluxSeries
+
+from .common import print_table, replacing
+
+
+def run(args: Namespace) -> int:
+    """Analyse ``args.files`` as independent runs, print what matters, and write numbers and a picture."""
+    picture = Path(args.output).with_suffix(".png")
+    if not args.output.endswith(".npz"):
+        raise ValueError(f"{args.output}: numbers are written as NumPy arrays, expected a name that ends in .npz")
+    runs = [_read(path, args.discard) for path in args.files]
+    options = {"window_ps": args.window and tuple(args.window), "max_lag_ps": args.max_lag, "blocks": args.blocks}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        result = green_kubo(runs, **options)
+    _print(result, runs)
+    for warning in caught:
+        print(f"ase-mlips: {warning.message}", file=sys.stderr)
+    with replacing(args.output) as path:
+        result.save(path)
+    with replacing(picture) as path:
+        _draw(result, path)
+    print(f"wrote {args.output} and {picture}")
+    return 0
+
+
+def _read(path: str, discard_ps: float) -> HeatFluxSeries:
+    series = read_heat_flux(path)
+    return series[round(1e3 * discard_ps / series.timestep_fs) :]
+
+
+def _print(result: GreenKubo, runs: list[HeatFluxSeries]) -> None:
+    length = 1e-3 * sum(len(run) * run.timestep_fs for run in runs)
+    first, last = result.window_ps
+    print(f"{len(runs)} runs, {length:g} ps in all, {result.temperature:.1f} K, {result.volume:.1f} Å^3")
+    print(f"correlations integrated up to a window from {first:.4g} to {last:.4g} ps")
+    axes = ("xx", "yy", "zz", "yz", "xz", "xy")
+    places = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
+    print_table(["W/(m K)", "kappa"], [[name, f"{value:.4g}"] for name, value in result.parts.items()])
+    print_table(["tensor", *axes], [["kappa", *(f"{result.tensor[place]:.4g}" for place in places)]])
+    rows = [["Green-Kubo", f"{result.kappa:.4g}", f"{result.error:.2g}"]]
+    if result.kappa_corrected is not None and result.error_corrected is not None:
+        rows.append(["Onsager-corrected", f"{result.kappa_corrected:.4g}", f"{result.error_corrected:.2g}"])
+    kind = "cepstral, corrected" if result.publish == "kappa_corrected" else "cepstral"
+    rows.append([kind, f"{result.cepstral_kappa:.4g}", f"{result.cepstral_error:.2g}"])
+    print_table(["method", "kappa", "error"], rows)
+    value, error = result.best
+    print(f"thermal conductivity: {value:.4g} ± {error:.2g} W/(m K)")
+
+
+def _draw(result: GreenKubo, path: Path) -> None:
+    figure = Figure(figsize=(6.0, 4.0), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    result.plot(figure.subplots())
+    figure.savefig(path)

@@ -1,0 +1,103 @@
+"""Heat flux: from energies, virials and velocities of atoms to its convective and conductive parts."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from ase.data import chemical_symbols
+from numpy.typing import ArrayLike, NDArray
+
+from .jit import kernel
+
+FloatArray = NDArray[np.float64]
+
+
+class HeatFlux(NamedTuple):
+    r"""Heat flux :math:`J = \sum_i v_i E_i + \sum_i W_i v_i`, not divided by the volume.
+
+    Attributes
+    ----------
+    convective : (3,) or (N, 3) array
+        :math:`\sum_i v_i (m_i v_i^2 / 2 + U_i)`, or each atom's term.  It depends on where the atomic energies have
+        their zero.
+    conductive : (3,) or (N, 3) array
+        :math:`\sum_i W_i v_i`, or each atom's term.
+    """
+
+    convective: FloatArray
+    conductive: FloatArray
+
+    @property
+    def total(self) -> FloatArray:
+        """Sum of both parts, of the same shape."""
+        return self.convective + self.conductive
+
+
+def heat_flux(
+    energies: FloatArray, virials: FloatArray, *, velocities: FloatArray, masses: FloatArray, per_atom: bool = False
+) -> HeatFlux:
+    """Heat flux of atoms (Fan et al., Phys. Rev. B 92, 094301 (2015), equation 29).
+
+    Parameters
+    ----------
+    energies : (N,) array
+        Atomic energies U_i.
+    virials : (N, 3, 3) array
+        Those of `Evaluation`, assigned to the neighbour; any other partition of the virial gives a wrong flux.
+    velocities : (N, 3) array
+    masses : (N,) array
+    per_atom : bool
+        Give each atom's terms, (N, 3), instead of their sums.
+
+    Returns
+    -------
+    HeatFlux
+        In the unit of the energies times that of the velocities; energies, masses and velocities must be in one
+        system of units.
+
+    Raises
+    ------
+    ValueError
+        There are not as many velocities as energies.
+    """
+    v = np.ascontiguousarray(velocities, np.float64)
+    if v.shape != (len(energies), 3):
+        raise ValueError(f"expected velocities of shape ({len(energies)}, 3), got {v.shape}")
+    if per_atom:
+        kinetic = 0.5 * masses * np.einsum("ia,ia->i", v, v)
+        return HeatFlux((kinetic + energies)[:, None] * v, np.einsum("iab,ib->ia", virials, v))
+    sums = np.empty((2, 3))
+    _add_up(energies, virials, v, masses, sums)
+    return HeatFlux(sums[0], sums[1])
+
+
+@kernel
+def _add_up(energies: FloatArray, virials: FloatArray, v: FloatArray, masses: FloatArray, sums: FloatArray) -> None:
+    sums[:] = 0.0
+    for i in range(energies.size):
+        x, y, z = v[i, 0], v[i, 1], v[i, 2]
+        energy = energies[i] + 0.5 * masses[i] * (x * x + y * y + z * z)
+        for a in range(3):
+            sums[0, a] += energy * v[i, a]
+            sums[1, a] += virials[i, a, 0] * x + virials[i, a, 1] * y + virials[i, a, 2] * z
+
+
+def species_matrix(numbers: ArrayLike) -> tuple[tuple[str, ...], FloatArray]:
+    """Which atom is of which species.
+
+    Parameters
+    ----------
+    numbers : (N,) array
+        Atomic numbers.
+
+    Returns
+    -------
+    tuple of S str, (S, N) array
+        The species, in the order of their first atoms, and a matrix of zeros and ones; its product with the velocities
+        is the currents ``J_s = sum_(i in s) v_i`` of the species.
+    """
+    kinds = np.asarray(numbers)
+    found = list(dict.fromkeys(kinds.tolist()))
+    matrix: FloatArray = (kinds == np.array(found, dtype=kinds.dtype)[:, None]).astype(np.float64)
+    return tuple(chemical_symbols[number] for number in found), matrix

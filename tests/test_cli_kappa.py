@@ -1,0 +1,97 @@
+"""The command that makes a thermal conductivity of recorded heat fluxes, and md, which records them."""
+
+import warnings
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from ase.io import write
+from ase_mlips.analysis.green_kubo import GreenKubo, green_kubo
+from ase_mlips.analysis.heat_recorder import read_heat_flux
+from matplotlib.image import imread
+from support.command_line import table
+from support.heat_series import mixture, ornstein_uhlenbeck, write_heat_flux
+
+from ase_mlips.cli import main
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """The current directory, with three runs of one system, and one run of a mixture."""
+    monkeypatch.chdir(tmp_path)
+    for seed in range(3):
+        write_heat_flux(tmp_path / f"flux{seed}.txt", ornstein_uhlenbeck(4_000, seed=seed, timestep_fs=5.0))
+    write_heat_flux(tmp_path / "mixture.txt", mixture(4_000, shifts=(5.0, 0.0)))
+    return tmp_path
+
+
+def test_kappa(here, capsys):
+    assert main(["kappa", "flux0.txt", "flux1.txt", "flux2.txt", "--discard", "2.5", "-o", "k.npz"]) == 0
+    result = GreenKubo.load("k.npz")
+    expected = green_kubo([read_heat_flux(f"flux{seed}.txt")[500:] for seed in range(3)])
+    assert result.best == expected.best
+    assert result.kappa == pytest.approx(2.5, abs=3.0 * result.error)
+    assert np.ptp(imread("k.png")) > 0.5
+    said = capsys.readouterr()
+    rows = table(said.out)
+    assert float(rows["Green-Kubo"][0]) == pytest.approx(result.kappa, rel=1e-3)
+    assert float(rows["cepstral"][1]) == pytest.approx(result.cepstral_error, rel=0.1)
+    assert float(rows["total"][0]) == pytest.approx(result.kappa, rel=1e-3)
+    assert rows["wrote"] == ["k.npz", "and", "k.png"]
+    assert "3 runs, 52.5 ps in all, 300.0 K" in said.out
+    assert f"thermal conductivity: {result.kappa:.4g} ± {result.error:.2g} W/(m K)" in said.out
+    assert said.err == ""
+
+
+def test_options_of_kappa(here):
+    options = ["--window", "0.5", "1", "--max-lag", "2", "--blocks", "4"]
+    assert main(["kappa", "flux0.txt", *options]) == 0
+    result = GreenKubo.load("kappa.npz")
+    assert result.window_ps == pytest.approx((0.5, 1.0))
+    assert result.times[-1] == pytest.approx(2.0)
+    assert result.run_kappas.shape == (4,)
+
+
+def test_kappa_of_a_mixture_says_which_value_to_publish(here, capsys):
+    assert main(["kappa", "mixture.txt"]) == 0
+    said = capsys.readouterr()
+    result = GreenKubo.load("kappa.npz")
+    assert "publish kappa_corrected" in said.err
+    assert f"thermal conductivity: {result.kappa_corrected:.4g}" in said.out
+    assert "Onsager-corrected" in said.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nothing.txt"], "nothing.txt"),
+        (["flux0.txt", "--discard", "19.5"], "at least 200 frames"),
+        (["flux0.txt", "mixture.txt"], "one system"),
+        (["flux0.txt", "-o", "k.png"], "ends in .npz"),
+        (["flux0.txt", "--window", "2", "1"], "two increasing lags"),
+    ],
+)
+def test_input_that_cannot_be_used(here, capsys, arguments, message):
+    assert main(["kappa", *arguments]) == 2
+    said = capsys.readouterr()
+    assert message in said.err
+    assert said.err.count("\n") == 1
+    assert not (here / "kappa.npz").exists()
+
+
+def test_md_records_the_heat_flux_and_goes_on_after_a_restart(here, capsys):
+    write("si.xyz", bulk("Si", cubic=True))
+    common = ["md", "embedded:Si", "si.xyz", "--heat-flux", "si.txt", "--heat-interval", "2", "--seed", "1"]
+    assert main([*common, "--steps", "10", "--interval", "10"]) == 0
+    assert len(read_heat_flux("si.txt")) == 6
+    assert main([*common, "--steps", "20", "--interval", "10", "--restart"]) == 0
+    assert main([*common, "--steps", "20", "--heat-flux", "whole.txt", "-o", "whole.traj"]) == 0
+    parts, whole = read_heat_flux("si.txt"), read_heat_flux("whole.txt")
+    assert len(parts) == 11
+    assert parts.timestep_fs == pytest.approx(2.0)
+    np.testing.assert_allclose(parts.total, whole.total, rtol=0, atol=1e-8 * np.abs(whole.total).max())
+    assert main([*common, "--steps", "20", "-o", "another.traj"]) == 2
+    assert "si.txt: exists" in capsys.readouterr().err
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert main(["kappa", "si.txt"]) == 2
