@@ -1,0 +1,99 @@
+"""How frequencies change with the volume."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ase import Atoms, units
+from ase.calculators.calculator import BaseCalculator
+from numpy.typing import NDArray
+
+from ase_mlips.analysis.results import Result, new_axes
+
+from .harmonic import harmonic
+from .relaxation import relax
+from .result import Mesh, Phonons
+
+FloatArray = NDArray[np.float64]
+
+_SLOWEST = 0.1  # THz: below, the ratio of two differences says nothing
+_KELVIN_PER_THZ = 1e12 * units._hplanck / units._k
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Gruneisen(Result):
+    r"""Mode Grüneisen parameters :math:`\gamma = -\partial \ln \omega / \partial \ln V`.
+
+    Attributes
+    ----------
+    q_points : (Q, 3) array
+        Irreducible points of a mesh.
+    weights : (Q,) array
+        They add up to 1.
+    frequencies : (Q, 3n) array
+        THz.
+    parameters : (Q, 3n) array
+        Of the same modes; NaN below 0.1 THz.
+    """
+
+    q_points: FloatArray
+    weights: FloatArray
+    frequencies: FloatArray
+    parameters: FloatArray
+
+    def mean(self, temperature: float) -> float:
+        """Mean over all modes, weighted by their heat capacities at a temperature in K."""
+        x = _KELVIN_PER_THZ * np.where(self.frequencies > _SLOWEST, self.frequencies, np.nan) / temperature
+        capacity = self.weights[:, None] * (0.5 * x / np.sinh(0.5 * x)) ** 2
+        return float(np.nansum(capacity * self.parameters) / np.nansum(capacity))
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the parameters against the frequencies; returns the Axes."""
+        ax = new_axes(ax)
+        for branch in range(self.frequencies.shape[1]):
+            ax.plot(self.frequencies[:, branch], self.parameters[:, branch], ".", markersize=3.0)
+        ax.set(xlabel="frequency (THz)", ylabel="Grüneisen parameter")
+        return ax
+
+
+def gruneisen(phonons: Phonons, calc: BaseCalculator, *, strain: float = 0.01, mesh: Mesh = 60.0) -> Gruneisen:
+    """Mode Grüneisen parameters from two more volumes, by phonopy.
+
+    Parameters
+    ----------
+    phonons : Phonons
+        At the volume in question, of the same calculator.
+    strain : float
+        The cell is scaled to ``1 + strain`` and ``1 - strain`` times its volume, and the positions relaxed.
+    mesh
+        See `Phonons`.
+
+    Raises
+    ------
+    ValueError
+        A strain that is not small and positive.
+    """
+    from phonopy import PhonopyGruneisen
+
+    if not 0.0 < strain < 0.2:
+        raise ValueError(f"strain: expected a small positive change of the volume, got {strain}")
+    larger, smaller = (
+        harmonic(relax(scaled(phonons.atoms, 1.0 + s), calc, what="positions").atoms, calc, phonons.supercell)
+        for s in (strain, -strain)
+    )
+    run = PhonopyGruneisen(phonons.phonopy, larger, smaller)
+    numbers = phonons.phonopy.run_mesh(mesh, is_gamma_center=True).mesh_numbers
+    run.set_mesh(numbers, is_gamma_center=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        q_points, weights, frequencies, _, parameters = run.get_mesh()
+    parameters = np.where(frequencies > _SLOWEST, parameters, np.nan)
+    return Gruneisen(q_points, weights / weights.sum(), frequencies, parameters)
+
+
+def scaled(atoms: Atoms, volume: float) -> Atoms:
+    """A copy whose cell is so many times as large, of the same shape."""
+    copy = atoms.copy()
+    copy.set_cell(atoms.cell.array * volume ** (1.0 / 3.0), scale_atoms=True)
+    return copy

@@ -1,0 +1,142 @@
+"""From a structure and a calculator to phonons."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ase import Atoms
+from ase.calculators.calculator import BaseCalculator
+
+from .cells import (
+    IntMatrix,
+    Supercell,
+    new_phonopy,
+    require_crystal,
+    supercell_matrix,
+    warn_of_lost_symmetry,
+    warn_of_small_supercell,
+)
+from .forces import evaluate
+from .relaxation import What, max_force, relax
+from .result import Phonons
+
+MAX_FORCE = 0.01  # eV/A
+_SEED = 0
+
+
+def phonons(
+    atoms: Atoms,
+    calc: BaseCalculator,
+    *,
+    supercell: Supercell,
+    relaxed: What | None = None,
+    distance: float = 0.01,
+    snapshots: int | None = None,
+) -> Phonons:
+    """Phonons by finite displacements.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Crystal, not changed; any cell, not only a primitive one.
+    calc : ASE calculator
+    supercell : int, float, three ints or a (3, 3) matrix of ints
+        Repetitions of `atoms`; a float is the least thickness of the supercell in A.
+    relaxed : {"cell", "shape", "positions"}, optional
+        What to relax before, with the symmetry kept, see `relax`.  By default nothing.
+    distance : float
+        Displacement in A.
+    snapshots : int, optional
+        Number of supercells in which all atoms are displaced at random, for a fit of the force constants by symfc
+        (Seko and Togo, Phys. Rev. B 110, 214302 (2024)).  By default single atoms are displaced, as often as the
+        symmetry asks for: that is more exact, and faster unless a force call takes seconds.
+
+    Returns
+    -------
+    Phonons
+        Force constants obey the acoustic sum rule and are symmetric under exchange.
+
+    Raises
+    ------
+    ValueError
+        `atoms` is not a crystal or not relaxed, or an argument is out of range.
+    CalculationFailed
+        The relaxation did not converge, or a force is not finite.
+    """
+    require_crystal(atoms)
+    if not 0.0 < distance < 1.0:
+        raise ValueError(f"distance: expected a displacement in A, small and positive, got {distance}")
+    matrix = supercell_matrix(atoms, supercell)
+    warn_of_small_supercell(atoms, matrix, calc)
+    seconds: dict[str, float] = {}
+    with _timed(seconds, "relaxation"):
+        relaxation = None if relaxed is None else relax(atoms, calc, what=relaxed)
+        atoms = atoms if relaxation is None else relaxation.atoms
+        force = require_relaxed(atoms, calc)
+    warn_of_lost_symmetry(atoms)
+    phonopy = harmonic(atoms, calc, matrix, distance=distance, snapshots=snapshots, seconds=seconds)
+    return Phonons(phonopy, force, relaxation, seconds)
+
+
+def harmonic(
+    atoms: Atoms,
+    calc: BaseCalculator,
+    matrix: IntMatrix,
+    *,
+    distance: float = 0.01,
+    snapshots: int | None = None,
+    seconds: dict[str, float] | None = None,
+) -> Any:
+    """A ``Phonopy`` with the force constants of a crystal as it is; `seconds` is filled with the time of each stage."""
+    seconds = {} if seconds is None else seconds
+    with _timed(seconds, "symmetry and displacements"):
+        phonopy = new_phonopy(atoms, matrix)
+        fitted = displace(phonopy, distance, snapshots)
+        cells = phonopy.supercells_with_displacements
+    with _timed(seconds, "forces"):
+        phonopy.forces = evaluate(cells, calc)["forces"]
+    with _timed(seconds, "force constants"):
+        produce_force_constants(phonopy, fitted=fitted)
+    return phonopy
+
+
+def require_relaxed(atoms: Atoms, calc: BaseCalculator) -> float:
+    """The largest force in eV/A; ValueError where that is more than `MAX_FORCE`."""
+    force = max_force(atoms, calc)
+    if not force <= MAX_FORCE:
+        raise ValueError(
+            f"the structure is not relaxed: the largest force is {force:.3g} eV/A, and phonons need one below "
+            f"{MAX_FORCE:g} eV/A; relax it first, or ask for it with relaxed='cell' or 'positions'"
+        )
+    return force
+
+
+def displace(phonopy: Any, distance: float, snapshots: int | None) -> bool:
+    """Put displacements into a `Phonopy`; whether they are random, for a fit."""
+    if snapshots is None:
+        phonopy.generate_displacements(distance=distance)
+        return False
+    from phonopy.harmonic.displacement import estimate_number_of_snapshots
+
+    # Below twice symfc's own count its solution was found to be arbitrary, with errors of several THz.
+    least = estimate_number_of_snapshots(phonopy.supercell, phonopy.symmetry, number_estimation_factor=2)
+    if snapshots < least:
+        raise ValueError(f"snapshots: {snapshots} random supercells do not determine the force constants, take {least}")
+    phonopy.generate_displacements(distance=distance, number_of_snapshots=snapshots, random_seed=_SEED)
+    return True
+
+
+def produce_force_constants(phonopy: Any, *, fitted: bool) -> None:
+    """Force constants of a `Phonopy` with forces, made to obey the sum rule and the exchange symmetry."""
+    phonopy.produce_force_constants(fc_calculator="symfc" if fitted else None, show_drift=False)
+    phonopy.symmetrize_force_constants(show_drift=False)
+
+
+@contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    begin = time.perf_counter()
+    yield
+    seconds[stage] = time.perf_counter() - begin

@@ -1,0 +1,135 @@
+"""What the frequencies of a crystal give: densities of states, thermal properties, displacements, instabilities."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ase_mlips.analysis import VDOS
+from ase_mlips.analysis.results import Result, new_axes
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class PhononDOS(Result):
+    """Phonon density of states.
+
+    Attributes
+    ----------
+    frequencies : (K,) array
+        THz, equally spaced; imaginary ones are negative.
+    total : (K,) array
+        States per THz of a primitive cell; the integral is 3n for n atoms.
+    partials : dict of (K,) arrays
+        The share of each element; they add up to `total`.
+    """
+
+    frequencies: FloatArray
+    total: FloatArray
+    partials: dict[str, FloatArray]
+
+    def plot(self, ax: Any = None, *, vdos: VDOS | None = None) -> Any:
+        """Draw the total and, for several elements, their shares against THz; returns the Axes.
+
+        Parameters
+        ----------
+        vdos : VDOS, optional
+            From molecular dynamics, drawn over it and scaled to the same number of states.
+        """
+        ax = new_axes(ax)
+        ax.plot(self.frequencies, self.total, color="C0", label="total" if vdos is None else "harmonic")
+        if len(self.partials) > 1:
+            for k, (element, share) in enumerate(self.partials.items(), start=2):
+                ax.plot(self.frequencies, share, color=f"C{k}", linewidth=1.0, label=element)
+        if vdos is not None:
+            states = np.trapezoid(self.total, self.frequencies) / np.trapezoid(vdos.total, vdos.frequencies)
+            ax.plot(vdos.frequencies, states * vdos.total, color="C1", label="molecular dynamics")
+        if len(ax.lines) > 1:
+            ax.legend(frameon=False)
+        ax.set(xlabel="frequency (THz)", ylabel="states per THz", ylim=(0.0, None))
+        ax.set_xlim(min(0.0, self.frequencies[0]), self.frequencies[-1])
+        return ax
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ThermalProperties(Result):
+    """Harmonic thermal properties of a primitive cell at constant volume.
+
+    Attributes
+    ----------
+    temperatures : (T,) array
+        K.
+    free_energy : (T,) array
+        Helmholtz free energy of the vibrations with the zero-point energy, in kJ/mol.
+    entropy, heat_capacity : (T,) array
+        J/(K mol).
+    zero_point_energy : float
+        kJ/mol.
+    """
+
+    temperatures: FloatArray
+    free_energy: FloatArray
+    entropy: FloatArray
+    heat_capacity: FloatArray
+    zero_point_energy: float
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw all three against the temperature, as phonopy does; returns the Axes."""
+        ax = new_axes(ax)
+        ax.plot(self.temperatures, self.free_energy, label="free energy (kJ/mol)")
+        ax.plot(self.temperatures, self.entropy, label="entropy (J/K/mol)")
+        ax.plot(self.temperatures, self.heat_capacity, label="$C_V$ (J/K/mol)")
+        ax.set(xlabel="temperature (K)", xlim=(self.temperatures[0], self.temperatures[-1]))
+        ax.legend(frameon=False)
+        return ax
+
+
+@dataclass(frozen=True)
+class ImaginaryMode:
+    """A mode that lowers the energy.
+
+    Attributes
+    ----------
+    q : tuple of 3 float
+        In units of the reciprocal vectors of the primitive cell.
+    branch : int
+        From 0, in ascending order of frequency.
+    frequency : float
+        THz, negative: ``-sqrt(|omega^2|)``.
+    label : str
+        Name of the special point, empty elsewhere.
+    """
+
+    q: tuple[float, float, float]
+    branch: int
+    frequency: float
+    label: str
+
+    def __str__(self) -> str:
+        at = f"{self.label} " if self.label else ""
+        return f"{at}({', '.join(f'{x:.4g}' for x in self.q)}), branch {self.branch}: {abs(self.frequency):.4g}i THz"
+
+
+def imaginary_modes(
+    q_points: FloatArray, frequencies: FloatArray, labels: dict[str, FloatArray], *, tolerance: float
+) -> tuple[ImaginaryMode, ...]:
+    """Modes below ``-tolerance`` in THz, the worst first.
+
+    Parameters
+    ----------
+    q_points : (Q, 3) array
+    frequencies : (Q, 3n) array
+    labels : dict of (3,) arrays
+        Points that have a name.
+    """
+    modes = []
+    for k, branch in np.argwhere(frequencies < -tolerance):
+        q = q_points[k]
+        names = [name for name, point in labels.items() if np.abs(q - point - np.rint(q - point)).max() < 1e-6]
+        place = (float(q[0]), float(q[1]), float(q[2]))
+        modes.append(ImaginaryMode(place, int(branch), float(frequencies[k, branch]), "".join(names[:1])))
+    return tuple(sorted(modes, key=lambda mode: mode.frequency))

@@ -1,0 +1,98 @@
+"""Cell and positions at the minimum of the energy, with the symmetry that they began with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from ase import Atoms, units
+from ase.calculators.calculator import BaseCalculator, CalculationFailed
+from ase.constraints import FixSymmetry
+from ase.filters import FrechetCellFilter
+from ase.optimize import BFGS
+
+from .cells import SYMPREC, require_crystal, space_group
+
+_LARGEST_STRAIN = 0.05  # in one step
+
+What = Literal["cell", "shape", "positions"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Relaxation:
+    """A relaxed crystal.
+
+    Attributes
+    ----------
+    atoms : Atoms
+        Without calculator and constraints.
+    energy : float
+        eV, of all atoms.
+    max_force : float
+        Largest force left on an atom in eV/A.
+    pressure : float or None
+        Of the cell, in GPa; None where the calculator has no stress.
+    steps : int
+    space_group : str
+        International symbol and number.
+    """
+
+    atoms: Atoms
+    energy: float
+    max_force: float
+    pressure: float | None
+    steps: int
+    space_group: str
+
+    def __repr__(self) -> str:
+        name = self.atoms.get_chemical_formula()
+        return f"Relaxation({name}, {self.space_group}, {self.steps} steps, {self.max_force:.2g} eV/A)"
+
+
+def relax(
+    atoms: Atoms, calc: BaseCalculator, *, what: What = "cell", fmax: float = 1e-4, steps: int = 500
+) -> Relaxation:
+    """Relax a crystal under its space group; it may gain symmetry, but not lose it.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        Periodic in three directions; not changed.
+    what : {"cell", "shape", "positions"}
+        The cell and the positions; the same at constant volume; the positions only.
+    fmax : float
+        Largest force in eV/A on an atom and, divided likewise, on the cell (`ase.filters.FrechetCellFilter`).
+    steps : int
+        Give up after so many.
+
+    Raises
+    ------
+    ValueError
+        `atoms` is not a crystal.
+    CalculationFailed
+        It did not converge.
+    """
+    require_crystal(atoms)
+    space_group(atoms)  # raises where there is none
+    work = atoms.copy()
+    work.calc = calc
+    work.set_constraint(FixSymmetry(work, symprec=SYMPREC))
+    target = work if what == "positions" else FrechetCellFilter(work, constant_volume=what == "shape")
+    # The filter lets steps of the cell grow with 1 / N; FixSymmetry fails where they are large.
+    with BFGS(target, logfile=None, maxstep=min(0.2, _LARGEST_STRAIN * len(work))) as optimizer:
+        converged = optimizer.run(fmax=fmax, steps=steps)
+    force = max_force(work, calc)
+    if not converged:
+        raise CalculationFailed(f"not relaxed after {steps} steps: the largest force is still {force:.2g} eV/A")
+    energy, pressure = work.get_potential_energy(), None
+    if "stress" in calc.implemented_properties:
+        pressure = float(-work.get_stress(apply_constraint=False)[:3].mean() / units.GPa)
+    work.calc = None
+    work.set_constraint()
+    return Relaxation(work, float(energy), force, pressure, optimizer.nsteps, space_group(work))
+
+
+def max_force(atoms: Atoms, calc: BaseCalculator) -> float:
+    """Largest force on an atom in eV/A."""
+    return float(np.linalg.norm(calc.get_property("forces", atoms), axis=1).max())
