@@ -20,7 +20,7 @@ from .tables import equal_descriptors
 
 __all__ = ["SNAP", "PairGradients", "SnapModel", "SnapPotential", "Zbl", "import_fitsnap", "read_snap", "write_snap"]
 
-EMBEDDED = {"Si": "silicon.snap", "Mo": "molybdenum.snap"}
+EMBEDDED = {"Si": "silicon.snap", "Mo": "molybdenum.snap", "Cu7PS6": "cu7ps6.snap.npz"}
 
 
 class SNAP(PotentialCalculator):
@@ -88,7 +88,7 @@ class SNAP(PotentialCalculator):
 
     @classmethod
     def embedded(cls, name: str, **kwargs: Any) -> SNAP:
-        """A model that this package fitted itself and carries with it: "Si" or "Mo".
+        """A model that this package fitted itself and carries with it: "Si", "Mo" or "Cu7PS6".
 
         See the README beside the files for data and errors.
         """
