@@ -13,9 +13,10 @@ from .cepstral import FEWEST, cepstral
 from .correlation import correlation
 from .heat_correlations import (
     Correlations,
-    diffusing_species,
+    diffusing_currents,
     integrated,
     mean_correlations,
+    reduced,
     run_correlations,
     without_species,
 )
@@ -141,7 +142,8 @@ def green_kubo(
 
     With several species, ``kappa_corrected = [L_EE - L_ES L_SS^-1 L_SE] / (k_B T^2 V)``, with the integrals L of the
     correlations of the heat flux E and the species currents S, is the conductivity in the absence of a current of
-    particles.  It does not depend on the zeros of the atomic energies, and equals kappa where nothing diffuses.
+    particles.  It does not depend on the zeros of the atomic energies.  The currents S are those combinations that
+    diffuse, by three standard errors; without any the correction is none (`heat_correlations.diffusing_currents`).
 
     Parameters
     ----------
@@ -164,7 +166,8 @@ def green_kubo(
     -----
     UserWarning
         When the value depends on arbitrary atomic energies, because several species diffuse or more than 10 % of the
-        conductivity involves the convective flux; and when there is no plateau.
+        conductivity involves the convective flux; when there is no plateau; and when the value and that of cepstral
+        analysis differ by more than three standard errors.
     """
     ensemble = _in_blocks(as_ensemble(series, FEWEST), blocks)
     plateau = _plateau(ensemble, window_ps)
@@ -174,9 +177,13 @@ def green_kubo(
     running = {name: integrated(curve, ensemble) for name, curve in mean.hcacf.items()}
     parts = {name: float(np.trace(plateau.average(curve))) / 3.0 for name, curve in running.items()}
     plain = _estimate(lambda onsager: onsager[..., 0, 0], each, mean, plateau)
-    reduced = _estimate(without_species, each, mean, plateau) if ensemble.species else None
-    diffusing = diffusing_species(ensemble, plateau)
-    publish = "kappa_corrected" if diffusing and reduced is not None else "kappa"
+    diffusing = diffusing_currents(ensemble, plateau)
+
+    def corrected(onsager: FloatArray) -> FloatArray:
+        return without_species(reduced(onsager, diffusing))
+
+    free = _estimate(corrected, each, mean, plateau) if ensemble.species else None
+    publish = "kappa_corrected" if diffusing.names else "kappa"
     spectral = cepstral(ensemble.runs, corrected=publish == "kappa_corrected")
     step = 1e-3 * ensemble.timestep_fs
     result = GreenKubo(
@@ -189,10 +196,10 @@ def green_kubo(
         kappa=plain.value,
         error=plain.error,
         run_kappas=plain.alone,
-        running_corrected=None if reduced is None else without_species(mean.onsager),
-        kappa_corrected=None if reduced is None else reduced.value,
-        error_corrected=None if reduced is None else reduced.error,
-        diffusing=diffusing,
+        running_corrected=None if free is None else corrected(mean.onsager),
+        kappa_corrected=None if free is None else free.value,
+        error_corrected=None if free is None else free.error,
+        diffusing=diffusing.names,
         publish=publish,
         cepstral_kappa=spectral.kappa,
         cepstral_error=spectral.error,
@@ -200,6 +207,7 @@ def green_kubo(
         volume=ensemble.volume,
     )
     _warn_of_gauge(result, tuple(ensemble.runs[0].currents))
+    _warn_of_disagreement(result)
     return result
 
 
@@ -277,3 +285,14 @@ def _warn_of_gauge(result: GreenKubo, species: tuple[str, ...]) -> None:
     advice = _DIFFUSING.format(names=" and ".join(result.diffusing)) if result.diffusing else _CRYSTAL
     message = _GAUGE.format(share=share, species=", ".join(species), advice=advice)
     warnings.warn(message, UserWarning, stacklevel=3)
+
+
+def _warn_of_disagreement(result: GreenKubo) -> None:
+    value, error = result.best
+    if abs(value - result.cepstral_kappa) > 3.0 * np.hypot(error, result.cepstral_error):
+        warnings.warn(
+            f"the running integral gives {value:.3g} +- {error:.2g} W/m/K and cepstral analysis"
+            f" {result.cepstral_kappa:.3g} +- {result.cepstral_error:.2g}: one misses slow correlations, draw both",
+            UserWarning,
+            stacklevel=3,
+        )

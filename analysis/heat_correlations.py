@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.integrate import cumulative_trapezoid
 
 from .correlation import correlation
@@ -66,25 +67,66 @@ def without_species(onsager: FloatArray) -> FloatArray:
     return result
 
 
-def diffusing_species(ensemble: Ensemble, plateau: Plateau) -> tuple[str, ...]:
-    """Species whose current has an integral that is larger than zero by three standard errors.
+class Diffusing(NamedTuple):
+    """`names` of species that diffuse; `directions` (S, D): combinations of the currents of `Correlations` that do."""
 
-    In a crystal the integral of ``<J_s(0) J_s(t)>`` vanishes, as ``sum_i r_i`` is bounded.  The scatter is that between
+    names: tuple[str, ...]
+    directions: FloatArray
+
+
+def diffusing_currents(ensemble: Ensemble, plateau: Plateau) -> Diffusing:
+    """Combinations of species currents whose integral is larger than zero by three standard errors.
+
+    In a crystal the integral of ``<J_s(0) J_s(t)>`` vanishes, as ``sum_i r_i`` is bounded, and so does that of species
+    that form one rigid framework, relative to each other.  To divide by such an integral would be to divide by noise,
+    so only the eigenvectors of the matrix of integrals that are not noise are kept.  The scatter is that between
     directions, runs and, where these are long enough, four pieces of each run.
     """
-    lags = plateau.last
-    found = []
-    names = tuple(ensemble.runs[0].currents)
-    for name in names if len(names) > 1 else ():  # one species alone has the current zero
-        values = []
-        for run in ensemble.runs:
-            pieces = _PIECES if len(run) > 2 * _PIECES * lags else 1
-            for piece in np.array_split(run.currents[name], pieces):
-                curves = np.array([correlation(piece[:, a], max_lag=lags) for a in range(3)])
-                values += [plateau.average(cumulative_trapezoid(curve, initial=0.0)) for curve in curves]
-        if np.mean(values) > _SIGNIFICANT * np.std(values, ddof=1) / np.sqrt(len(values)):
-            found.append(name)
-    return tuple(found)
+    names = ensemble.species
+    if not names:
+        return Diffusing((), np.empty((0, 0)))
+    pieces = [piece for run in ensemble.runs for piece in _pieces(run, plateau.last)]
+    scale = np.sqrt([np.mean([np.mean(piece[name] ** 2) for piece in pieces]) for name in names])
+    scale[scale == 0.0] = 1.0
+    samples = np.array([_integrals([p[name][:, a] for name in names], plateau) for p in pieces for a in range(3)])
+    samples /= np.outer(scale, scale)
+    vectors = np.linalg.eigh(samples.mean(axis=0))[1]
+    kept = _significant(np.einsum("ik,sij,jk->sk", vectors, samples, vectors))
+    every = tuple(ensemble.runs[0].currents)
+    own = np.array([[_integrals([p[name][:, a]], plateau)[0, 0] for name in every] for p in pieces for a in range(3)])
+    moving = tuple(name for name, found in zip(every, _significant(own), strict=True) if found)
+    return Diffusing(moving if kept.any() else (), vectors[:, kept] / scale[:, None])
+
+
+def reduced(onsager: FloatArray, diffusing: Diffusing) -> FloatArray:
+    """The matrix (..., 1 + D, 1 + D) of the heat flux and of the currents that diffuse."""
+    directions = diffusing.directions
+    change = np.zeros((1 + directions.shape[1], onsager.shape[-1]))
+    change[0, 0], change[1:, 1:] = 1.0, directions.T
+    return np.asarray(change @ onsager @ change.T)
+
+
+def _pieces(run: HeatFluxSeries, lags: int) -> list[dict[str, FloatArray]]:
+    """The species currents of a run, in pieces that are long enough."""
+    count = _PIECES if len(run) > 2 * _PIECES * lags else 1
+    parts = {name: np.array_split(current, count) for name, current in run.currents.items()}
+    return [{name: values[k] for name, values in parts.items()} for k in range(count)]
+
+
+def _integrals(currents: Sequence[FloatArray], plateau: Plateau) -> FloatArray:
+    """Integrals (S, S) of the correlations of currents (F,)."""
+    matrix = np.empty((len(currents), len(currents)))
+    for i, one in enumerate(currents):
+        for j, other in enumerate(currents[: i + 1]):
+            curve = _symmetric(one, None if i == j else other, plateau.last)
+            matrix[i, j] = matrix[j, i] = plateau.average(cumulative_trapezoid(curve, initial=0.0))
+    return matrix
+
+
+def _significant(samples: FloatArray) -> NDArray[np.bool_]:
+    """Columns (N, K) whose mean exceeds zero by three standard errors, (K,)."""
+    error = np.std(samples, axis=0, ddof=1) / np.sqrt(len(samples))
+    return np.asarray(np.mean(samples, axis=0) > _SIGNIFICANT * error)
 
 
 def _tensor(flux: FloatArray, lags: int) -> FloatArray:

@@ -215,7 +215,9 @@ class PotentialCalculator(Calculator):  # type: ignore[misc]
         """Heat flux (3,) of the atoms with their present velocities, the total of `get_heat_flux_parts`."""
         return self.get_heat_flux_parts(atoms).total
 
-    def get_heat_flux_parts(self, atoms: Atoms, velocities: FloatArray | None = None, **options: bool) -> HeatFlux:
+    def get_heat_flux_parts(
+        self, atoms: Atoms, velocities: FloatArray | None = None, *, per_atom: bool = False
+    ) -> HeatFlux:
         """Convective and conductive heat flux, ``d/dt sum_i r_i E_i`` together, not divided by the volume.
 
         In eV A / t, where t is ASE's unit of time; multiply by ``ase.units.fs`` for eV A / fs.  The velocities (N, 3)
@@ -224,7 +226,7 @@ class PotentialCalculator(Calculator):  # type: ignore[misc]
         with self._lock:
             energies, _, virials = self._evaluated(atoms)
         v = atoms.get_velocities() if velocities is None else velocities
-        return heat_flux(energies, virials, velocities=v, masses=atoms.get_masses(), **options)
+        return heat_flux(energies, virials, velocities=v, masses=atoms.get_masses(), per_atom=per_atom)
 
     def _evaluated(self, atoms: Atoms) -> Evaluation:
         """The evaluation of `atoms`; call it with the lock held."""

@@ -113,12 +113,13 @@ class Plans:
 
     def __call__(self, longest: int, species: IntArray, *request: int) -> Plan:
         """The plan for atoms of these species whose neighbour rows have up to `longest` entries."""
-        key = (longest, species.astype(np.int32, copy=False).tobytes(), request)
+        slots = capacity(longest)
+        key = (slots, species.astype(np.int32, copy=False).tobytes(), request)
         plan = self._known.get(key)
         if plan is None:
             if len(self._known) > 20:
                 self._known.clear()
-            plan = self._known[key] = self._make(capacity(longest), species, request)
+            plan = self._known[key] = self._make(slots, species, request)
         return plan
 
     def _make(self, slots: int, species: IntArray, request: tuple[int, ...]) -> Plan:

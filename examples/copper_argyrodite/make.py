@@ -8,7 +8,6 @@ import sys
 
 import numpy as np
 from ase import units
-from ase.calculators.calculator import CalculationFailed
 from ase.io import read
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import thermalize_momenta
@@ -66,9 +65,7 @@ template = snap_template(
 )
 for generation in range(6):
     train, test = split_frames(read_frames(frames), 0.1)
-    fit = fit_network(
-        template, train, test=test, loss=Loss(energy=30, force=1, stress=0.05), training=TRAINING
-    )
+    fit = fit_network(template, train, test=test, loss=Loss(energy=30, force=1, stress=0.05), training=TRAINING)
     print(generation, len(frames), [str(s) for s in fit.report.scores() if s.group in ("all", "*all")], flush=True)
     fit.save(sys.argv[3])
     student, good = SNAP(fit.model), 0

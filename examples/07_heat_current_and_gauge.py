@@ -1,0 +1,68 @@
+# %% [markdown]
+# # Thermal conductivity where ions diffuse: which value does not depend on the model's zero of energy?
+#
+# The energy of an atom in a machine-learned potential is arbitrary up to a constant for each species. In a solid with
+# diffusing ions that constant enters the heat flux, and plain Green-Kubo with it (Zhu et al., Phys. Rev. B 108, 014108
+# (2023)); with the species currents taken out (Onsager), it does not. One run of Cu7PS6 at 600 K, and the same
+# positions and velocities with every copper atom 15 eV higher or lower, more than models differ by, so that eighty picoseconds show it; a value to
+# publish needs nanoseconds and many runs.
+
+# %%
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from ase import units
+from ase.io import read
+from ase.md.langevin import Langevin
+from ase.md.velocitydistribution import thermalize_momenta
+from ase.md.verlet import VelocityVerlet
+from ase_mlips.analysis import HeatFluxRecorder, green_kubo, read_heat_flux, replay
+
+from ase_mlips import SNAP
+from ase_mlips.shifted import shifted
+
+STEP = 2.0 * units.fs
+rng = np.random.default_rng(0)
+atoms = read(Path(__file__).parent / "copper_argyrodite" / "structure.extxyz")
+atoms.calc = SNAP.embedded("Cu7PS6")
+thermalize_momenta(atoms, temperature_K=600, rng=rng)
+Langevin(atoms, STEP, temperature_K=600, friction=0.02 / units.fs, fixcm=False, rng=rng).run(1000)
+
+# %%
+frames = []
+run = VelocityVerlet(atoms, STEP)
+recorder = HeatFluxRecorder(run, atoms.calc, 5, path="heat_flux.txt")
+run.attach(lambda: frames.append(atoms.copy()), interval=5)
+run.run(40000)
+recorder.close()
+recorded = read_heat_flux("heat_flux.txt")
+
+# %%
+up, down = (shifted(atoms.calc, {"Cu": shift}) for shift in (15.0, -15.0))
+again, raised, lowered = replay(frames, [atoms.calc, up, down], timestep_fs=10.0)
+np.testing.assert_allclose(again.total, recorded.total, atol=1e-6 * np.abs(recorded.total).max())
+
+# %%
+window = (1.0, 2.0)
+results = {"as trained": again, "Cu raised by 15 eV": raised, "Cu lowered by 15 eV": lowered}
+fig, ax = plt.subplots(1, 2, figsize=(10, 4), layout="constrained", sharey=True)
+corrected = []
+for name, series in results.items():
+    found = green_kubo(series, window_ps=window)
+    corrected.append(found.kappa_corrected)
+    ax[0].plot(found.times, np.trace(found.running["total"], axis1=1, axis2=2) / 3, label=name)
+    ax[1].plot(found.times, found.running_corrected, label=name)
+    print(f"{name:<19} kappa {found.kappa:7.2f}, corrected {found.kappa_corrected:5.2f} W/m/K; publish {found.publish}")
+for axes, title in zip(ax, ("plain Green-Kubo", "Onsager-corrected"), strict=True):
+    axes.axvspan(*window, color="0.9")
+    axes.axhline(0.0, color="0.6", linewidth=0.6)
+    axes.set(title=title, xlabel="time (ps)", xlim=(0, 3))
+ax[0].set(ylabel="thermal conductivity (W/m/K)")
+ax[0].legend(frameon=False)
+plt.savefig("heat_current_and_gauge.png", dpi=150)
+
+# %%
+spread = np.ptp(corrected) / np.mean(np.abs(corrected))
+print(f"relative change of the corrected value by the shifts: {spread:.0e}")
+assert spread < 1e-6
