@@ -4,8 +4,8 @@
 # The energy of an atom in a machine-learned potential is arbitrary up to a constant for each species. In a solid with
 # diffusing ions that constant enters the heat flux, and plain Green-Kubo with it (Zhu et al., Phys. Rev. B 108, 014108
 # (2023)); with the species currents taken out (Onsager), it does not. One run of Cu7PS6 at 600 K, and the same
-# positions and velocities with every copper atom 15 eV higher or lower, more than models differ by, so that eighty picoseconds show it; a value to
-# publish needs nanoseconds and many runs.
+# positions and velocities with every copper atom 15 eV higher or lower: more than models differ by, so that eighty
+# picoseconds show it. A value to publish needs nanoseconds and many runs.
 
 # %%
 from pathlib import Path
