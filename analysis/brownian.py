@@ -147,7 +147,7 @@ def _fit(curve: FloatArray, statistics: Statistics, first: int, last: int) -> Li
     """Generalised least squares over some lags, in units of a coarser frame."""
     step = max(1, first // _RESOLUTION)
     lags = np.unique(np.rint(np.geomspace(first / step, last // step, _POINTS)).astype(np.int64))
-    frames = statistics.frames // step
+    frames = (statistics.frames - 1) // step + 1
     total = curve.sum(axis=1)[::step]
     values = total[lags]
     if not values.any():

@@ -91,10 +91,11 @@ class LammpsReader(TextReader):
             needed += ["vx", "vy", "vz"]
         if not needed or not self._species or any(name not in places for name in needed):
             raise text.error(f"expected columns of species and x y z, got {' '.join(self._names)}")
+        if "id" not in places:
+            raise text.error("expected a column id, without which atoms cannot be followed from frame to frame")
         slots = {places[name]: 2 * (POSITION + k) for k, name in enumerate(needed)}
         slots[places[self._species]] = 2 * SPECIES + (self._species == "element")
-        if "id" in places:
-            slots[places["id"]] = 2 * ID
+        slots[places["id"]] = 2 * ID
         return columns_of(slots), kind in ("s", "su")
 
 

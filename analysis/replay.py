@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, Self
 
 import numpy as np
 from ase import Atoms, units
@@ -37,6 +37,11 @@ class Replay(HeatFluxSeries):
 
     name: str
     energies: dict[str, FloatArray]
+
+    def shifted(self, shifts: Mapping[str, float]) -> Self:
+        """As that of `HeatFluxSeries`, with the atomic energies."""
+        energies = {name: values + shifts.get(name, 0.0) for name, values in self.energies.items()}
+        return replace(super().shifted(shifts), energies=energies)
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the distribution of the atomic energies of each species; returns the Axes."""

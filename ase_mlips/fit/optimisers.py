@@ -13,7 +13,7 @@ from .dataset import FloatArray
 
 _DECAYS = 0.9, 0.999
 _SMALL = 1e-8
-_CORRECTIONS = 30
+_CORRECTIONS = 20
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,8 @@ class Training:
     learning_rate, final_learning_rate : float
         At the start and at the end of Adam's epochs, half a cosine in between.
     lbfgs_steps : int
-        Iterations of L-BFGS over all training frames after Adam; every 20 of them count as an epoch.
+        Iterations of L-BFGS over all training frames after Adam.  20 of them count as an epoch, after which L-BFGS
+        begins anew, so that a resumed training takes the same steps.
     patience : int or None
         Epochs without a better validation loss (without validation frames: training loss) after which Adam gives way
         to L-BFGS, and L-BFGS ends; None never stops early.  The best parameters are kept in any case.
@@ -149,7 +151,7 @@ def minimise(task: Task, training: Training, fingerprint: str) -> tuple[State, b
     with tqdm(total=total, initial=len(state.history), desc="training", unit="epoch", disable=None) as bar:
         try:
             while stage := _stage(state, training):
-                row = _adam(task, training, state) if stage == "adam" else _lbfgs(task, state)
+                row = _adam(task, training, state) if stage == "adam" else _lbfgs(task, training, state)
                 state.add(row)
                 if path:
                     state.write(path, fingerprint)
@@ -161,6 +163,10 @@ def minimise(task: Task, training: Training, fingerprint: str) -> tuple[State, b
             if not state.history:
                 raise
             return state, True
+        except FloatingPointError as error:
+            if not state.history:
+                raise
+            warnings.warn(f"{error}; the best network so far is kept", RuntimeWarning, stacklevel=3)
     return state, False
 
 
@@ -189,9 +195,10 @@ def _adam(task: Task, training: Training, state: State) -> tuple[float, ...]:
     return rate, loss / len(order), *_judge(task, state)
 
 
-def _lbfgs(task: Task, state: State) -> tuple[float, ...]:
-    """`ROUND` iterations of L-BFGS from the best parameters; returns the row of the history."""
+def _lbfgs(task: Task, training: Training, state: State) -> tuple[float, ...]:
+    """Up to `ROUND` iterations of L-BFGS from the best parameters; returns the row of the history."""
     count = len(task.train)
+    left = training.lbfgs_steps - ROUND * sum(row[0] == 0.0 for row in state.history)
 
     def function(parameters: FloatArray) -> tuple[float, FloatArray]:
         outcome = task.objective.total(parameters, task.train)
@@ -199,7 +206,7 @@ def _lbfgs(task: Task, state: State) -> tuple[float, ...]:
 
     if state.history and state.history[-1][0] > 0.0:
         state.parameters = state.best
-    state.parameters = lbfgs(function, state.parameters, ROUND)
+    state.parameters = lbfgs(function, state.parameters, min(ROUND, left))
     loss = task.objective.total(state.parameters, task.train, gradient=False).loss
     return 0.0, loss / count, *_judge(task, state)
 

@@ -99,6 +99,14 @@ def test_atoms_at_rest_do_not_diffuse():
     assert abs(line.slope) < 3.0 * line.error < 1e-3
 
 
+@pytest.mark.parametrize("window", [(50, 999), (100, 999), (700, 999)])
+def test_windows_up_to_the_end(window):
+    lags = np.arange(1000.0)
+    line = fit_line(np.repeat(2.0 * lags[:, None], 3, axis=1), Statistics(1000, 5), window)
+    assert line.slope == pytest.approx(6.0)
+    assert 0.0 < line.error < np.inf
+
+
 @pytest.mark.parametrize("window", [(0, 9), (5, 6), (5, 20), (9, 5)])
 def test_bad_windows(window):
     with pytest.raises(ValueError, match="at least 3 lags within 1 to 19 frames"):

@@ -118,7 +118,7 @@ def test_lammps_units_time_types_and_origin(tmp_path):
     trajectory = Trajectory(path, symbols=["Si", "O", "Li"])
     assert_same(trajectory, frames, exact=False)
     assert trajectory.timestep_fs == pytest.approx(2.5)
-    write_dump(path, frames, "element x y z vx vy vz", header="ITEM: UNITS\nreal\n", shuffle=False)
+    write_dump(path, frames, "id element x y z vx vy vz", header="ITEM: UNITS\nreal\n", shuffle=False)
     speed = everything(Trajectory(path), velocities=True)[2]
     np.testing.assert_allclose(speed, [1000.0 * speeds(atoms) for atoms in frames], rtol=1e-12)
     assert isinstance(Trajectory(path), Trajectory)
@@ -342,6 +342,7 @@ DUMP = (
     [
         ("element x y z\n1 Ar", "type x y z\n1 1", "has no elements: give symbols= in the order of the atom types"),
         ("x y z", "fx fy fz", "frame 0: expected columns of species and x y z, got id element fx fy fz"),
+        ("id element x y z\n1 Ar", "element x y z\nAr", "frame 0: expected a column id, without which atoms cannot be"),
         ("Ar", "Qq", "no element is known for 'Qq'"),
         ("0 5\nITEM", "0 b\nITEM", "frame 0: expected 2 numbers, got '0 b'"),
         ("ITEM: NUMBER", "ITEM: UNITS\nlj\nITEM: NUMBER", "frame 0: expected units metal or real, got lj"),
