@@ -121,7 +121,7 @@ def adf(
     except KeyboardInterrupt:
         if average.frames == 0 or not average.mean.any():
             raise
-        raise Interrupted(_normalised(average, symbols)) from None
+        raise Interrupted(_normalised(average, symbols), average.frames) from None
     if not average.mean.any():
         raise ValueError(f"no atom has two bonds within cutoff={cutoff}")
     return _normalised(average, symbols)

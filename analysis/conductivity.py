@@ -133,6 +133,8 @@ def ionic_conductivity(
     ValueError
         When a species is not in the trajectory, a charge or the temperature makes no sense, the cell has no volume,
         there are too few frames, or the time step is not known.
+    Interrupted
+        At Ctrl-C while reading, with the result of the frames read so far.
     """
     source = as_trajectory(trajectory, timestep_fs)
     _check(charges, temperature, source)
@@ -153,7 +155,7 @@ def ionic_conductivity(
     line = fit_line(curve, Statistics(frames, 1, sampled_lags(lags), alone.excess), window)
     unit = _SIEMENS_PER_M / (6.0 * timestep * volume * temperature)
     value, error = unit * alone.slope, unit * alone.error
-    return Conductivity(
+    result = Conductivity(
         value,
         error,
         unit * line.slope,
@@ -167,6 +169,7 @@ def ionic_conductivity(
         alone.curve,
         curve.sum(axis=1),
     )
+    return series.deliver(result)
 
 
 class _Alone(NamedTuple):

@@ -105,6 +105,8 @@ def ion_density(
     ------
     ValueError
         When the selection is empty, `spacing` is not positive or the cell has no volume.
+    Interrupted
+        At Ctrl-C while reading, with the result of the frames read so far.
     """
     if not 0.0 < spacing < np.inf:
         raise ValueError(f"expected a positive spacing in A, got {spacing}")
@@ -127,4 +129,4 @@ def ion_density(
     others = np.setdiff1d(np.arange(len(source.numbers)), chosen)
     means = [np.mean(block @ inverses, axis=0) for _, block in series.blocks(others)]
     positions = np.concatenate([np.empty((0, 3)), *means]) @ cell
-    return IonDensity(density, cell, source.numbers[others], positions)
+    return series.deliver(IonDensity(density, cell, source.numbers[others], positions))

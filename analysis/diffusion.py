@@ -203,6 +203,8 @@ def green_kubo_diffusion(
     ValueError
         When there are fewer than four frames, the time step is not known, the selection is empty or a time is not
         within the trajectory.
+    Interrupted
+        At Ctrl-C while reading, with the result of the frames read so far.
     """
     source = as_trajectory(trajectory, timestep_fs)
     timestep = 1e-3 * source.timestep_fs
@@ -225,7 +227,7 @@ def green_kubo_diffusion(
     symbols, integrals, errors, ends = zip(*rows, strict=True)
     pick = np.array(ends)[:, None]
     times = lag_times(timestep, lags)
-    return Diffusion(
+    result = Diffusion(
         "Green-Kubo",
         symbols,
         np.take_along_axis(np.array(integrals), pick, 1)[:, 0],
@@ -236,6 +238,7 @@ def green_kubo_diffusion(
         np.stack([np.zeros(len(ends)), times[pick[:, 0]]], axis=1),
         np.zeros(len(ends)),
     )
+    return series.deliver(result)
 
 
 def average(results: Sequence[Averaged]) -> Averaged:

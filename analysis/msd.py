@@ -125,6 +125,8 @@ def mean_squared_displacement(
     ValueError
         When there is only one frame, the time step is not known, the selection is empty, the longest lag is not within
         the trajectory, or the trajectory cannot be read.
+    Interrupted
+        At Ctrl-C while reading, with the result of the frames read so far.
     """
     source = as_trajectory(trajectory, timestep_fs)
     timestep = 1e-3 * source.timestep_fs
@@ -139,7 +141,7 @@ def mean_squared_displacement(
     parts = [displacements(series, chosen[names == symbol], lags) for symbol in symbols]
     counts = np.array([np.count_nonzero(names == symbol) for symbol in symbols])
     together = [squared_displacements(part.summed[:, None], max_lag=lags) for part in parts]
-    return MSD(
+    result = MSD(
         lag_times(timestep, lags),
         symbols,
         counts,
@@ -149,6 +151,7 @@ def mean_squared_displacement(
         np.array([part.spread for part in parts]),
         frames,
     )
+    return series.deliver(result)
 
 
 class Displacements(NamedTuple):

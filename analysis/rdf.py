@@ -164,7 +164,7 @@ def rdf(
     except KeyboardInterrupt:
         if average.frames == 0:
             raise
-        raise Interrupted(_normalised(average, symbols, populations, r_max, finite_size)) from None
+        raise Interrupted(_normalised(average, symbols, populations, r_max, finite_size), average.frames) from None
     return _normalised(average, symbols, populations, r_max, finite_size)
 
 

@@ -94,7 +94,7 @@ def replay(
     except KeyboardInterrupt as interrupt:
         if frames < 2:
             raise
-        raise Interrupted([tape.result(meter, frames, step) for tape in tapes]) from interrupt
+        raise Interrupted([tape.result(meter, frames, step) for tape in tapes], frames) from interrupt
     if frames < 2:
         raise ValueError(f"{source.name}: expected at least 2 frames of a heat flux, got {frames}")
     return [tape.result(meter, frames, step) for tape in tapes]

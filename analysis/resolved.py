@@ -74,7 +74,8 @@ class Share(NamedTuple):
 class VelocityCorrelations(NamedTuple):
     """Of all atoms, of each element and of each group.
 
-    `differences` says that they are not of velocities but of displacements between frames, divided by the time step.
+    `differences` says that they are not of velocities but of displacements between frames, divided by the time step;
+    `series` is what was read.
     """
 
     timestep_fs: float
@@ -82,6 +83,7 @@ class VelocityCorrelations(NamedTuple):
     total: Share
     partials: dict[str, Share]
     groups: dict[str, Share]
+    series: Series
 
 
 def velocity_correlations(
@@ -118,7 +120,7 @@ def velocity_correlations(
     shares = [Share(mask.sum(), sums[row != 0.0].sum(axis=0)) for mask, row in zip(selections, kinds, strict=False)]
     partials = dict(zip(elements, shares[: len(elements)], strict=True))
     grouped = dict(zip(members, shares[len(elements) :], strict=True))
-    return VelocityCorrelations(timestep, differences, Share(len(symbols), sums.sum(axis=0)), partials, grouped)
+    return VelocityCorrelations(timestep, differences, Share(len(symbols), sums.sum(axis=0)), partials, grouped, series)
 
 
 def _summed(series: Series, atoms: NDArray[np.bool_], lags: int, differences: bool) -> FloatArray:

@@ -70,11 +70,13 @@ class Interrupted(KeyboardInterrupt):
     ----------
     result : Result
         That of the frames read so far.
+    frames : int
+        Their number.
     """
 
-    def __init__(self, result: Any) -> None:
-        super().__init__(result)
-        self.result = result
+    def __init__(self, result: Any, frames: int) -> None:
+        super().__init__(result, frames)
+        self.result, self.frames = result, frames
 
     def __str__(self) -> str:
         return f"interrupted; the attribute `result` of this exception is what was found so far: {self.result!r}"

@@ -6,7 +6,7 @@ import tempfile
 import weakref
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from ase.geometry import complete_cell
@@ -14,6 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from .frame import FloatArray, IntArray
 from .kernels_unwrap import unwrap
+from .results import Interrupted
+
+T = TypeVar("T")
 
 MEMORY = 512 << 20  # bytes of a series that are kept in memory
 BLOCK = 64 << 20  # bytes of a block of `Series.blocks`
@@ -21,7 +24,7 @@ _TILE = 1024  # frames transposed at once, which stay in the cache of a core
 
 
 class Series:
-    """One vector per atom and frame, read by atoms.
+    """One vector per atom and frame, read by atoms; Ctrl-C ends the reading early, see `deliver`.
 
     Up to 512 MB live in memory; a longer series lives in a temporary file (in the folder that `tempfile` chooses:
     TMPDIR), which is removed with the object, so that reading blocks of at most 64 MB bounds the memory.
@@ -39,7 +42,17 @@ class Series:
         self._edges = [0]
         self._file: Any = None
         cells, held, atoms = [np.empty((0, 3, 3))], 0, 0
-        for values, cell in parts:
+        reader, self._interrupted = iter(parts), False
+        while True:
+            try:
+                values, cell = next(reader)
+            except StopIteration:
+                break
+            except KeyboardInterrupt:
+                if not self._parts:
+                    raise
+                self._interrupted = True
+                break
             held += values.nbytes
             atoms = values.shape[1]
             self._parts.append(values)
@@ -60,6 +73,12 @@ class Series:
                 self._parts[k] = (self._file.seek(0, 2), (part.shape[1], part.shape[0], 3))
                 np.ascontiguousarray(part.transpose(1, 0, 2)).tofile(self._file)
         self._file.flush()
+
+    def deliver(self, result: T) -> T:
+        """The result of an analysis of this series, raised as `Interrupted` if Ctrl-C ended the reading."""
+        if self._interrupted:
+            raise Interrupted(result, self.shape[0])
+        return result
 
     @property
     def volume(self) -> float:

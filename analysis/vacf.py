@@ -80,6 +80,8 @@ def vacf(
     ValueError
         When there are fewer than three frames, the time step is not known, the longest lag is shorter than two
         frames or longer than the trajectory, a group is empty, or the trajectory cannot be read.
+    Interrupted
+        At Ctrl-C while reading, with the result of the frames read so far.
     """
     source = as_trajectory(trajectory, timestep_fs)
     sums = velocity_correlations(
@@ -93,7 +95,7 @@ def vacf(
 
     times: FloatArray = 1e-3 * sums.timestep_fs * np.arange(sums.total.curves.shape[1], dtype=np.float64)
     partials, grouped = ({name: _mean(share) for name, share in part.items()} for part in (sums.partials, sums.groups))
-    return VACF(_mean(sums.total), partials, grouped, times, mass_weighted)
+    return sums.series.deliver(VACF(_mean(sums.total), partials, grouped, times, mass_weighted))
 
 
 def _mean(share: Share) -> FloatArray:

@@ -90,6 +90,8 @@ def van_hove(
     ValueError
         When a time is not within the trajectory, the edges do not ascend from 0 or above, the selection is empty or the
         time step is not known.
+    Interrupted
+        At Ctrl-C while reading, with the result of the frames read so far.
     """
     source = as_trajectory(trajectory, timestep_fs)
     timestep = 1e-3 * source.timestep_fs
@@ -104,7 +106,7 @@ def van_hove(
     volumes = 4.0 / 3.0 * np.pi * np.diff(bins**3)
     own = _own(series, chosen, lags, bins) / volumes
     distinct = np.array([_distinct(series, source.pbc, chosen, lag, bins) for lag in lags]) / volumes
-    return VanHove(timestep * np.array(lags), bins, own, distinct)
+    return series.deliver(VanHove(timestep * np.array(lags), bins, own, distinct))
 
 
 def _own(series: Series, atoms: IntArray, lags: list[int], edges: FloatArray) -> FloatArray:
@@ -129,12 +131,14 @@ def _distinct(series: Series, pbc: NDArray[np.bool_], atoms: IntArray, lag: int,
         return result
     inside = edges[: int(known.sum()) + 1]
     counts = np.zeros(len(inside) - 1, dtype=np.int64)
-    positions = series.atoms(atoms)
-    step = max(1, (len(positions) - lag) * len(atoms) ** 2 // _PAIRS)
-    origins = range(0, len(positions) - lag, step)
-    for k in origins:
-        cell = complete_cell(cells[k + lag])
-        count_pairs(positions[k], positions[k + lag], cell, np.linalg.inv(cell), inside, counts)
+    frames = series.shape[0]
+    step = max(1, (frames - lag) * len(atoms) ** 2 // _PAIRS)
+    origins = np.arange(0, frames - lag, step)
+    both = [(block[origins], block[origins + lag]) for _, block in series.blocks(atoms)]
+    earlier, later = (np.concatenate(parts, axis=1) for parts in zip(*both, strict=True))
+    for k, origin in enumerate(origins):
+        cell = complete_cell(cells[origin + lag])
+        count_pairs(earlier[k], later[k], cell, np.linalg.inv(cell), inside, counts)
     density = (len(atoms) - 1) / series.volume
     result[known] = counts / (len(origins) * len(atoms) * density)
     return result

@@ -105,6 +105,8 @@ def vdos(
         When there are fewer than three frames (four of positions), the time step is not known, all atoms rest, the
         correlation time is shorter than two frames or longer than the trajectory, a group is empty, or the trajectory
         cannot be read.
+    Interrupted
+        At Ctrl-C while reading, with the result of the frames read so far.
     """
     source = as_trajectory(trajectory, timestep_fs)
     sums = velocity_correlations(
@@ -126,7 +128,7 @@ def vdos(
     partials, grouped = (
         {name: scale * _spectrum(share.curves) for name, share in part.items()} for part in (sums.partials, sums.groups)
     )
-    return VDOS(scale * response * total, partials, grouped, frequencies)
+    return sums.series.deliver(VDOS(scale * response * total, partials, grouped, frequencies))
 
 
 def _spectrum(correlations: FloatArray) -> FloatArray:

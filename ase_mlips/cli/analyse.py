@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 import numpy as np
@@ -16,37 +14,25 @@ from ase import units
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ase_mlips.analysis.diffusion import einstein_diffusion
-from ase_mlips.analysis.msd import mean_squared_displacement
-from ase_mlips.analysis.rdf import rdf
-from ase_mlips.analysis.results import Interrupted, Result
-from ase_mlips.analysis.thermodynamics import thermodynamics
-from ase_mlips.analysis.trajectory import Frames, Trajectory
-from ase_mlips.analysis.vdos import vdos
+from ase_mlips.analysis import (
+    MSD,
+    RDF,
+    VDOS,
+    Interrupted,
+    Trajectory,
+    einstein_diffusion,
+    mean_squared_displacement,
+    rdf,
+    thermodynamics,
+    vdos,
+)
+from ase_mlips.analysis.results import Result
 
-from .common import deferred_interrupt, print_table, replacing
+from .common import print_table, replacing
 
 ROOM_TEMPERATURE = 300.0  # K
 
 _Draw = Callable[[Any], Any]
-
-
-class _Stoppable(Trajectory):
-    """Ends early when `stop` is set, so that what has been read is analysed."""
-
-    stop: Event
-    read = 0
-
-    def chunks(self, *, velocities: bool = False, progress: str = "reading") -> Iterator[Frames]:
-        """Those of the whole trajectory, up to the one in which `stop` is set."""
-        return self._until_stopped(super().chunks(velocities=velocities, progress=progress))
-
-    def _until_stopped(self, chunks: Iterator[Frames]) -> Iterator[Frames]:
-        for chunk in chunks:
-            self.read = chunk.first + len(chunk)
-            yield chunk
-            if self.stop.is_set():
-                return
 
 
 def run(args: Namespace) -> int:
@@ -54,9 +40,7 @@ def run(args: Namespace) -> int:
     picture = Path(args.output).with_suffix(".png")
     if not args.output.endswith(".npz"):
         raise ValueError(f"{args.output}: numbers are written as NumPy arrays, expected a name that ends in .npz")
-    # g(r) keeps what it has counted by itself; the others need all that has been read, and time for it.
-    with nullcontext(Event()) if args.analysis == "rdf" else deferred_interrupt() as stop:
-        result, draw, read = _analyse(args, stop)
+    result, draw, interrupted = _analyse(args)
     with replacing(args.output) as path:
         result.save(path)
     figure = Figure(figsize=(6.0, 4.0), dpi=150, layout="constrained")
@@ -64,41 +48,40 @@ def run(args: Namespace) -> int:
     draw(figure.subplots())
     with replacing(picture) as path:
         figure.savefig(path)
-    if stop.is_set():
-        print(f"ase-mlips: interrupted; {args.output} and {picture} are of the first {read} frames", file=sys.stderr)
+    if interrupted:
+        of = f"{args.output} and {picture} are of the first {interrupted} frames"
+        print(f"ase-mlips: interrupted; {of}", file=sys.stderr)
         return 130
     print(f"wrote {args.output} and {picture}")
     return 0
 
 
-def _analyse(args: Namespace, stop: Event) -> tuple[Result, _Draw, int]:
+def _analyse(args: Namespace) -> tuple[Result, _Draw, int]:
+    """Result, how to draw it, and the number of frames read before Ctrl-C, or zero."""
     options = {"timestep_fs": getattr(args, "timestep", None), "symbols": args.species}
+    analysis, describe = _ANALYSES[args.analysis]
+    interrupted = 0
     try:
-        trajectory = _Stoppable(args.trajectory, frames=args.frames or slice(None), **options)
-        trajectory.stop = stop
-        result, draw = _ANALYSES[args.analysis](trajectory, args)
+        trajectory = Trajectory(args.trajectory, frames=args.frames or slice(None), **options)
+        try:
+            result = analysis(trajectory, args)
+        except Interrupted as interruption:
+            result, interrupted = interruption.result, interruption.frames
     except ValueError as error:
         raise ValueError(str(error).replace("timestep_fs=", "--timestep")) from error
-    return result, draw, trajectory.read
+    return result, describe(result, trajectory, args), interrupted
 
 
-def _rdf(trajectory: _Stoppable, args: Namespace) -> tuple[Result, _Draw]:
-    try:
-        result = rdf(trajectory, r_max=args.r_max, bins=args.bins)
-    except Interrupted as interruption:
-        result = interruption.result
-        trajectory.read = result.frames
-        trajectory.stop.set()
+def _describe_rdf(result: RDF, trajectory: Trajectory, args: Namespace) -> _Draw:
     rows = []
     for (a, b), g in result.partials.items():
         peak = int(np.argmax(g))
         rows.append([f"{a}-{b}", f"{result.r[peak]:.3f}", f"{g[peak]:.3f}"])
     print_table(["pair", "highest at (Å)", "g(r)"], rows)
-    return result, result.plot
+    return result.plot
 
 
-def _vdos(trajectory: _Stoppable, args: Namespace) -> tuple[Result, _Draw]:
-    result = vdos(trajectory, correlation_time_fs=args.correlation_time)
+def _describe_vdos(result: VDOS, trajectory: Trajectory, args: Namespace) -> _Draw:
     rows = []
     for name, density in {"total": result.total, **result.partials}.items():
         mean, highest = density @ result.frequencies / density.sum(), result.frequencies[np.argmax(density)]
@@ -108,26 +91,27 @@ def _vdos(trajectory: _Stoppable, args: Namespace) -> tuple[Result, _Draw]:
     capacity = quantum.heat_capacity[0] / (atoms * units.kB)
     print(f"C_V of harmonic vibrations at {ROOM_TEMPERATURE:.0f} K: {capacity:.4f} k_B/atom (classical: 3)")
     print(f"zero-point energy: {1e3 * quantum.zero_point_energy / atoms:.2f} meV/atom")
-    return result, partial(result.plot, unit=args.unit)
+    return partial(result.plot, unit=args.unit)
 
 
-def _msd(trajectory: _Stoppable, args: Namespace) -> tuple[Result, _Draw]:
-    result = mean_squared_displacement(trajectory)
+def _describe_msd(result: MSD, trajectory: Trajectory, args: Namespace) -> _Draw:
     try:
         diffusion = einstein_diffusion(result)
     except ValueError as error:
         print(f"no diffusion coefficients: {error}")
-        return result, result.plot
+        return result.plot
     rows = []
     for symbol, count, (start, end) in zip(result.symbols, result.counts, diffusion.windows, strict=True):
         value, error_bar = diffusion[symbol]
         rows.append([symbol, str(count), f"{value:.3e}", f"{error_bar:.1e}", f"{start:g} to {end:g}"])
     print_table(["element", "atoms", "D (cm²/s)", "standard error", "fitted from (ps)"], rows)
-    return result, diffusion.plot
+    return diffusion.plot
 
 
-_ANALYSES: dict[str, Callable[[_Stoppable, Namespace], tuple[Result, _Draw]]] = {
-    "rdf": _rdf,
-    "vdos": _vdos,
-    "msd": _msd,
+_Compute = Callable[[Trajectory, Namespace], Any]
+_Describe = Callable[[Any, Trajectory, Namespace], _Draw]
+_ANALYSES: dict[str, tuple[_Compute, _Describe]] = {
+    "rdf": (lambda trajectory, args: rdf(trajectory, r_max=args.r_max, bins=args.bins), _describe_rdf),
+    "vdos": (lambda trajectory, args: vdos(trajectory, correlation_time_fs=args.correlation_time), _describe_vdos),
+    "msd": (lambda trajectory, args: mean_squared_displacement(trajectory), _describe_msd),
 }

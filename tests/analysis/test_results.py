@@ -111,11 +111,11 @@ def test_representation_is_short():
 
 
 def test_interrupted_is_a_keyboard_interrupt_that_carries_the_result():
-    error = Interrupted(Sample(2))
+    error = Interrupted(Sample(2), 3)
     assert isinstance(error, KeyboardInterrupt)
     assert error.result.field == 2
     assert "Sample(field: 2)" in str(error)
-    assert pickle.loads(pickle.dumps(Interrupted(7))).result == 7
+    assert pickle.loads(pickle.dumps(Interrupted(7, 3))).result == 7
 
 
 def test_axes_are_made_only_when_none_are_given():

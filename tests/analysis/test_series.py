@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from ase_mlips.analysis import Interrupted, mean_squared_displacement, vacf
 from ase_mlips.analysis.series import BLOCK, Series, Unwrapper, differentiate
 from ase_mlips.analysis.trajectory import Trajectory
 
@@ -201,3 +202,29 @@ def test_bad_arguments(arguments, message):
 def test_one_frame_has_no_velocities():
     with pytest.raises(ValueError, match="one frame has no velocities"):
         trajectory(walk(1), TRICLINIC, timestep_fs=1.0).series("velocities")
+
+
+@pytest.mark.parametrize("quantity", ["positions", "velocities"])
+def test_an_interruption_keeps_what_has_been_read(monkeypatch, quantity):
+    """Ctrl-C while frame 7 is read: the analysis of the first seven comes with the exception."""
+    rng = np.random.default_rng(0)
+    positions, velocities = rng.normal(size=(2, 20, 3, 3)).cumsum(axis=1)
+    options = {"symbols": ["Li"] * 3, "cell": 50.0 * np.eye(3), "velocities": velocities, "timestep_fs": 100.0}
+    whole = Trajectory.from_arrays(positions, **options)
+    chunks = Trajectory.chunks
+
+    def interrupted(self, **wanted):
+        for chunk in chunks(self, **wanted):
+            if chunk.first == 7:
+                raise KeyboardInterrupt
+            yield chunk
+
+    monkeypatch.setattr("ase_mlips.analysis.trajectory._CHUNK", 1)  # one frame each
+    monkeypatch.setattr(Trajectory, "chunks", interrupted)
+    analysis = mean_squared_displacement if quantity == "positions" else vacf
+    with pytest.raises(Interrupted) as caught:
+        analysis(whole)
+    monkeypatch.undo()
+    first = analysis(Trajectory.from_arrays(positions[:7], **{**options, "velocities": velocities[:7]}))
+    assert caught.value.frames == 7
+    np.testing.assert_array_equal(caught.value.result.total, first.total)
