@@ -69,3 +69,22 @@ def jackknife(blocks: FloatArray, function: Callable[[FloatArray], FloatArray]) 
     values = function((blocks.sum(axis=0) - blocks) / (count - 1))
     error: FloatArray = np.sqrt((count - 1) * values.var(axis=0))
     return error
+
+
+def fluctuation_error(kappa: float, volume_time: float, drive: float) -> float:
+    """Standard error ``sqrt(2 k_B |kappa| / (V t)) / drive`` of a thermal conductivity, W/(m K).
+
+    By Green and Kubo's formula the mean over the time t of the equilibrium flux has the variance
+    ``2 k_B T^2 V kappa / t``, and the flux that is driven is ``T V kappa F_e``.  A temperature gradient drives like the
+    force ``F_e = |dT/dz| / T``; that the flux is fixed there and the gradient fluctuates makes little difference.
+
+    Parameters
+    ----------
+    kappa : float
+        W/(m K).
+    volume_time : float
+        V t in A^3 fs; t must be longer than the correlation of the flux or the memory of the profile.
+    drive : float
+        F_e or |dT/dz| / T in 1/A.
+    """
+    return float(np.sqrt(2.0 * units.kB * WATTS * abs(kappa) / volume_time) / drive)

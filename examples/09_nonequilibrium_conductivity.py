@@ -1,0 +1,56 @@
+# %% [markdown]
+# # Thermal conductivity from driven simulations
+#
+# Two ways to what the atoms of liquid silicon conduct at 2500 K (its electrons conduct far more). Mueller-Plathe:
+# velocities are exchanged between a cold and a hot slab, and the temperature gradient is measured. HNEMD: a force on
+# all atoms drives a heat flux through a small periodic cell, and the flux is measured.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+from ase import units
+from ase.build import bulk
+from ase.md.langevin import Langevin
+from ase.md.nose_hoover_chain import NoseHooverChainNVT
+from ase.md.velocitydistribution import Stationary
+from ase.md.verlet import VelocityVerlet
+from ase_mlips.analysis.hnemd import HNEMD
+from ase_mlips.analysis.muller_plathe import MullerPlathe
+
+from ase_mlips import SNAP
+
+rng = np.random.default_rng(0)
+timestep = 2 * units.fs
+
+
+def liquid(repeat):
+    atoms = bulk("Si", cubic=True, a=5.25) * repeat
+    atoms.calc = SNAP.embedded("Si")
+    for temperature in (5000, 2500):
+        Langevin(atoms, timestep, temperature_K=temperature, friction=0.02 / units.fs, rng=rng, fixcm=False).run(500)
+    Stationary(atoms)
+    return atoms
+
+
+# %%
+dynamics = VelocityVerlet(liquid((2, 2, 6)), timestep)
+exchange = MullerPlathe(dynamics, axis=2, slabs=12, interval=40, equilibration=1500)
+dynamics.run(7000)
+profile = exchange.result()
+
+# %%
+dynamics = NoseHooverChainNVT(liquid((2, 2, 2)), timestep, temperature_K=2500, tdamp=100 * units.fs)
+hnemd = HNEMD(dynamics, (0.03, 0.0, 0.0), equilibration=500, sampling=5)
+dynamics.run(8000)
+driven = hnemd.result()
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+profile.plot(axes[0])
+driven.plot(axes[1])
+plt.savefig("nonequilibrium.png", dpi=150)
+weights = np.array([profile.kappa_error, driven.kappa_error]) ** -2
+kappa = float(weights @ [profile.kappa, driven.kappa] / weights.sum())
+for name, result in (("Mueller-Plathe", profile), ("HNEMD", driven)):
+    print(f"{name}: {result.kappa:.2f} +- {result.kappa_error:.2f} W/(m K)")
+assert abs(kappa - 0.60) < 0.2
