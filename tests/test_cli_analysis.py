@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from ase import Atoms, units
 from ase.io import write
-from ase_mlips.analysis.msd import MSD, mean_squared_displacement
-from ase_mlips.analysis.rdf import RDF, rdf
-from ase_mlips.analysis.thermodynamics import thermodynamics
-from ase_mlips.analysis.trajectory import Trajectory
-from ase_mlips.analysis.vdos import VDOS, vdos
+from ase_mlips.analysis.diffusion.msd import MSD, mean_squared_displacement
+from ase_mlips.analysis.structure.rdf import RDF, rdf
+from ase_mlips.analysis.trajectories.trajectory import Trajectory
+from ase_mlips.analysis.vibrations.thermodynamics import thermodynamics
+from ase_mlips.analysis.vibrations.vdos import VDOS, vdos
 from matplotlib.image import imread
 from support.command_line import table
 from support.harmonic import ordered_alloy
@@ -117,7 +117,7 @@ def test_interruption_keeps_what_has_been_read(here, command, frames, monkeypatc
 
         return until_then(chunks(self, **options))
 
-    monkeypatch.setattr(import_module("ase_mlips.analysis.trajectory"), "_CHUNK", 1)  # one frame each
+    monkeypatch.setattr(import_module("ase_mlips.analysis.trajectories.trajectory"), "_CHUNK", 1)  # one frame each
     monkeypatch.setattr(Trajectory, "chunks", interrupted)
     options = [] if command == "rdf" else ["--timestep", "20"]
     assert main([command, "md.traj", *options]) == 130

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from ase.build import bulk
 from ase.io import write
-from ase_mlips.analysis.green_kubo import GreenKubo, green_kubo
-from ase_mlips.analysis.heat_recorder import read_heat_flux
+from ase_mlips.analysis.heat.green_kubo import GreenKubo, green_kubo
+from ase_mlips.analysis.heat.recorder import read_heat_flux
 from matplotlib.image import imread
 from support.command_line import table
 from support.heat_series import mixture, ornstein_uhlenbeck, write_heat_flux

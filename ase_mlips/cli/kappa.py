@@ -10,9 +10,9 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from ase_mlips.analysis.green_kubo import GreenKubo, green_kubo
-from ase_mlips.analysis.heat_recorder import read_heat_flux
-from ase_mlips.analysis.heat_series import HeatFluxSeries
+from ase_mlips.analysis.heat.green_kubo import GreenKubo, green_kubo
+from ase_mlips.analysis.heat.recorder import read_heat_flux
+from ase_mlips.analysis.heat.series import HeatFluxSeries
 
 from .common import print_table, replacing
 

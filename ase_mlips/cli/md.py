@@ -20,7 +20,7 @@ from ase.md.verlet import VelocityVerlet
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ase_mlips.analysis.heat_recorder import HeatFluxRecorder
+from ase_mlips.analysis.heat.recorder import HeatFluxRecorder
 
 from .common import chosen_model, deferred_interrupt, read_structure, results_frame
 from .md_files import LogFile, TrajectoryFile, recover

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 from ase_mlips.analysis.correlation import correlation, squared_displacements
-from ase_mlips.analysis.msd import mean_squared_displacement
-from ase_mlips.analysis.trajectory import Trajectory
+from ase_mlips.analysis.diffusion.msd import mean_squared_displacement
+from ase_mlips.analysis.trajectories.trajectory import Trajectory
 
 Work = dict[str, Callable[[], object]]
 

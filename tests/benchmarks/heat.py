@@ -15,9 +15,9 @@ import numpy as np
 from ase import Atoms, units
 from ase.build import bulk
 from ase.md.verlet import VelocityVerlet
-from ase_mlips.analysis.green_kubo import GreenKubo, green_kubo
-from ase_mlips.analysis.heat_recorder import HeatFluxRecorder, read_heat_flux
-from ase_mlips.analysis.heat_series import HeatFluxSeries
+from ase_mlips.analysis.heat.green_kubo import GreenKubo, green_kubo
+from ase_mlips.analysis.heat.recorder import HeatFluxRecorder, read_heat_flux
+from ase_mlips.analysis.heat.series import HeatFluxSeries
 
 from ase_mlips import MTP, NEP, SNAP
 

@@ -21,9 +21,9 @@ from ase import units
 from ase.build import bulk
 from ase.md.nose_hoover_chain import NoseHooverChainNVT
 from ase.md.velocitydistribution import Stationary, thermalize_momenta
-from ase_mlips.analysis.hnemd import HNEMD
-from ase_mlips.analysis.muller_plathe import MullerPlathe, extrapolate_length
-from ase_mlips.analysis.nonequilibrium import WATTS
+from ase_mlips.analysis.heat.hnemd import HNEMD
+from ase_mlips.analysis.heat.muller_plathe import MullerPlathe, extrapolate_length
+from ase_mlips.analysis.heat.nonequilibrium import WATTS
 
 from ase_mlips import SNAP
 

@@ -20,7 +20,7 @@ import mdtraj
 import numpy as np
 import vesin
 from ase_mlips.analysis import rdf
-from ase_mlips.analysis.trajectory import Trajectory
+from ase_mlips.analysis.trajectories.trajectory import Trajectory
 
 R_MAX, BINS, TURNS = 10.0, 200, 5
 DENSITY = 0.8442 / 3.405**3  # liquid argon near its triple point, 1/A^3

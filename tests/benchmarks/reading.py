@@ -15,7 +15,7 @@ import numpy as np
 from ase import Atoms, units
 from ase.build import bulk
 from ase.io import iread, write
-from ase_mlips.analysis.trajectory import Trajectory
+from ase_mlips.analysis.trajectories.trajectory import Trajectory
 
 ROUNDS = 4
 FLOORS = {"ASE extxyz": 8.0, "GPUMD extxyz": 8.0, ".traj": 1.5}  # the least ratio that we accept

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 from ase import Atoms, units
-from ase_mlips.analysis.trajectory import Trajectory
+from ase_mlips.analysis.trajectories.trajectory import Trajectory
 from phonopy import Phonopy
 from phonopy.structure.atoms import PhonopyAtoms
 from support.morse import MorseCalculator

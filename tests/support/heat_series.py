@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from ase_mlips.analysis.heat_series import KAPPA, HeatFluxSeries
+from ase_mlips.analysis.heat.series import KAPPA, HeatFluxSeries
 from scipy.signal import lfilter
 
 

@@ -1,7 +1,7 @@
 """Random walkers whose diffusion coefficients are known, as arrays and as trajectories."""
 
 import numpy as np
-from ase_mlips.analysis.trajectory import Trajectory
+from ase_mlips.analysis.trajectories.trajectory import Trajectory
 from scipy.signal import lfilter
 
 

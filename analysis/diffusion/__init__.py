@@ -1,0 +1,1 @@
+"""Diffusion: how far atoms go, alone and together."""

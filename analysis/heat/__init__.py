@@ -1,0 +1,1 @@
+"""Heat: currents, and thermal conductivities from them."""

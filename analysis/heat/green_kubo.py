@@ -1,0 +1,298 @@
+"""Thermal conductivity by the Green-Kubo formula: its parts, its error and the correction for diffusing species."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..correlation import correlation
+from ..results import Result, new_axes
+from .cepstral import FEWEST, cepstral
+from .correlations import (
+    Correlations,
+    diffusing_currents,
+    integrated,
+    mean_correlations,
+    reduced,
+    run_correlations,
+    without_species,
+)
+from .plateau import Plateau, find_plateau
+from .series import Ensemble, FloatArray, HeatFluxSeries, as_ensemble
+
+_SHARE = 0.1  # of kappa, convective and cross terms together, from which on a mixture needs a warning
+_GAUGE = (
+    "{share:.0%} of the thermal conductivity of {species} involves the convective flux, which contains the arbitrary "
+    "zero of the atomic energies: where atoms diffuse, plain Green-Kubo depends on it and differs from model to model. "
+    "{advice}"
+)
+_DIFFUSING = "{names} diffuse here: publish kappa_corrected, which does not depend on it."
+_CRYSTAL = "No species was found to diffuse here, so that it cancels; a longer run can make sure of that."
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class GreenKubo(Result):
+    """Thermal conductivity from the autocorrelation of the heat flux.
+
+    Parts have the names "total", "convective" (convective with itself), "conductive" and "cross" (twice the product
+    of both); the last three add up to the first.
+
+    Attributes
+    ----------
+    times : (K,) array
+        Lags in ps, from 0.
+    hcacf : dict of (K, 3, 3) arrays
+        ``<J_a(0) J_b(t)>`` of each part, symmetrised, in (eV A/fs)^2.
+    running : dict of (K, 3, 3) arrays
+        kappa_ab(t) of each part in W/(m K).
+    window_ps : tuple of two floats
+        Lags between which the running integrals are averaged.
+    parts : dict of float
+        Average over x, y, z and this window of each part, in W/(m K).
+    tensor : (3, 3) array
+        kappa_ab in W/(m K), averaged over this window.
+    kappa, error : float
+        ``parts["total"]`` and its standard error in W/(m K): what theory says for a plateau there, or the scatter
+        between runs, whichever is larger.
+    run_kappas : (R,) array
+        kappa of each run (or block) alone.
+    running_corrected : (K,) array or None
+        Onsager-corrected kappa(t), averaged over x, y, z, in W/(m K); None where there is one species.
+    kappa_corrected, error_corrected : float or None
+        Its value from the window, and the standard error of that.
+    diffusing : tuple of str
+        Species whose current has an integral that is significantly larger than zero.
+    publish : str
+        "kappa" or "kappa_corrected", the attribute that is the thermal conductivity of this system.
+    cepstral_kappa, cepstral_error : float
+        From cepstral analysis (`cepstral`) of the same runs, of the same kind as `publish` says.
+    temperature, volume : float
+        Of the runs, in K and A^3.
+    """
+
+    times: FloatArray
+    hcacf: dict[str, FloatArray]
+    running: dict[str, FloatArray]
+    window_ps: tuple[float, float]
+    parts: dict[str, float]
+    tensor: FloatArray
+    kappa: float
+    error: float
+    run_kappas: FloatArray
+    running_corrected: FloatArray | None
+    kappa_corrected: float | None
+    error_corrected: float | None
+    diffusing: tuple[str, ...]
+    publish: str
+    cepstral_kappa: float
+    cepstral_error: float
+    temperature: float
+    volume: float
+
+    @property
+    def convective_share(self) -> float:
+        """Share of kappa that is not the conductive flux with itself."""
+        return 1.0 - self.parts["conductive"] / self.parts["total"]
+
+    @property
+    def best(self) -> tuple[float, float]:
+        """The value to publish and its standard error, in W/(m K)."""
+        if self.publish == "kappa_corrected" and self.kappa_corrected is not None and self.error_corrected is not None:
+            return self.kappa_corrected, self.error_corrected
+        return self.kappa, self.error
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the running integrals, the window and its value, and the cepstral value; returns the Axes."""
+        ax = new_axes(ax)
+        for name, curve in self.running.items():
+            style = {"color": "k", "linewidth": 1.6} if name == "total" else {"linewidth": 0.9}
+            ax.plot(self.times, np.trace(curve, axis1=1, axis2=2) / 3.0, label=name, **style)
+        if self.running_corrected is not None:
+            ax.plot(self.times, self.running_corrected, color="C3", linewidth=1.6, label="Onsager-corrected")
+        value, error = self.best
+        ax.fill_between(self.window_ps, value - error, value + error, color="0.8", zorder=0)
+        bar = {"fmt": "o", "capsize": 3, "color": "C4", "label": "cepstral"}
+        ax.errorbar([self.times[-1]], [self.cepstral_kappa], [self.cepstral_error], **bar)
+        ax.axhline(0.0, color="0.6", linewidth=0.6, zorder=0)
+        highest = 1.5 * max(value + error, self.cepstral_kappa + self.cepstral_error, *self.parts.values())
+        ax.set(xlabel="time (ps)", ylabel="thermal conductivity (W/m/K)")
+        ax.set_ylim(min(0.0, 1.5 * min(self.parts.values())), highest)
+        ax.legend(frameon=False, fontsize="small", ncols=2)
+        return ax
+
+
+def green_kubo(
+    series: HeatFluxSeries | Sequence[HeatFluxSeries],
+    *,
+    max_lag_ps: float | None = None,
+    window_ps: tuple[float, float] | None = None,
+    blocks: int = 1,
+) -> GreenKubo:
+    """Thermal conductivity ``kappa_ab = 1/(k_B T^2 V) int_0^inf <J_a(0) J_b(t)> dt`` of equilibrium runs.
+
+    The integral is averaged over a window t1 ... 2 t1 of its upper limit, which is its value with correlations that
+    fade out over the window.  t1 is twice the shortest time at which this average agrees with those at 2, 4, 8, ...
+    times that time within their errors (`find_plateau`).  The standard error of a plateau value is
+    ``2 kappa sqrt(4 t1 / 3 / (3 T))`` for a total length T.  A run that is only some times longer than the slowest
+    correlations can end on the false plateau of the fast ones: look at the curves, and at the cepstral value.
+
+    With several species, ``kappa_corrected = [L_EE - L_ES L_SS^-1 L_SE] / (k_B T^2 V)``, with the integrals L of the
+    correlations of the heat flux E and the species currents S, is the conductivity in the absence of a current of
+    particles.  It does not depend on the zeros of the atomic energies.  The currents S are those combinations that
+    diffuse, by three standard errors; without any the correction is none (`heat_correlations.diffusing_currents`).
+
+    Parameters
+    ----------
+    series : HeatFluxSeries or sequence of them
+        One run, or independent ones of the same system, at constant volume and energy.
+    max_lag_ps : float, optional
+        Longest lag of the curves; by default four times the end of the window, at most a quarter of the shortest run.
+    window_ps : (float, float), optional
+        Lags between which the running integrals are averaged, instead of the automatic choice.
+    blocks : int
+        Cut each run into so many blocks, which count as independent runs.
+
+    Raises
+    ------
+    ValueError
+        Fewer than 200 frames in a run or block, no periodic cell, a volume that changes, runs of different systems, or
+        a lag out of range.
+
+    Warns
+    -----
+    UserWarning
+        When the value depends on arbitrary atomic energies, because several species diffuse or more than 10 % of the
+        conductivity involves the convective flux; when there is no plateau; and when the value and that of cepstral
+        analysis differ by more than three standard errors.
+    """
+    ensemble = _in_blocks(as_ensemble(series, FEWEST), blocks)
+    plateau = _plateau(ensemble, window_ps)
+    lags = _number_of_lags(ensemble, plateau, max_lag_ps)
+    each = [run_correlations(run, ensemble, lags) for run in ensemble.runs]
+    mean = mean_correlations(each)
+    running = {name: integrated(curve, ensemble) for name, curve in mean.hcacf.items()}
+    parts = {name: float(np.trace(plateau.average(curve))) / 3.0 for name, curve in running.items()}
+    plain = _estimate(lambda onsager: onsager[..., 0, 0], each, mean, plateau)
+    diffusing = diffusing_currents(ensemble, plateau)
+
+    def corrected(onsager: FloatArray) -> FloatArray:
+        return without_species(reduced(onsager, diffusing))
+
+    free = _estimate(corrected, each, mean, plateau) if ensemble.species else None
+    publish = "kappa_corrected" if diffusing.names else "kappa"
+    spectral = cepstral(ensemble.runs, corrected=publish == "kappa_corrected")
+    step = 1e-3 * ensemble.timestep_fs
+    result = GreenKubo(
+        times=step * np.arange(lags + 1, dtype=np.float64),
+        hcacf=mean.hcacf,
+        running=running,
+        window_ps=(step * plateau.first, step * plateau.last),
+        parts=parts,
+        tensor=plateau.average(running["total"]),
+        kappa=plain.value,
+        error=plain.error,
+        run_kappas=plain.alone,
+        running_corrected=None if free is None else corrected(mean.onsager),
+        kappa_corrected=None if free is None else free.value,
+        error_corrected=None if free is None else free.error,
+        diffusing=diffusing.names,
+        publish=publish,
+        cepstral_kappa=spectral.kappa,
+        cepstral_error=spectral.error,
+        temperature=ensemble.temperature,
+        volume=ensemble.volume,
+    )
+    _warn_of_gauge(result, tuple(ensemble.runs[0].currents))
+    _warn_of_disagreement(result)
+    return result
+
+
+class _Estimate(NamedTuple):
+    """A value, its standard error, and the value of each run, (R,)."""
+
+    value: float
+    error: float
+    alone: FloatArray
+
+
+def _estimate(
+    kind: Callable[[FloatArray], FloatArray], each: Sequence[Correlations], mean: Correlations, plateau: Plateau
+) -> _Estimate:
+    """What `kind` makes of the integrals in the window; the error is the larger of theory's and that between runs."""
+    value = float(kind(plateau.average(mean.onsager)))
+    alone = np.array([kind(plateau.average(one.onsager)) for one in each])
+    error = abs(value) * plateau.relative_error(3.0 * mean.frames)
+    if len(alone) > 1:
+        shares = np.array([one.frames for one in each]) / mean.frames
+        error = max(error, float(np.sqrt(np.sum(shares**2 * (alone - value) ** 2) * len(alone) / (len(alone) - 1))))
+    return _Estimate(value, error, alone)
+
+
+def _in_blocks(ensemble: Ensemble, blocks: int) -> Ensemble:
+    if blocks < 1:
+        raise ValueError(f"expected a positive number of blocks, got {blocks}")
+    if blocks == 1:
+        return ensemble
+    runs = []
+    for run in ensemble.runs:
+        length = len(run) // blocks
+        runs += [run[k * length : (k + 1) * length] for k in range(blocks)]
+    return as_ensemble(runs, FEWEST)
+
+
+def _plateau(ensemble: Ensemble, window_ps: tuple[float, float] | None) -> Plateau:
+    """The window that was asked for, or the automatic one, which is at most a quarter of the shortest run."""
+    shortest = min(len(run) for run in ensemble.runs)
+    if window_ps is not None:
+        first, last = (round(1e3 * edge / ensemble.timestep_fs) for edge in window_ps)
+        if not 1 <= first < last < shortest:
+            limit = 1e-3 * ensemble.timestep_fs * shortest
+            raise ValueError(f"expected a window of two increasing lags in ps below {limit:g}, got {window_ps}")
+        return Plateau(first, last)
+    frames = [len(run) for run in ensemble.runs]
+    # Beyond an eighth of a run the noise is half of the value and says nothing; the window may end at a quarter.
+    curves = [correlation(run.total, max_lag=shortest // 8) for run in ensemble.runs]
+    plateau = find_plateau(integrated(np.average(curves, axis=0, weights=frames), ensemble), 3.0 * sum(frames))
+    if not plateau.found:
+        warnings.warn(
+            "the running integral of the heat flux autocorrelation has no plateau within an eighth of the run: the"
+            " thermal conductivity is that up to there, and a longer run is needed",
+            UserWarning,
+            stacklevel=3,
+        )
+    return plateau
+
+
+def _number_of_lags(ensemble: Ensemble, plateau: Plateau, max_lag_ps: float | None) -> int:
+    shortest = min(len(run) for run in ensemble.runs)
+    if max_lag_ps is None:
+        return max(plateau.last, min(4 * plateau.last, shortest // 4))
+    lags = round(1e3 * max_lag_ps / ensemble.timestep_fs)
+    if not plateau.last <= lags < shortest:
+        first, last = (1e-3 * ensemble.timestep_fs * edge for edge in (plateau.last, shortest - 1))
+        raise ValueError(f"expected max_lag_ps from {first:g} (the end of the window) to {last:g}, got {max_lag_ps:g}")
+    return lags
+
+
+def _warn_of_gauge(result: GreenKubo, species: tuple[str, ...]) -> None:
+    share = result.convective_share
+    if len(species) < 2 or not (result.diffusing or abs(share) > _SHARE):
+        return
+    advice = _DIFFUSING.format(names=" and ".join(result.diffusing)) if result.diffusing else _CRYSTAL
+    message = _GAUGE.format(share=share, species=", ".join(species), advice=advice)
+    warnings.warn(message, UserWarning, stacklevel=3)
+
+
+def _warn_of_disagreement(result: GreenKubo) -> None:
+    value, error = result.best
+    if abs(value - result.cepstral_kappa) > 3.0 * np.hypot(error, result.cepstral_error):
+        warnings.warn(
+            f"the running integral gives {value:.3g} +- {error:.2g} W/m/K and cepstral analysis"
+            f" {result.cepstral_kappa:.3g} +- {result.cepstral_error:.2g}: one misses slow correlations, draw both",
+            UserWarning,
+            stacklevel=3,
+        )

@@ -1,0 +1,172 @@
+"""Recording the heat flux of a running molecular dynamics simulation, and reading what was recorded."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from pathlib import Path
+
+import numpy as np
+from ase import units
+from ase.md.md import MolecularDynamics
+
+from .series import FloatArray, HeatFluxCalculator, HeatFluxSeries, Meter, series_of
+
+_TITLE = "# heat flux, format 1"
+_SPECIES = "# species:"
+_SPACING = "# time step:"
+_UNITS = "# fs, then eV A/fs (convective, conductive), A/fs (sum of the velocities of each species), K, A^3"
+_EVEN = 1e-3  # by how much of a time step a time may be off
+
+_Path = str | os.PathLike[str]
+
+
+class HeatFluxRecorder:
+    """Writes the heat flux of a molecular dynamics run to a text file, line by line, as the run proceeds.
+
+    The recorder attaches itself to the dynamics.  Each line is written at once, so that the file can be read by
+    `read_heat_flux` (or ``numpy.loadtxt``) while it grows and whatever ends the run.  The flux is that of velocities
+    relative to the centre of mass.
+
+    Parameters
+    ----------
+    dynamics : MolecularDynamics
+        ASE's dynamics, at constant energy (VelocityVerlet) where a thermal conductivity is wanted.
+    calculator : PotentialCalculator
+        Usually that of the atoms, which has then computed all that is needed.
+    interval : int
+        Steps from one line to the next; a few fs resolve the flux.
+    path : path
+        The file.
+    append : bool
+        Continue a file of the same atoms and spacing: lines later than the present time are replaced, and a broken
+        last line is dropped.  Without it the file must not exist.
+    time_fs : float, optional
+        Time of the present configuration.  By default that of ``dynamics.nsteps``; where that is 0 and a file is
+        continued, that of its last line.
+
+    Raises
+    ------
+    FileExistsError
+        The file exists and `append` is not given.
+    ValueError
+        `interval` is not positive, or the file is none to continue.
+
+    Examples
+    --------
+    >>> recorder = HeatFluxRecorder(dynamics, atoms.calc, 10, path="flux.txt")  # doctest: +SKIP
+    >>> dynamics.run(100_000)  # doctest: +SKIP
+    >>> kappa = green_kubo(read_heat_flux("flux.txt"))  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        dynamics: MolecularDynamics,
+        calculator: HeatFluxCalculator,
+        interval: int = 10,
+        *,
+        path: _Path,
+        append: bool = False,
+        time_fs: float | None = None,
+    ) -> None:
+        if interval < 1:
+            raise ValueError(f"expected a positive interval in steps, got {interval}")
+        atoms = dynamics.atoms
+        fixed = 3 * len(atoms) - atoms.get_number_of_degrees_of_freedom()
+        self._dynamics, self._calculator = dynamics, calculator
+        self._meter = Meter(atoms.numbers, atoms.get_masses(), fixed)
+        self._step_fs = float(dynamics.dt / units.fs)
+        self._format = " ".join(["%.6f"] + ["%.12e"] * (8 + 3 * len(self._meter.species))) + "\n"
+        header = _header(self._meter.species, interval * self._step_fs)
+        begun = append and os.path.exists(path)
+        now = dynamics.nsteps * self._step_fs if time_fs is None and dynamics.nsteps else time_fs
+        last = _continued(Path(path), header, now) if begun else None
+        self._file = open(path, "ab" if begun else "xb", buffering=0)  # noqa: SIM115 -- closed with this object
+        weakref.finalize(self, self._file.close)
+        if not begun:
+            self._file.write(header.encode())
+        self._last = -np.inf if last is None else last
+        self._origin = ((last or 0.0) if now is None else now) - dynamics.nsteps * self._step_fs
+        dynamics.attach(self, interval=interval)
+
+    def __call__(self) -> None:
+        """Add a line for the present configuration, unless the file has one of its time."""
+        time = self._origin + self._dynamics.nsteps * self._step_fs
+        if time <= self._last + _EVEN * self._step_fs:
+            return
+        atoms = self._dynamics.atoms
+        row = self._meter.measure(self._calculator, atoms, atoms.get_velocities())
+        self._file.write((self._format % (time, *row.tolist())).encode())
+        self._last = time
+
+    def close(self) -> None:
+        """Close the file; the dynamics must not go on after that."""
+        self._file.close()
+
+
+def read_heat_flux(path: _Path) -> HeatFluxSeries:
+    """Read what `HeatFluxRecorder` has written; the file may still grow, and an incomplete last line is ignored.
+
+    Raises
+    ------
+    ValueError
+        The file is of another kind, has a broken line before the last, fewer than two lines, or uneven times.
+    """
+    species, spacing, rows = _parsed(Path(path))
+    if len(rows) < 2:
+        raise ValueError(f"{path}: expected at least 2 lines of a heat flux, got {len(rows)}")
+    uneven = np.abs(np.diff(rows[:, 0]) - spacing) > _EVEN * spacing
+    if uneven.any():
+        k = int(np.argmax(uneven))
+        raise ValueError(f"{path}: expected lines {spacing:g} fs apart, got {rows[k, 0]:g} and {rows[k + 1, 0]:g} fs")
+    return series_of(rows[:, 1:], species, spacing)
+
+
+def _header(species: tuple[str, ...], spacing: float) -> str:
+    names = ["time", *(f"{part}_{x}" for part in ("convective", "conductive", *species) for x in "xyz")]
+    columns = " ".join([*names, "temperature", "volume"])
+    return f"{_TITLE}\n{_SPECIES} {' '.join(species)}\n{_SPACING} {spacing:.9g} fs\n{_UNITS}\n# {columns}\n"
+
+
+def _parsed(path: Path) -> tuple[tuple[str, ...], float, FloatArray]:
+    """Species, time step and complete rows of a file."""
+    content = path.read_bytes()
+    lines = content[: content.rfind(b"\n") + 1].decode("ascii", errors="replace").split("\n", 5)
+    marks = (_TITLE, _SPECIES, _SPACING)
+    if len(lines) < 6 or not all(line.startswith(mark) for line, mark in zip(lines, marks, strict=False)):
+        raise ValueError(f"{path}: expected a file of HeatFluxRecorder, which begins with {_TITLE!r}")
+    species = tuple(lines[1].removeprefix(_SPECIES).split())
+    spacing = float(lines[2].removeprefix(_SPACING).split()[0])
+    width = 9 + 3 * len(species)
+    body = lines[5].split("\n")[:-1]
+    try:
+        rows = np.loadtxt(body, ndmin=2) if body else np.empty((0, width))
+        if rows.shape != (len(body), width):
+            raise ValueError
+    except ValueError:
+        number = next(k for k, line in enumerate(body) if not _is_row(line, width))
+        raise ValueError(f"{path}:{number + 6}: expected {width} numbers, got {body[number][:40]!r}") from None
+    return species, spacing, rows
+
+
+def _is_row(line: str, width: int) -> bool:
+    try:
+        return len([float(word) for word in line.split()]) == width
+    except ValueError:
+        return False
+
+
+def _continued(path: Path, header: str, time_fs: float | None) -> float | None:
+    """Cut a file behind the last complete line that is not later than a time, and return the time of that line."""
+    content = path.read_bytes()
+    if not content.startswith(header.encode()):
+        if header.encode().startswith(content):  # ended before anything was written
+            path.write_text(header)
+            return None
+        raise ValueError(f"{path}: is not of these atoms and this time step, and cannot be continued")
+    _, spacing, rows = _parsed(path)
+    kept = rows if time_fs is None else rows[rows[:, 0] <= time_fs + _EVEN * spacing]
+    lines = content.splitlines(keepends=True)
+    with open(path, "r+b") as file:
+        file.truncate(sum(len(line) for line in lines[: 5 + len(kept)]))
+    return float(kept[-1, 0]) if len(kept) else None

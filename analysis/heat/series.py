@@ -1,0 +1,214 @@
+"""Heat fluxes over time: what recorders write, what a replay gives and what Green-Kubo and cepstral analysis take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, Protocol, Self
+
+import numpy as np
+from ase import Atoms, units
+from numpy.typing import NDArray
+
+from ase_mlips.heat_flux import HeatFlux, species_matrix
+
+from ..results import Result, new_axes
+
+FloatArray = NDArray[np.float64]
+
+#: W/(m K) per (eV A/fs)^2 fs / (K^2 A^3): kappa = KAPPA / (T^2 V) times the integral of <J(0) J(t)>.
+KAPPA = 1e25 * float(units._e) ** 2 / float(units._k)
+
+_EVEN_VOLUME = 1e-6  # relative change of a volume that is only rounding
+
+
+class HeatFluxCalculator(Protocol):
+    """What recorders and replays need: any `PotentialCalculator`."""
+
+    def get_heat_flux_parts(self, atoms: Atoms, velocities: FloatArray | None = None) -> HeatFlux:
+        """In ASE's units."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class HeatFluxSeries(Result):
+    """Heat flux of one run at F even times, not divided by the volume, seen from the centre of mass.
+
+    Attributes
+    ----------
+    timestep_fs : float
+        Time between two frames.
+    convective, conductive : (F, 3) arrays
+        Parts of the flux in eV A/fs.
+    currents : dict of (F, 3) arrays
+        ``J_s = sum_(i in s) v_i`` of each species in A/fs.
+    temperature : (F,) array
+        In K.
+    volume : (F,) array
+        In A^3; 0 where the cell is not periodic in all directions.
+    """
+
+    timestep_fs: float
+    convective: FloatArray
+    conductive: FloatArray
+    currents: dict[str, FloatArray]
+    temperature: FloatArray
+    volume: FloatArray
+
+    @property
+    def total(self) -> FloatArray:
+        """The flux, (F, 3), in eV A/fs."""
+        return self.convective + self.conductive
+
+    def __len__(self) -> int:
+        return len(self.convective)
+
+    def __getitem__(self, frames: slice) -> HeatFluxSeries:
+        """Some of the frames, for example ``series[1000:]``; a step makes the time step longer."""
+        return HeatFluxSeries(
+            self.timestep_fs * (frames.step or 1),
+            self.convective[frames],
+            self.conductive[frames],
+            {name: current[frames] for name, current in self.currents.items()},
+            self.temperature[frames],
+            self.volume[frames],
+        )
+
+    def shifted(self, shifts: Mapping[str, float]) -> Self:
+        """The series that atomic energies ``U_i + c_s`` (eV) would have given: ``J + sum_s c_s J_s``.
+
+        Raises
+        ------
+        ValueError
+            A species that is not there.
+        """
+        unknown = shifts.keys() - self.currents.keys()
+        if unknown:
+            raise ValueError(f"expected shifts of {', '.join(self.currents)}, got one of {', '.join(sorted(unknown))}")
+        change = sum((c * self.currents[name] for name, c in shifts.items()), np.zeros(3))
+        return replace(self, convective=self.convective + change)
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the three components of the flux against ps; returns the Axes."""
+        ax = new_axes(ax)
+        times = 1e-3 * self.timestep_fs * np.arange(len(self))
+        for axis, name in enumerate("xyz"):
+            ax.plot(times, self.total[:, axis], label=name, linewidth=0.7)
+        ax.set(xlabel="time (ps)", ylabel="heat flux (eV Å/fs)")
+        ax.legend(frameon=False)
+        return ax
+
+
+class Ensemble(NamedTuple):
+    """Independent runs of one system: their common time step in fs, mean temperature in K and volume in A^3."""
+
+    runs: tuple[HeatFluxSeries, ...]
+    timestep_fs: float
+    temperature: float
+    volume: float
+
+    @property
+    def prefactor(self) -> float:
+        """W/(m K) of an integral of ``<J(0) J(t)>`` in (eV A/fs)^2 fs."""
+        return KAPPA / (self.temperature**2 * self.volume)
+
+    @property
+    def species(self) -> tuple[str, ...]:
+        """Species whose currents are independent: all but the last one, since the total momentum is zero."""
+        return tuple(self.runs[0].currents)[:-1]
+
+
+def as_ensemble(series: HeatFluxSeries | Sequence[HeatFluxSeries], fewest: int) -> Ensemble:
+    """Check that these runs have a thermal conductivity and belong together.
+
+    Parameters
+    ----------
+    series : HeatFluxSeries or sequence of them
+    fewest : int
+        Frames that each run must have.
+
+    Raises
+    ------
+    ValueError
+        No run, too few frames, a cell that is not periodic or changes, values that are not finite, or runs of
+        different systems or time steps.
+    """
+    runs = (series,) if isinstance(series, HeatFluxSeries) else tuple(series)
+    if not runs:
+        raise ValueError("expected at least one heat flux series")
+    for run in runs:
+        _check_run(run, fewest)
+    first = runs[0]
+    volumes = np.array([run.volume.mean() for run in runs])
+    for run, volume in zip(runs, volumes, strict=True):
+        if run.currents.keys() != first.currents.keys():
+            raise ValueError(
+                f"expected runs of one system, got {', '.join(first.currents)} and {', '.join(run.currents)}"
+            )
+        if abs(run.timestep_fs - first.timestep_fs) > 1e-6 * first.timestep_fs:
+            raise ValueError(f"expected runs of one time step, got {first.timestep_fs:g} and {run.timestep_fs:g} fs")
+        if abs(volume - volumes[0]) > _EVEN_VOLUME * volumes[0]:
+            raise ValueError(f"expected runs of one volume, got {volumes[0]:g} and {volume:g} A^3")
+    lengths = [len(run) for run in runs]
+    temperature = float(np.average([run.temperature.mean() for run in runs], weights=lengths))
+    return Ensemble(runs, first.timestep_fs, temperature, float(volumes[0]))
+
+
+def _check_run(run: HeatFluxSeries, fewest: int) -> None:
+    if len(run) < fewest:
+        raise ValueError(f"expected at least {fewest} frames of the heat flux, got {len(run)}")
+    parts = (run.convective, run.conductive, run.temperature, run.volume, *run.currents.values())
+    if not all(np.isfinite(part).all() for part in parts):
+        raise ValueError("the heat flux has values that are not finite")
+    if not (run.volume > 0.0).all():
+        raise ValueError("a thermal conductivity needs a cell that is periodic in all three directions")
+    if np.ptp(run.volume) > _EVEN_VOLUME * run.volume.mean():
+        raise ValueError("the volume changes: Green-Kubo needs a run at constant volume, best at constant energy (NVE)")
+    if not run.temperature.mean() > 0.0:
+        raise ValueError("a thermal conductivity needs a temperature above 0 K")
+
+
+class Meter:
+    """Takes the heat flux of configurations of the same atoms.
+
+    Attributes
+    ----------
+    species : tuple of S str
+    matrix : (S, N) array
+        1 where an atom is of a species, else 0.
+    """
+
+    def __init__(self, numbers: NDArray[Any], masses: FloatArray, fixed: int = 0) -> None:
+        """Take the atoms' numbers (N,) and masses (N,), and how many degrees of freedom constraints remove."""
+        self.species, self.matrix = species_matrix(numbers)
+        self._weights = masses / masses.sum()
+        self._per_kelvin = masses[:, None] / (units.kB * max(3 * len(masses) - max(fixed, 3), 1))
+        self._cell = b"", 0.0  # that of the last volume
+
+    def measure(self, calculator: HeatFluxCalculator, atoms: Atoms, velocities: FloatArray) -> FloatArray:
+        """Convective and conductive flux, currents of the species, temperature and volume, (6 + 3 S + 2,).
+
+        The velocities are in ASE's units; fluxes and currents are per fs.
+        """
+        peculiar = velocities - self._weights @ velocities
+        parts = calculator.get_heat_flux_parts(atoms, peculiar)
+        row = np.empty(8 + 3 * len(self.species))
+        row[:3], row[3:6] = parts
+        row[6:-2] = (self.matrix @ peculiar).ravel()
+        row[:-2] *= units.fs
+        row[-2] = np.vdot(self._per_kelvin * peculiar, peculiar)
+        row[-1] = self._volume(atoms)
+        return row
+
+    def _volume(self, atoms: Atoms) -> float:
+        cell = atoms.cell.array.tobytes() + atoms.pbc.tobytes()
+        if cell != self._cell[0]:
+            self._cell = cell, float(atoms.cell.volume) if atoms.pbc.all() else 0.0
+        return self._cell[1]
+
+
+def series_of(rows: FloatArray, species: Sequence[str], timestep_fs: float) -> HeatFluxSeries:
+    """The series of rows (F, 6 + 3 S + 2) of `Meter`."""
+    currents = {name: rows[:, 6 + 3 * k : 9 + 3 * k].copy() for k, name in enumerate(species)}
+    return HeatFluxSeries(
+        timestep_fs, rows[:, :3].copy(), rows[:, 3:6].copy(), currents, rows[:, -2].copy(), rows[:, -1].copy()
+    )

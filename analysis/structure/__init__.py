@@ -1,0 +1,1 @@
+"""Structure: where atoms are around each other."""

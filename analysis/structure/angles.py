@@ -1,0 +1,173 @@
+"""Angular distribution functions: the angles between the bonds of an atom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations_with_replacement, product
+from typing import Any
+
+import numpy as np
+from ase.data import chemical_symbols
+from numpy.typing import NDArray
+
+from ase_mlips.jit import scratch
+from ase_mlips.neighbors import NeighborList
+
+from ..blocking import BlockAverage, standard_error
+from ..results import Interrupted, Result, new_axes
+from ..trajectories.trajectory import Source, Trajectory, as_trajectory
+from .kernels_histogram import count_angles
+
+FloatArray = NDArray[np.float64]
+Triplet = tuple[str, str, str]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ADF(Result):
+    """Angular distribution of the bonds in a trajectory.
+
+    Attributes
+    ----------
+    edges : (bins + 1,) array
+        Edges of the bins in degrees, from 0 to 180.
+    total : (bins,) array
+        Density of the angles per degree, with integral 1.  Bonds in random directions have ``pi/360 sin(angle)``.
+    partials : dict of (bins,) arrays
+        The share ``partials[a, c, b]`` of angles at an atom c between bonds to atoms a and b, for those that occur; a
+        comes before b in order of atomic number.  The shares add up to `total`.
+    error : (bins,) array
+        Standard error of `total` from 8 to 15 successive blocks of frames; NaN for a single frame.
+    partial_errors : dict of (bins,) arrays
+        Those of the shares.
+    angles_per_frame : float
+        Mean number of angles in a frame.
+    frames : int
+        Number of frames averaged.
+    """
+
+    edges: FloatArray
+    total: FloatArray
+    partials: dict[Triplet, FloatArray]
+    error: FloatArray
+    partial_errors: dict[Triplet, FloatArray]
+    angles_per_frame: float
+    frames: int
+
+    def __repr__(self) -> str:
+        triplets = ", ".join("-".join(triplet) for triplet in self.partials)
+        return f"ADF({triplets}, {len(self.total)} bins, {self.frames} frames)"
+
+    @property
+    def angles(self) -> FloatArray:
+        """Centres of the bins in degrees, (bins,)."""
+        return 0.5 * (self.edges[1:] + self.edges[:-1])
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the total with its standard error and, if there are several, the shares; returns the Axes."""
+        ax = new_axes(ax)
+        (line,) = ax.plot(self.angles, self.total, label="total")
+        if np.all(np.isfinite(self.error)):
+            band = (self.total - self.error, self.total + self.error)
+            ax.fill_between(self.angles, *band, color=line.get_color(), alpha=0.3, linewidth=0.0)
+        if len(self.partials) > 1:
+            for triplet, share in self.partials.items():
+                ax.plot(self.angles, share, label="-".join(triplet), linewidth=1.0)
+            ax.legend(frameon=False)
+        ax.set(xlabel="angle (degrees)", ylabel="density per degree", xlim=(0.0, 180.0), ylim=(0.0, None))
+        return ax
+
+
+def adf(
+    frames: Source | Trajectory,
+    cutoff: float | Mapping[tuple[str, str], float],
+    *,
+    bins: int = 180,
+) -> ADF:
+    """Angular distribution function: how often two bonds of an atom make which angle.
+
+    Parameters
+    ----------
+    frames : Trajectory, path, Atoms or iterable of Atoms
+        Read in chunks; any cell, periodic or not.
+    cutoff : float or dict
+        Two atoms nearer than this, in A, are bonded: one length for all, or one for each pair of elements that form
+        bonds, such as ``{("Si", "O"): 2.0}`` (in any order; other pairs do not).
+    bins : int
+        Number of bins of equal width between 0 and 180 degrees.
+
+    Raises
+    ------
+    ValueError
+        When there is no frame or no atom, no atom has two bonds, `cutoff` or `bins` is not positive, or `cutoff` names
+        an element that does not occur.
+    Interrupted
+        At Ctrl-C, with the result of the frames read so far.
+    """
+    if bins < 1:
+        raise ValueError(f"expected at least one bin, got bins={bins}")
+    trajectory = as_trajectory(frames)
+    numbers, species = np.unique(trajectory.numbers, return_inverse=True)
+    symbols = [chemical_symbols[z] for z in numbers]
+    cutoffs = _cutoff_table(cutoff, symbols)
+    kinds = np.append(species.astype(np.int64), 0)
+    neighbors = NeighborList(float(cutoffs.max()), skin=0.0)
+    average = BlockAverage()
+    try:
+        for chunk in trajectory.chunks(progress="ADF"):
+            for positions, cell in zip(chunk.positions, chunk.cells, strict=True):
+                neighbors.update(positions, cell, trajectory.pbc)
+                average.add(_count(neighbors, kinds, cutoffs, bins))
+    except KeyboardInterrupt:
+        if average.frames == 0 or not average.mean.any():
+            raise
+        raise Interrupted(_normalised(average, symbols), average.frames) from None
+    if not average.mean.any():
+        raise ValueError(f"no atom has two bonds within cutoff={cutoff}")
+    return _normalised(average, symbols)
+
+
+def _cutoff_table(cutoff: float | Mapping[tuple[str, str], float], symbols: list[str]) -> FloatArray:
+    """Lengths below which atoms of two species are bonded, (S, S)."""
+    if not symbols:
+        raise ValueError("the trajectory has no atoms")
+    table = np.zeros((len(symbols), len(symbols)))
+    pairs = cutoff if isinstance(cutoff, Mapping) else dict.fromkeys(product(symbols, repeat=2), cutoff)
+    for (first, second), length in pairs.items():
+        if not 0.0 < length < np.inf:
+            raise ValueError(f"expected a positive cutoff, got {cutoff}")
+        if not {first, second} <= set(symbols):
+            raise ValueError(f"cutoff names the pair {first}-{second}, but the elements are {', '.join(symbols)}")
+        a, b = symbols.index(first), symbols.index(second)
+        table[a, b] = table[b, a] = length
+    if not pairs:
+        raise ValueError("expected a cutoff for at least one pair of elements, got none")
+    return table
+
+
+def _count(neighbors: NeighborList, species: NDArray[np.int64], cutoffs: FloatArray, bins: int) -> FloatArray:
+    """Number of angles (S, S, S, bins) by central and outer species."""
+    counts = np.zeros((*(3 * (len(cutoffs),)), bins), np.int64)
+    lists = (neighbors.positions, neighbors.shifts, neighbors.start, neighbors.idx, neighbors.code)
+    rows = max(1, neighbors.longest)
+    count_angles(lists, species, cutoffs**2, counts, scratch("bonds", 4 * rows)[: 4 * rows].reshape(rows, 4))
+    return counts.astype(np.float64)
+
+
+def _normalised(average: BlockAverage, symbols: list[str]) -> ADF:
+    """Turn numbers of angles into densities."""
+    counts = average.mean
+    edges = np.linspace(0.0, 180.0, counts.shape[-1] + 1)
+    angles = float(counts.sum())
+    norm = angles * (edges[1] - edges[0])
+    blocks = average.blocks
+    # linearised error of a quotient whose denominator, the number of angles, varies too
+    changes = blocks - counts * (blocks.sum(axis=(1, 2, 3, 4)) / angles)[:, None, None, None, None]
+    partials, errors = {}, {}
+    for c, (a, b) in product(range(len(symbols)), combinations_with_replacement(range(len(symbols)), 2)):
+        if counts[c, a, b].any():
+            key = symbols[a], symbols[c], symbols[b]
+            partials[key] = counts[c, a, b] / norm
+            errors[key] = standard_error(changes[:, c, a, b]) / norm
+    total, error = counts.sum(axis=(0, 1, 2)) / norm, standard_error(changes.sum(axis=(1, 2, 3))) / norm
+    return ADF(edges, total, partials, error, errors, angles, average.frames)

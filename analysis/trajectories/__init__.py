@@ -1,0 +1,1 @@
+"""Trajectories: frames of any file in chunks, and whole trajectories as columns."""

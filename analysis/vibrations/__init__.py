@@ -1,0 +1,1 @@
+"""Vibrations: velocity autocorrelations, densities of states, and what follows from them."""

@@ -1,0 +1,167 @@
+"""Velocity autocorrelations by direction, element and group of atoms: what `vacf` and `vdos` share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..correlation import correlation
+from ..results import Result, new_axes
+from ..trajectories.series import Series
+from ..trajectories.trajectory import Trajectory
+
+FloatArray = NDArray[np.float64]
+Groups = Mapping[str, ArrayLike]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Resolved(Result):
+    """Curves along x, y and z, each of K points, of all atoms and of some of them.
+
+    Attributes
+    ----------
+    directions : (3, K) array
+        Of all atoms.
+    partial_directions : dict of (3, K) arrays
+        Of the atoms of each element.
+    group_directions : dict of (3, K) arrays
+        Of each group of atoms that was asked for.
+    """
+
+    directions: FloatArray
+    partial_directions: dict[str, FloatArray]
+    group_directions: dict[str, FloatArray]
+
+    @property
+    def total(self) -> FloatArray:
+        """Sum over the directions, (K,)."""
+        summed: FloatArray = self.directions.sum(axis=0)
+        return summed
+
+    @property
+    def partials(self) -> dict[str, FloatArray]:
+        """Sum over the directions for each element, (K,)."""
+        return {name: curves.sum(axis=0) for name, curves in self.partial_directions.items()}
+
+    @property
+    def groups(self) -> dict[str, FloatArray]:
+        """Sum over the directions for each group, (K,)."""
+        return {name: curves.sum(axis=0) for name, curves in self.group_directions.items()}
+
+    def _draw(self, ax: Any, x: FloatArray, scale: float) -> Any:
+        """Draw the total, the elements if there are several, and the groups; returns the Axes."""
+        ax = new_axes(ax)
+        ax.plot(x, scale * self.total, label="total")
+        shares = (self.partials if len(self.partials) > 1 else {}) | self.groups
+        for name, curve in shares.items():
+            ax.plot(x, scale * curve, label=name, linewidth=1.0)
+        if shares:
+            ax.legend(frameon=False)
+        return ax
+
+
+class Share(NamedTuple):
+    """Number of atoms, and their ``sum_i w_i <v_ia(0) v_ia(t)>``, (3, lags + 1), in the unit of w times A^2/fs^2."""
+
+    atoms: int
+    curves: FloatArray
+
+
+class VelocityCorrelations(NamedTuple):
+    """Of all atoms, of each element and of each group.
+
+    `differences` says that they are not of velocities but of displacements between frames, divided by the time step;
+    `series` is what was read.
+    """
+
+    timestep_fs: float
+    differences: bool
+    total: Share
+    partials: dict[str, Share]
+    groups: dict[str, Share]
+    series: Series
+
+
+def velocity_correlations(
+    trajectory: Trajectory,
+    *,
+    mass_weighted: bool,
+    correlation_time_fs: float | None,
+    groups: Groups | None,
+    drift: ArrayLike | None,
+    from_positions: bool,
+) -> VelocityCorrelations:
+    """Autocorrelation of the velocities, averaged over all time origins.
+
+    Raises
+    ------
+    ValueError
+        For what `vdos` and `vacf` say.
+    """
+    timestep, symbols = trajectory.timestep_fs, np.array(trajectory.symbols)
+    elements = {symbol: symbols == symbol for symbol in dict.fromkeys(trajectory.symbols)}
+    members = {name: _selected(name, atoms, len(symbols)) for name, atoms in (groups or {}).items()}
+    differences = from_positions or not _has_velocities(trajectory)
+    series = trajectory.series("positions" if differences else "velocities", drift=drift)
+    steps = series.shape[0] - differences
+    if steps < 3:
+        raise ValueError(f"{trajectory.name}: expected at least {3 + differences} frames, got {series.shape[0]}")
+    lags = _number_of_lags(steps, timestep, correlation_time_fs)
+    selections = [*elements.values(), *members.values()]
+    weights = trajectory.masses if mass_weighted else np.ones(len(symbols))
+    # Atoms of equal weight in the same selections are summed at once, so that each atom is transformed only once.
+    kinds, kind_of = np.unique([*selections, weights], axis=1, return_inverse=True)
+    sums = np.array([_summed(series, kind_of == kind, lags, differences) for kind in range(kinds.shape[1])])
+    sums *= (kinds[-1] / (timestep**2 if differences else 1.0))[:, None, None]
+    shares = [Share(mask.sum(), sums[row != 0.0].sum(axis=0)) for mask, row in zip(selections, kinds, strict=False)]
+    partials = dict(zip(elements, shares[: len(elements)], strict=True))
+    grouped = dict(zip(members, shares[len(elements) :], strict=True))
+    return VelocityCorrelations(timestep, differences, Share(len(symbols), sums.sum(axis=0)), partials, grouped, series)
+
+
+def _summed(series: Series, atoms: NDArray[np.bool_], lags: int, differences: bool) -> FloatArray:
+    """Autocorrelations of a series, or of its steps from frame to frame, summed over atoms, (3, lags + 1)."""
+    total = np.zeros((3, lags + 1))
+    for _, block in series.blocks(np.flatnonzero(atoms)):
+        moving = np.diff(block, axis=0) if differences else block
+        total += [correlation(moving[:, :, axis], max_lag=lags) for axis in range(3)]
+    return total
+
+
+def _has_velocities(trajectory: Trajectory) -> bool:
+    try:
+        trajectory.chunks(velocities=True)  # says so before it reads anything
+    except ValueError:
+        return False
+    return True
+
+
+def _number_of_lags(steps: int, timestep_fs: float, correlation_time_fs: float | None) -> int:
+    """Longest lag, in frames; a quarter of the trajectory if there is no wish."""
+    if correlation_time_fs is None:
+        return max(steps // 4, 2)
+    lags = correlation_time_fs / timestep_fs
+    if not 1.5 <= lags < steps - 0.5:
+        shortest, longest = 2 * timestep_fs, (steps - 1) * timestep_fs
+        raise ValueError(f"expected a longest lag of {shortest:g} to {longest:g} fs, got {correlation_time_fs:g} fs")
+    return round(lags)
+
+
+def _selected(name: str, atoms: ArrayLike, count: int) -> NDArray[np.bool_]:
+    """Mask of the atoms of a group, given by indices or as a mask."""
+    chosen = np.asarray(atoms)
+    mask = np.zeros(count, dtype=np.bool_)
+    if chosen.ndim != 1 or chosen.size == 0 or chosen.dtype.kind not in "iub":
+        raise ValueError(f"group {name!r}: expected a list of atom indices that is not empty, got shape {chosen.shape}")
+    if chosen.dtype.kind == "b" and len(chosen) != count:
+        raise ValueError(f"group {name!r}: expected a mask of {count} atoms, got one of {len(chosen)}")
+    if chosen.dtype.kind != "b" and not -count <= chosen.min() <= chosen.max() < count:
+        raise ValueError(f"group {name!r}: expected indices below {count}, got {chosen.min()} to {chosen.max()}")
+    mask[chosen] = True
+    if not mask.any():
+        raise ValueError(f"group {name!r}: no atom is selected")
+    return mask

@@ -1,0 +1,140 @@
+"""Vibrational density of states from the velocity autocorrelation function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ase import units
+from numpy.typing import ArrayLike
+from scipy import fft
+
+from ..trajectories.trajectory import Source, Trajectory, as_trajectory
+from .resolved import FloatArray, Groups, Resolved, velocity_correlations
+
+MEV_PER_THZ = float(1e15 * units._hplanck / units._e)
+INVERSE_CM_PER_THZ = float(1e10 / units._c)
+_PADDING = 4  # zeros after C(t) make the grid of frequencies finer than the resolution: smooth curves, peaks not missed
+_UNITS = {"THz": ("THz", 1.0), "meV": ("meV", MEV_PER_THZ), "1/cm": ("cm⁻¹", INVERSE_CM_PER_THZ)}
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class VDOS(Resolved):
+    """Vibrational density of states in states per THz.
+
+    The shares of directions, elements and groups are those of the kinetic energy.  Along x, y and z they are
+    `directions`, `partial_directions` and `group_directions`; `total`, `partials` and `groups` sum these up.  The
+    directions, and the elements, add up to `total`, whose integral by the trapezoidal rule is exactly 3N.
+
+    Attributes
+    ----------
+    frequencies : (K,) array
+        THz, from 0 to the Nyquist frequency, equally spaced.
+    """
+
+    frequencies: FloatArray
+
+    @property
+    def frequencies_mev(self) -> FloatArray:
+        """The frequencies as energies h f in meV."""
+        return self.frequencies * MEV_PER_THZ
+
+    @property
+    def frequencies_cm1(self) -> FloatArray:
+        """The frequencies as wave numbers f / c in 1/cm."""
+        return self.frequencies * INVERSE_CM_PER_THZ
+
+    def plot(self, ax: Any = None, *, unit: str = "THz") -> Any:
+        """Draw the total, the elements if there are several, and the groups; returns the Axes.
+
+        Frequencies and states per frequency are in `unit`: "THz", "meV" or "1/cm".  The picture ends where less than
+        a thousandth of all states is left.
+        """
+        if unit not in _UNITS:
+            raise ValueError(f"expected one of the units {', '.join(_UNITS)}, got {unit!r}")
+        name, factor = _UNITS[unit]
+        x = factor * self.frequencies
+        ax = self._draw(ax, x, 1.0 / factor)
+        below = np.cumsum(self.total)
+        last = np.argmax(below >= 0.999 * below[-1])
+        ax.set(xlabel=f"frequency ({name})", ylabel=f"states per {name}")
+        ax.set(xlim=(0.0, min(1.1 * x[last], x[-1])), ylim=(0.0, None))
+        return ax
+
+
+def vdos(
+    trajectory: Source | Trajectory,
+    *,
+    timestep_fs: float | None = None,
+    correlation_time_fs: float | None = None,
+    groups: Groups | None = None,
+    drift: ArrayLike | None = "all",
+    from_positions: bool = False,
+) -> VDOS:
+    """Vibrational density of states of a trajectory.
+
+    The mass-weighted velocity autocorrelation ``C(t) = <sum_i m_i v_i(0) . v_i(t)>``, times a Hann window that ends
+    at the longest lag, is cosine transformed (Dickey and Paskin, Phys. Rev. 188, 1407 (1969)).  A longer
+    correlation time resolves finer detail (about ``1 / correlation_time_fs``) with more noise.
+
+    Without velocities in the trajectory those between each two frames are taken, ``(r(t + dt) - r(t)) / dt``, and
+    the spectrum is divided by their response ``(sin(pi f dt) / (pi f dt))^2``, so that it is right up to the
+    Nyquist frequency; what vibrates faster folds back.
+
+    Parameters
+    ----------
+    trajectory : path, Atoms objects or Trajectory
+        Any trajectory.
+    timestep_fs : float, optional
+        Time between two frames in fs, where the trajectory does not know it; frequencies up to ``500 / timestep_fs``
+        THz are seen, faster ones fold back.
+    correlation_time_fs : float, optional
+        Longest lag in fs; by default a quarter of the trajectory.
+    groups : dict of str to indices, optional
+        Groups of atoms, by indices or masks, whose shares are wanted; they may overlap.
+    drift : "all", indices or None
+        Subtract the motion of the centre of mass of all atoms, of these atoms, or none.  The 3N - 3 modes left are
+        still normalised to 3N.
+    from_positions : bool
+        Use the positions although there are velocities.
+
+    Raises
+    ------
+    ValueError
+        When there are fewer than three frames (four of positions), the time step is not known, all atoms rest, the
+        correlation time is shorter than two frames or longer than the trajectory, a group is empty, or the trajectory
+        cannot be read.
+    Interrupted
+        At Ctrl-C while reading, with the result of the frames read so far.
+    """
+    source = as_trajectory(trajectory, timestep_fs)
+    sums = velocity_correlations(
+        source,
+        mass_weighted=True,
+        correlation_time_fs=correlation_time_fs,
+        groups=groups,
+        drift=drift,
+        from_positions=from_positions,
+    )
+    lags = sums.total.curves.shape[1] - 1
+    frequencies = np.linspace(0.0, 500.0 / sums.timestep_fs, _PADDING * lags + 1)
+    response = np.sinc(1e-3 * sums.timestep_fs * frequencies) ** 2 if sums.differences else 1.0
+    total = _spectrum(sums.total.curves) / response
+    states = np.trapezoid(total.sum(axis=0), dx=frequencies[1])
+    if not 0.0 < states < np.inf:
+        raise ValueError(f"{source.name}: expected atoms that move relative to each other (a single one: drift=None)")
+    scale = 3.0 * len(source.numbers) / states / response
+    partials, grouped = (
+        {name: scale * _spectrum(share.curves) for name, share in part.items()} for part in (sums.partials, sums.groups)
+    )
+    return sums.series.deliver(VDOS(scale * response * total, partials, grouped, frequencies))
+
+
+def _spectrum(correlations: FloatArray) -> FloatArray:
+    """Cosine transforms of the rows after a Hann window, in units of their own."""
+    lags = correlations.shape[1] - 1
+    padded = np.zeros((len(correlations), _PADDING * lags + 1))
+    padded[:, : lags + 1] = 0.5 * (1.0 + np.cos(np.pi * np.arange(lags + 1) / lags)) * correlations
+    spectrum: FloatArray = fft.dct(padded, type=1, axis=1)
+    return spectrum

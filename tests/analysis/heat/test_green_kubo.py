@@ -1,0 +1,288 @@
+"""The Green-Kubo formula with fluxes whose thermal conductivity is known."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ase_mlips.analysis.correlation import correlation
+from ase_mlips.analysis.heat.green_kubo import GreenKubo, green_kubo
+from ase_mlips.analysis.heat.plateau import find_plateau
+from ase_mlips.analysis.heat.series import KAPPA, HeatFluxSeries
+from matplotlib.figure import Figure
+from support.heat_series import mixture, ornstein_uhlenbeck
+
+TRUE = 2.5  # W/(m K)
+
+
+def test_constants():
+    """The figures of CODATA 2018, in the units of flux series, and with ps instead of fs."""
+    assert pytest.approx(1.85924878e10, rel=1e-6) == KAPPA
+    assert pytest.approx(1.602176634e-19**2 * 1e10**2 * 1e5 / 1.380649e-23, rel=1e-6) == KAPPA
+
+
+def test_formula_by_hand():
+    """kappa_ab(t) from the definition, with double loops over times."""
+    rng = np.random.default_rng(0)
+    series = replace(
+        ornstein_uhlenbeck(300), convective=rng.normal(size=(300, 3)), conductive=rng.normal(size=(300, 3))
+    )
+    result = green_kubo(series, window_ps=(0.008, 0.020), max_lag_ps=0.04)
+    J, factor = series.total, 1.85924878e10 / (300.0**2 * 8000.0)
+    expected = np.zeros((11, 3, 3))
+    for lag in range(11):
+        products = np.mean([np.outer(J[t], J[t + lag]) for t in range(300 - lag)], axis=0)
+        expected[lag] = 0.5 * (products + products.T)
+    np.testing.assert_allclose(result.hcacf["total"], expected, atol=1e-12)
+    running = [np.trapezoid(expected[: k + 1], dx=4.0, axis=0) for k in range(11)]
+    np.testing.assert_allclose(result.running["total"], factor * np.array(running), rtol=1e-6, atol=1e-6 * factor)
+    np.testing.assert_allclose(result.times, 0.004 * np.arange(11))
+    window = factor * np.trapezoid(running[2:6], axis=0) / 3.0
+    np.testing.assert_allclose(result.tensor, window, rtol=1e-6, atol=1e-6 * factor)
+    assert result.kappa == pytest.approx(np.trace(window) / 3.0, rel=1e-6)
+    assert result.window_ps == pytest.approx((0.008, 0.020))
+
+
+def test_parts_add_up():
+    result = green_kubo(ornstein_uhlenbeck(5_000))
+    total = result.running["total"]
+    np.testing.assert_allclose(sum(result.running[name] for name in ("convective", "conductive", "cross")), total)
+    assert result.parts["convective"] == pytest.approx(0.01 * result.kappa)
+    assert result.parts["cross"] == pytest.approx(0.18 * result.kappa)
+    assert result.convective_share == pytest.approx(0.19)
+
+
+@pytest.mark.filterwarnings("ignore:the running integral")  # one run in 300 looks as if there were no plateau
+def test_known_conductivity_is_within_the_error_bar():
+    """200 seeds: within 3 standard errors at least 95 %, within 2 at least 90 %, and the error bar is not too large."""
+    results = [green_kubo(ornstein_uhlenbeck(5_000, decay=5.0, seed=seed, kappa=TRUE)) for seed in range(200)]
+    z = np.array([(result.kappa - TRUE) / result.error for result in results])
+    assert np.mean(np.abs(z) < 3.0) >= 0.95
+    assert np.mean(np.abs(z) < 2.0) >= 0.90
+    assert 0.55 < np.mean(np.abs(z) < 1.0) < 0.80
+    assert abs(np.mean([result.kappa for result in results]) / TRUE - 1.0) < 0.04
+
+
+def test_error_of_a_window_is_what_theory_says():
+    """Window of five to ten decay times: the scatter of 200 runs, which is known to 5 % of itself."""
+    window = (0.1, 0.2)
+    results = [
+        green_kubo(ornstein_uhlenbeck(5_000, decay=5.0, seed=s, kappa=TRUE), window_ps=window) for s in range(200)
+    ]
+    values = np.array([result.kappa for result in results])
+    assert np.mean([result.error for result in results]) == pytest.approx(values.std(), rel=0.15)
+    assert abs(values.mean() - TRUE) < 3.0 * values.std() / np.sqrt(200)
+
+
+def test_independent_runs():
+    runs = [ornstein_uhlenbeck(20_000 + 1000 * seed, seed=seed, kappa=TRUE) for seed in range(12)]
+    one, many = green_kubo(runs[0]), green_kubo(runs)
+    assert many.run_kappas.shape == (12,)
+    assert abs(many.kappa - TRUE) < 3.0 * many.error
+    assert many.error < 0.5 * one.error
+    weights = [len(run) for run in runs]
+    assert many.kappa == pytest.approx(np.average(many.run_kappas, weights=weights))
+
+
+def test_runs_that_disagree_have_the_larger_error():
+    """Glassy systems: each run has another conductivity."""
+    runs = [ornstein_uhlenbeck(20_000, seed=seed, kappa=kappa) for seed, kappa in enumerate((1.0, 2.0, 3.0, 4.0))]
+    result = green_kubo(runs)
+    assert result.error == pytest.approx(result.run_kappas.std(ddof=1) / 2.0)
+    assert result.error > 0.4
+
+
+def test_blocks_of_one_run():
+    series = ornstein_uhlenbeck(40_000, seed=4, kappa=TRUE)
+    result = green_kubo(series, blocks=5)
+    assert result.run_kappas.shape == (5,)
+    assert abs(result.kappa - TRUE) < 3.0 * result.error
+    expected = green_kubo([series[k * 8000 : (k + 1) * 8000] for k in range(5)])
+    assert result.kappa == expected.kappa
+    with pytest.raises(ValueError, match="positive number of blocks"):
+        green_kubo(series, blocks=0)
+
+
+def optical(frames: int, seed: int) -> tuple[HeatFluxSeries, float]:
+    """Slow decay of a twentieth of the amplitude, and a strong vibration, which decays too; and its conductivity."""
+    slow = ornstein_uhlenbeck(frames, decay=100.0, seed=seed, kappa=TRUE)
+    envelope = [ornstein_uhlenbeck(frames, decay=60.0, seed=5000 + 10 * seed + k, kappa=TRUE) for k in range(2)]
+    phase = 0.6 * np.arange(frames)[:, None]
+    strong = 4.0 * (envelope[0].total * np.cos(phase) + envelope[1].total * np.sin(phase))
+    # The integral of 16 C cos(0.6 t), by the geometric sum with its first term halved.
+    ratio = np.exp(-1.0 / 60.0 + 0.6j)
+    start = TRUE * (2.0 * (1.0 - np.exp(-1.0 / 60.0))) / (1.0 + np.exp(-1.0 / 60.0))
+    added = 16.0 * start * (1.0 / (1.0 - ratio) - 0.5).real
+    return replace(slow, conductive=slow.conductive + strong), TRUE + added
+
+
+@pytest.mark.filterwarnings("ignore:the running integral")
+def test_vibrations_do_not_end_the_integral_early():
+    """The correlation passes zero after three frames and oscillates; the slow part lasts for hundreds."""
+    results = []
+    for seed in range(20):
+        series, expected = optical(60_000, seed)
+        results.append(green_kubo(series))
+    hcacf = np.trace(results[0].hcacf["total"], axis1=1, axis2=2)
+    assert hcacf[5] < -0.5 * hcacf[0]
+    z = np.array([(result.kappa - expected) / result.error for result in results])
+    assert np.mean(np.abs(z) < 3.0) >= 0.95
+    assert np.median([result.window_ps[0] for result in results]) > 0.004 * 200
+
+
+def test_a_slow_part_that_sets_in_after_fast_ones_have_faded():
+    """A tenth of the conductivity is there after ten frames, the rest comes in hundreds: no false plateau."""
+    for seed in range(10):
+        fast = ornstein_uhlenbeck(40_000, decay=2.0, seed=seed, kappa=0.1 * TRUE)
+        slow = ornstein_uhlenbeck(40_000, decay=200.0, seed=100 + seed, kappa=0.9 * TRUE)
+        result = green_kubo(replace(fast, conductive=fast.total + slow.total, convective=0.0 * fast.total))
+        assert result.window_ps[0] > 0.004 * 200
+        assert abs(result.kappa - TRUE) < 3.0 * result.error
+
+
+@pytest.mark.filterwarnings("ignore:the running integral gives")
+def test_no_plateau_is_said():
+    drift = np.linspace(-1.0, 1.0, 5_000)[:, None] + 0.1 * ornstein_uhlenbeck(5_000).total
+    with pytest.warns(UserWarning, match="no plateau"):
+        green_kubo(replace(ornstein_uhlenbeck(5_000), conductive=drift))
+
+
+def test_plateau_of_a_known_curve():
+    times = np.arange(2_000)
+    curve = 1.0 - np.exp(-times / 30.0)
+    short, long = find_plateau(curve, 1e4), find_plateau(curve, 1e8)
+    assert short.found
+    assert long.found
+    assert short.last == 2 * short.first
+    assert long.first > 2 * short.first
+    # What is missing is small against the standard error.
+    for plateau, samples in ((short, 1e4), (long, 1e8)):
+        assert 1.0 - plateau.average(curve) < 0.5 * plateau.relative_error(samples)
+    assert not find_plateau(times.astype(float), 1e8).found
+
+
+def test_onsager_correction_does_not_depend_on_the_zero_of_energy():
+    reference = green_kubo_of_mixture(mixture(50_000, shifts=(0.0, 0.0), kappa=TRUE, seed=1))
+    window = reference.window_ps
+    for shifts in ((20.0, 0.0), (0.0, -20.0), (-7.0, 30.0)):
+        result = green_kubo_of_mixture(mixture(50_000, shifts=shifts, kappa=TRUE, seed=1), window)
+        assert result.kappa > 5.0 * TRUE
+        assert result.kappa_corrected == pytest.approx(reference.kappa_corrected, rel=1e-8)
+        first = result.running_corrected[1:]
+        np.testing.assert_allclose(first, reference.running_corrected[1:], rtol=1e-8, atol=1e-8 * TRUE)
+        assert np.isnan(result.running_corrected[0])
+        assert result.publish == "kappa_corrected"
+        assert result.best == (result.kappa_corrected, result.error_corrected)
+        assert result.cepstral_kappa == pytest.approx(reference.cepstral_kappa, rel=1e-8)
+    assert abs(reference.kappa_corrected - TRUE) < 3.0 * reference.error_corrected
+
+
+def green_kubo_of_mixture(series: HeatFluxSeries, window: tuple[float, float] | None = None) -> GreenKubo:
+    with pytest.warns(
+        UserWarning, match=r"arbitrary zero of the atomic energies.*diffuse here: publish kappa_corrected"
+    ):
+        return green_kubo(series, window_ps=window)
+
+
+def test_three_species():
+    runs = [mixture(20_000, shifts=(4.0, -3.0, 2.0), kappa=TRUE, seed=seed) for seed in range(6)]
+    result = green_kubo_of_mixture(runs)
+    assert result.diffusing == ("Ar", "Kr", "Xe")
+    assert abs(result.kappa_corrected - TRUE) < 3.0 * result.error_corrected
+    other = green_kubo_of_mixture([run.shifted({"Ar": 9.0, "Xe": -5.0}) for run in runs], result.window_ps)
+    assert other.kappa_corrected == pytest.approx(result.kappa_corrected, rel=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_rigid_framework_is_one_species(seed):
+    """Its two species move as one but for vibrations, whose integral is noise by which nothing must be divided."""
+    two = mixture(10_000, shifts=(2.0, -2.0), kappa=TRUE, seed=seed)
+    vibration = np.diff(ornstein_uhlenbeck(10_001, decay=3.0, seed=500 + seed).total, axis=0)
+    ions, framework = two.currents.values()
+    currents = {"Ar": ions, "Kr": 0.4 * framework + vibration, "Xe": 0.6 * framework - vibration}
+    three = green_kubo_of_mixture(replace(two, currents=currents), (0.4, 0.8))
+    expected = green_kubo_of_mixture(two, (0.4, 0.8))
+    assert abs(three.kappa_corrected - expected.kappa_corrected) < 0.2 * expected.error_corrected
+
+
+def test_corrected_error_bars():
+    """40 seeds, correction of ten times the value: within 3 standard errors at least 95 %."""
+    z = []
+    for seed in range(40):
+        result = green_kubo_of_mixture(mixture(10_000, shifts=(4.0, -3.0), kappa=TRUE, seed=seed), (0.4, 0.8))
+        z.append((result.kappa_corrected - TRUE) / result.error_corrected)
+    assert np.mean(np.abs(np.array(z)) < 3.0) >= 0.95
+
+
+def test_a_crystal_needs_no_correction():
+    """Species currents whose integral vanishes: a shift changes nothing but the convective share, of which we warn."""
+    crystal = mixture(50_000, kappa=TRUE, diffuses=False, seed=3)
+    crystal = replace(crystal, convective=0.01 * crystal.total, conductive=0.99 * crystal.total)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plain = green_kubo(crystal)
+    assert plain.publish == "kappa"
+    assert plain.diffusing == ()
+    assert plain.best == (plain.kappa, plain.error) == (plain.kappa_corrected, plain.error_corrected)
+    assert abs(plain.kappa - TRUE) < 3.0 * plain.error
+    moved = green_kubo(crystal.shifted({"Ar": 0.5}), window_ps=plain.window_ps)
+    assert abs(moved.kappa - plain.kappa) < plain.error
+
+
+def test_a_large_convective_share_of_a_mixture_is_said():
+    crystal = mixture(20_000, kappa=TRUE, diffuses=False, seed=3)  # a fifth is convective
+    with pytest.warns(UserWarning, match=r"19% of the thermal conductivity of Ar, Kr.*No species was found to diffuse"):
+        green_kubo(crystal)
+
+
+def test_one_species_has_no_gauge():
+    """Its current is zero but for rounding, whatever its conductivity: no correction, no warning."""
+    series = ornstein_uhlenbeck(5_000)
+    rounding = {"Ar": 1e-16 * np.random.default_rng(0).normal(size=(5_000, 3))}
+    result = green_kubo(replace(series, currents=rounding))
+    assert result.kappa_corrected is None
+    assert result.running_corrected is None
+    assert result.publish == "kappa"
+
+
+def test_result_can_be_saved_and_drawn(tmp_path):
+    result = green_kubo_of_mixture(mixture(5_000, shifts=(1.0, 1.0)))
+    result.save(tmp_path / "kappa.npz")
+    loaded = GreenKubo.load(tmp_path / "kappa.npz")
+    assert loaded.best == result.best
+    np.testing.assert_array_equal(loaded.running["cross"], result.running["cross"])
+    labels = {text.get_text() for text in result.plot(Figure().subplots()).get_legend().get_texts()}
+    assert labels == {"total", "convective", "conductive", "cross", "Onsager-corrected", "cepstral"}
+
+
+def test_the_integral_is_that_of_correlation():
+    series = ornstein_uhlenbeck(2_000)
+    result = green_kubo(series, max_lag_ps=1.0)
+    expected = correlation(series.total, max_lag=250) / 3.0
+    np.testing.assert_allclose(
+        np.trace(result.hcacf["total"], axis1=1, axis2=2) / 3.0, expected, atol=1e-12 * expected[0]
+    )
+
+
+def test_input_that_has_no_conductivity():
+    series = ornstein_uhlenbeck(1_000)
+    growing = replace(series, volume=series.volume * np.linspace(1.0, 1.01, 1_000))
+    cases = {
+        "at least 200 frames of the heat flux, got 150": series[:150],
+        "periodic in all three directions": replace(series, volume=0.0 * series.volume),
+        "volume changes.*NVE": growing,
+        "not finite": replace(series, conductive=series.conductive * np.nan),
+        "above 0 K": replace(series, temperature=0.0 * series.temperature),
+        "at least one heat flux series": [],
+        "one system, got Ar and Ne": [series, replace(series, currents={"Ne": series.currents["Ar"]})],
+        "one time step, got 4 and 2 fs": [series, replace(series, timestep_fs=2.0)],
+        r"one volume, got 8000 and 9000 A\^3": [series, replace(series, volume=series.volume + 1000.0)],
+    }
+    for message, wrong in cases.items():
+        with pytest.raises(ValueError, match=message):
+            green_kubo(wrong)
+    for window in ((0.0, 1.0), (1.0, 1.0), (1.0, 5.0)):
+        with pytest.raises(ValueError, match="two increasing lags in ps below 4"):
+            green_kubo(series, window_ps=window)
+    with pytest.raises(ValueError, match=r"from 0\.2 \(the end of the window\) to 3\.996"):
+        green_kubo(series, window_ps=(0.1, 0.2), max_lag_ps=0.1)
