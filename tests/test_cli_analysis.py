@@ -8,6 +8,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 from ase import Atoms, units
+from ase.build import bulk
 from ase.io import write
 from ase_mlips.analysis.diffusion.msd import MSD, mean_squared_displacement
 from ase_mlips.analysis.structure.rdf import RDF, rdf
@@ -175,3 +176,9 @@ def test_help_names_the_analyses(capsys):
         main(["--help"])
     said = capsys.readouterr().out
     assert all(re.search(rf"^ +{name} ", said, re.M) for name in ("rdf", "vdos", "msd"))
+
+
+def test_a_run_of_ours_knows_its_time_step(here):
+    write("si.xyz", bulk("Si", cubic=True))
+    assert main(["md", "embedded:Si", "si.xyz", "--steps", "40", "--interval", "4", "-o", "own.traj"]) == 0
+    assert Trajectory("own.traj").timestep_fs == pytest.approx(4.0)

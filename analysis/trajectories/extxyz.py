@@ -10,7 +10,7 @@ import numpy as np
 from ase import units
 from ase.io import read
 
-from .frame import TIME_NAME, VELOCITY_NAMES, IntArray, head_of
+from .frame import TIME_NAMES, VELOCITY_NAMES, IntArray, head_of
 from .text_readers import POSITION, SPECIES, VELOCITY, Header, Text, TextReader, columns_of
 
 
@@ -52,7 +52,7 @@ def _key(name: str) -> re.Pattern[bytes]:
     return re.compile(rb"""(?:^|\s)%s=("[^"]*"|'[^']*'|\{[^}]*\}|\[[^]]*\]|\S+)""" % name.encode())
 
 
-_LATTICE, _PROPERTIES, _TIME = _key("Lattice"), _key("Properties"), _key(TIME_NAME)
+_LATTICE, _PROPERTIES, _TIME = _key("Lattice"), _key("Properties"), _key("(?:" + "|".join(TIME_NAMES) + ")")
 _PLAIN = b"species:S:1:pos:R:3"
 
 

@@ -18,7 +18,7 @@ IntArray = NDArray[np.int64]
 
 _WINDOW = 32 << 20  # bytes that stay mapped
 VELOCITY_NAMES = ("velocities", "velocity", "velo", "vel")  # columns in A/fs, the convention of GPUMD
-TIME_NAME = "Time"  # in fs, the convention of GPUMD
+TIME_NAMES = "Time", "time_fs"  # in fs: of GPUMD, and of ``ase-mlips md``
 
 
 class TruncatedError(ValueError):
@@ -131,7 +131,7 @@ def frame_of(atoms: Atoms, head: Head, velocities: bool) -> Frame:
 
 def time_of(info: Mapping[str, Any]) -> float:
     """Time in fs, or NaN where there is no number called so."""
-    time = info.get(TIME_NAME)
+    time = next((info[name] for name in TIME_NAMES if name in info), None)
     return float(time) if isinstance(time, numbers.Real) else np.nan
 
 

@@ -64,9 +64,9 @@ class Trajectory:
         A file (.traj, extended xyz of ASE or GPUMD, LAMMPS dump, XDATCAR, or anything that `ase.io.iread` reads), or
         frames in memory.  An iterator is read only once.
     timestep_fs : float, optional
-        Time between two frames of the source in fs.  Where it is not given, the times in the file (``Time=`` in fs in
-        the comment of an extended xyz, ``info["Time"]``, ``ITEM: TIME`` of a LAMMPS dump) say it.  The property
-        `timestep_fs` is this times the step of `frames`.
+        Time between two frames of the source in fs.  Where it is not given, the times in the file (``Time=`` or
+        ``time_fs=`` in fs in the comment of an extended xyz or in ``info``, ``ITEM: TIME`` of a LAMMPS dump) say it.
+        The property `timestep_fs` is this times the step of `frames`.
     frames : slice
         Which frames, as in ``list[slice]``; the step must be positive.
     symbols : sequence of str, optional
