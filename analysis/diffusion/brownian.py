@@ -21,6 +21,7 @@ IntArray = NDArray[np.int64]
 _POINTS = 14  # of a fit; more are more of the same
 _RESOLUTION = 8  # coarse frames in the shortest lag of a fit: long lags need no finer time origins
 _DECADES = 100  # longest lag of a fit over its shortest, by default
+_CONTRADICTION = 3.0  # standard errors between generalised and ordinary least squares
 _AGREEMENT = 1.5  # standard errors by which the slope may change when a fit starts later
 
 
@@ -38,17 +39,26 @@ class Statistics(NamedTuple):
 
 
 class Line(NamedTuple):
-    """``intercept + slope * lag`` for lags `first` to `last` in frames; `error` is the standard error of the slope."""
+    """``intercept + slope * lag`` for lags `first` to `last` in frames; `error` is the standard error of the slope.
+
+    `ordinary` says that the least squares were ordinary ones, see `fit_line`.
+    """
 
     slope: float
     error: float
     intercept: float
     first: int
     last: int
+    ordinary: bool = False
 
 
 def fit_line(curve: FloatArray, statistics: Statistics, window: tuple[int, int] | None = None) -> Line:
     """Fit a straight line to a mean squared displacement.
+
+    Generalised least squares draw most of the slope from the shortest lags, and are wrong where these follow no
+    diffusion: in a crystal, vibrations go on for longer than any lag.  Where ordinary least squares on evenly spaced
+    lags differ by more than three standard errors, the latter are taken, over a tenth of the longest lag and more, with
+    an error that includes the scatter of the points about the line.
 
     Parameters
     ----------
@@ -80,8 +90,13 @@ def fit_line(curve: FloatArray, statistics: Statistics, window: tuple[int, int] 
     for start in starts:
         lines.append(_fit(curve, statistics, start, min(limit, _DECADES * start)))
         if len(lines) > 2 and _agree(lines[-3], lines[-2]) and _agree(lines[-3], lines[-1]):
-            return lines[-2]
-    return lines[-1]
+            return _steady(curve, statistics, lines[-2], limit)
+    return _steady(curve, statistics, lines[-1], limit)
+
+
+def _steady(curve: FloatArray, statistics: Statistics, line: Line, limit: int) -> Line:
+    """The line, or where generalised least squares failed, one through the longest lags."""
+    return _fit(curve, statistics, max(1, limit // 10), limit, ordinary=True) if line.ordinary else line
 
 
 def excess(curve: FloatArray, lags: IntArray, spreads: FloatArray) -> FloatArray:
@@ -143,15 +158,44 @@ def _agree(line: Line, later: Line) -> bool:
     return change <= _AGREEMENT * float(np.sqrt(max(later.error**2 - line.error**2, 0.0)))
 
 
-def _fit(curve: FloatArray, statistics: Statistics, first: int, last: int) -> Line:
-    """Generalised least squares over some lags, in units of a coarser frame."""
+def _fit(curve: FloatArray, statistics: Statistics, first: int, last: int, *, ordinary: bool = False) -> Line:
+    """Generalised least squares in units of a coarser frame; ordinary ones where wanted or where they contradict."""
     step = max(1, first // _RESOLUTION)
-    lags = np.unique(np.rint(np.geomspace(first / step, last // step, _POINTS)).astype(np.int64))
+    ends = first / step, last // step
+    lags = np.unique(np.rint(np.geomspace(*ends, _POINTS)).astype(np.int64))
     frames = (statistics.frames - 1) // step + 1
     total = curve.sum(axis=1)[::step]
-    values = total[lags]
-    if not values.any():
+    if not total[lags].any():
         return Line(0.0, 0.0, 0.0, first, last)
+    weights, model = _generalised(total, lags, frames)
+    even = np.unique(np.rint(np.linspace(*ends, _POINTS)).astype(np.int64))
+    both = np.union1d(lags, even)
+    efficient, plain = _spread_out(weights, lags, both), _spread_out(_weights(even, np.eye(len(even))), even, both)
+    model[1 : lags[0]] = total[1 : lags[0]]
+    noise = np.sum(curve[first] ** 2) / np.sum(curve[first]) ** 2 * covariance(both, frames, model)
+    cumulant = _cumulant(statistics, first)
+    if cumulant > 0.0:
+        noise += step * cumulant * _overlap_covariance(both, frames)
+    noise /= statistics.walkers
+    change = (plain - efficient)[0]
+    if not ordinary and abs(change @ total[both]) <= _CONTRADICTION * np.sqrt(change @ noise @ change):
+        error = float(np.sqrt(efficient[0] @ noise @ efficient[0]))
+        return _line(efficient, total[both], error, step, (first, last))
+    slope, intercept = plain @ total[both]
+    residual = total[even] - intercept - slope * even
+    scatter = np.sqrt(np.sum(residual**2) / max(len(even) - 2, 1)) / np.linalg.norm(even - even.mean())
+    error = np.hypot(np.sqrt(plain[0] @ noise @ plain[0]), scatter)
+    return _line(plain, total[both], float(error), step, (first, last))._replace(ordinary=True)
+
+
+def _line(weights: FloatArray, values: FloatArray, error: float, step: int, ends: tuple[int, int]) -> Line:
+    slope, intercept = weights @ values
+    return Line(float(slope) / step, error / step, float(intercept), *ends)
+
+
+def _generalised(total: FloatArray, lags: IntArray, frames: int) -> tuple[FloatArray, FloatArray]:
+    """Weights (2, L) that give slope and intercept, and the model whose covariance they are of."""
+    values = total[lags]
     slope, intercept = (values[-1] - values[0]) / (lags[-1] - lags[0]), 0.0
     every = np.arange(4 * lags[-1] + 1)
     for _ in range(3):
@@ -160,14 +204,14 @@ def _fit(curve: FloatArray, statistics: Statistics, first: int, last: int) -> Li
         model[0] = 0.0
         weights = _weights(lags, covariance(lags, frames, model))
         slope, intercept = (float(x) for x in weights @ values)
-    model[1 : lags[0]] = total[1 : lags[0]]
-    share = float(np.sum(curve[first] ** 2) / np.sum(curve[first]) ** 2)
-    noise = share * covariance(lags, frames, model)
-    cumulant = _cumulant(statistics, first)
-    if cumulant > 0.0:
-        noise += step * cumulant * _overlap_covariance(lags, frames)
-    error = np.sqrt(weights[0] @ noise @ weights[0] / statistics.walkers)
-    return Line(slope / step, float(error) / step, intercept, first, last)
+    return weights, model
+
+
+def _spread_out(weights: FloatArray, lags: IntArray, over: IntArray) -> FloatArray:
+    """The weights (2, L) of some lags as those of more, zero for the others."""
+    wide = np.zeros((2, len(over)))
+    wide[:, np.searchsorted(over, lags)] = weights
+    return wide
 
 
 def _weights(lags: IntArray, matrix: FloatArray) -> FloatArray:

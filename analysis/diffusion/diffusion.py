@@ -282,8 +282,11 @@ def _integrated(
     end = _decay(curve.sum(axis=0), variance) if end is None else end
     k = np.arange(curve.shape[1])
     relative = 2.0 * np.sqrt(k / samples)
-    errors = relative * float(np.sqrt(np.sum(integrals[:, end] ** 2))) / 3.0
-    return integrals.mean(axis=0), errors, end
+    total = integrals.mean(axis=0)
+    theory = relative * float(np.sqrt(np.sum(integrals[:, end] ** 2))) / 3.0
+    # An autocorrelation that has not decayed, as in a crystal, leaves the oscillations of its integral.
+    left = np.std(total[end // 2 :]) if end == curve.shape[1] - 1 else 0.0
+    return total, np.hypot(theory, left), end
 
 
 def _decay(curve: FloatArray, variance: float) -> int:
