@@ -89,14 +89,12 @@ def fit_line(curve: FloatArray, statistics: Statistics, window: tuple[int, int] 
     lines: list[Line] = []
     for start in starts:
         lines.append(_fit(curve, statistics, start, min(limit, _DECADES * start)))
-        if len(lines) > 2 and _agree(lines[-3], lines[-2]) and _agree(lines[-3], lines[-1]):
-            return _steady(curve, statistics, lines[-2], limit)
-    return _steady(curve, statistics, lines[-1], limit)
-
-
-def _steady(curve: FloatArray, statistics: Statistics, line: Line, limit: int) -> Line:
-    """The line, or where generalised least squares failed, one through the longest lags."""
-    return _fit(curve, statistics, max(1, limit // 10), limit, ordinary=True) if line.ordinary else line
+        some = lines[-3:]
+        if len(some) == 3 and not any(line.ordinary for line in some) and _agree(*some[:2]) and _agree(*some[::2]):
+            return some[1]
+    if any(line.ordinary for line in lines[-3:]):
+        return _fit(curve, statistics, max(1, limit // 10), limit, ordinary=True)
+    return lines[-1]
 
 
 def excess(curve: FloatArray, lags: IntArray, spreads: FloatArray) -> FloatArray:
