@@ -10,6 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
+_SHORT = 6  # numbers of an array that are printed
 _HEADER = "header of the result"  # member of the file that holds everything but the arrays
 _Path = str | os.PathLike[str]
 
@@ -124,7 +125,10 @@ def _decoded(value: Any, arrays: dict[str, Any]) -> Any:
 
 def _summary(value: Any) -> str:
     if isinstance(value, np.ndarray):
-        return f"array {value.shape}"
+        if not 0 < value.size <= _SHORT:
+            return f"array {value.shape}"
+        text = np.array2string(value, max_line_width=1000, formatter={"float_kind": lambda number: f"{number:.6g}"})
+        return text.replace("\n", "")
     if isinstance(value, dict):
         return "{" + ", ".join("-".join(key) if isinstance(key, tuple) else str(key) for key in value) + "}"
     return f"{value:.6g}" if isinstance(value, float) else repr(value)

@@ -1,6 +1,7 @@
 """The command that makes a thermal conductivity of recorded heat fluxes, and md, which records them."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -61,12 +62,27 @@ def test_kappa_of_a_mixture_says_which_value_to_publish(here, capsys):
     assert "Onsager-corrected" in said.out
 
 
+def test_kappa_without_a_plateau_says_no_number(here, capsys):
+    """A drift, whose integral only grows."""
+    series = ornstein_uhlenbeck(4_000)
+    drift = np.linspace(-1.0, 1.0, 4_000)[:, None] + 0.1 * series.total
+    write_heat_flux(here / "drift.txt", replace(series, conductive=drift))
+    assert main(["kappa", "drift.txt"]) == 0
+    said = capsys.readouterr()
+    assert "thermal conductivity: not converged" in said.out
+    assert "±" not in said.out
+    assert table(said.out)["Green-Kubo"][1:] == ["not", "converged"]
+    assert "has no plateau" in said.err
+    assert not GreenKubo.load("kappa.npz").converged
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["nothing.txt"], "nothing.txt"),
         (["flux0.txt", "--discard", "19.5"], "at least 200 frames"),
         (["flux0.txt", "mixture.txt"], "one system"),
+        (["flux0.txt", "flux0.txt"], "expected independent runs, got the same heat flux as runs 1 and 2"),
         (["flux0.txt", "-o", "k.png"], "ends in .npz"),
         (["flux0.txt", "--window", "2", "1"], "two increasing lags"),
     ],
@@ -95,3 +111,27 @@ def test_md_records_the_heat_flux_and_goes_on_after_a_restart(here, capsys):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert main(["kappa", "si.txt"]) == 2
+
+
+def test_md_does_not_continue_a_heat_flux_with_a_gap(here, capsys):
+    write("si.xyz", bulk("Si", cubic=True))
+    plain = ["md", "embedded:Si", "si.xyz", "--seed", "1", "--interval", "10", "--restart"]
+    flux = ["--heat-flux", "si.txt", "--heat-interval", "5"]
+    assert main([*plain, *flux, "--steps", "10"]) == 0
+    assert main([*plain, "--steps", "20"]) == 0
+    before = {path: path.read_bytes() for path in here.iterdir()}
+    capsys.readouterr()
+    assert main([*plain, *flux, "--steps", "30"]) == 2
+    said = capsys.readouterr().err
+    assert "si.txt: ends at 10 fs and cannot be continued at 25 fs" in said
+    assert said.count("\n") == 1
+    assert {path: path.read_bytes() for path in here.iterdir()} == before
+
+
+@pytest.mark.parametrize("ensemble", ["langevin", "bussi", "npt"])
+def test_md_says_that_green_kubo_needs_nve(here, capsys, ensemble):
+    write("si.xyz", bulk("Si", cubic=True))
+    assert main(["md", "embedded:Si", "si.xyz", "--ensemble", ensemble, "--steps", "5", "--heat-flux", "si.txt"]) == 0
+    assert capsys.readouterr().err == f"ase-mlips: {ensemble} disturbs the heat flux; Green-Kubo needs nve\n"
+    assert main(["md", "embedded:Si", "si.xyz", "--steps", "5", "--heat-flux", "nve.txt", "-o", "nve.traj"]) == 0
+    assert capsys.readouterr().err == ""

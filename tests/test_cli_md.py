@@ -298,6 +298,37 @@ def test_bad_input_is_one_sentence(here, capsys, arguments, message):
     assert {path: path.read_bytes() for path in here.iterdir()} == before
 
 
+def test_an_exploded_run_ends_and_keeps_what_it_has(here, capsys):
+    write("hot.xyz", bulk("Cu", "fcc", a=3.35, cubic=True) * 2)
+    assert md("--steps", 200, "--timestep", 50, "--temperature", 2000, "--seed", 1, "--interval", 1) == 1
+    said = capsys.readouterr()
+    assert "K, above 1e+05 K: the run has exploded; take a time step shorter than 50 fs" in said.err
+    assert said.err.count("\n") == 1
+    assert "wrote" not in said.out
+    frames = read("md.traj", ":")
+    assert f"md.traj is complete up to step {frames[-1].info['step']}" in said.err
+    assert max(frame.get_temperature() for frame in frames) < 1e5
+    assert log()[-1, 0] == frames[-1].info["step"]
+
+
+def test_a_run_may_be_hot_on_purpose(here):
+    assert md("--steps", 2, "--timestep", 0.001, "--temperature", 2e5, "--seed", 1) == 0
+    assert read("md.traj@0").get_temperature() > 1e5
+
+
+def test_what_cannot_run_leaves_no_files(here, capsys):
+    write("wrong.xyz", Atoms("H", cell=[5, 5, 5], pbc=True))
+    before = set(here.iterdir())
+    assert md("--steps", 5, "--heat-flux", "flux.txt", structure="wrong.xyz") == 2
+    assert md("--steps", 5, "--heat-flux", "flux.txt", "--log", "none/x.log") == 2
+    assert md("--steps", 5, "--heat-flux", "none/flux.txt") == 2
+    said = capsys.readouterr().err.splitlines()
+    assert "atom 0 is H" in said[0]
+    assert [line.split(":")[1].strip() for line in said[1:]] == ["none/x.log", "none/flux.txt"]
+    assert set(here.iterdir()) == before
+    assert md("--steps", 5, "--heat-flux", "flux.txt") == 0
+
+
 def test_npt_needs_a_periodic_cell(here, capsys):
     atoms = read("cu.xyz")
     atoms.pbc = (True, True, False)

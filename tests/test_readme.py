@@ -3,12 +3,17 @@
 import importlib.util
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from ase import units
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
+from ase.md.velocitydistribution import thermalize_momenta
+from ase.md.verlet import VelocityVerlet
+from ase_mlips.analysis import HeatFluxRecorder
 
 from ase_mlips import SNAP
 
@@ -41,10 +46,35 @@ def test_fitting_snippet_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
         atoms.calc = SinglePointCalculator(atoms, **results)
         frames.append(atoms)
     write("silicon.extxyz", frames)
-    exec(SNIPPETS[1], {})
+    names: dict[str, Any] = {}
+    exec(SNIPPETS[1], names)
     assert "force" in capsys.readouterr().out
     refit = SNAP("silicon.snapcoeff").get_forces(frames[0])
     np.testing.assert_allclose(refit, frames[0].get_forces(), atol=1e-5)
+    exec(
+        SNIPPETS[2]
+        .replace('"state.npz"', '"state.npz", epochs=40')
+        .replace("train, members", "train, training=Training(epochs=4), members"),
+        names,
+    )
+    np.testing.assert_allclose(SNAP("silicon.snap.npz").get_forces(frames[0]), frames[0].get_forces(), atol=1.0)
+    assert len(names["committee"]) == 4
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # so short a run is not enough for a thermal conductivity
+def test_analysis_snippet_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    atoms = bulk("Si", cubic=True) * 2
+    atoms.calc = SNAP.embedded("Si")
+    thermalize_momenta(atoms, temperature_K=600, rng=np.random.default_rng(0))
+    dynamics = VelocityVerlet(atoms, 2 * units.fs, trajectory="md.traj", loginterval=5)
+    HeatFluxRecorder(dynamics, atoms.calc, 2, path="flux.txt")
+    dynamics.run(600)
+    names: dict[str, Any] = {}
+    exec(SNIPPETS[3], names)
+    assert abs(names["D"]["Si"][0]) < 3e-5
+    assert names["kappa"].kappa > 0.0
 
 
 def test_tables_are_what_the_benchmarks_stored() -> None:

@@ -21,13 +21,18 @@ _SIGNIFICANT = 3.0  # standard errors
 class Correlations(NamedTuple):
     """Those of a run of `frames` frames.
 
-    `hcacf` holds a (K, 3, 3) array for each of `PARTS`, in (eV A/fs)^2; `onsager` (K, S, S) the running integrals of
-    the heat flux (first) and the currents of all species but one, averaged over directions, in W/(m K) for the flux.
+    `hcacf` holds a (K, 3, 3) array for each of `PARTS`, in (eV A/fs)^2; `axes` (K, 3, S, S) the running integrals of
+    the heat flux (first) and the currents of all species but one along x, y, z, in W/(m K) for the flux.
     """
 
     frames: int
     hcacf: dict[str, FloatArray]
-    onsager: FloatArray
+    axes: FloatArray
+
+    @property
+    def onsager(self) -> FloatArray:
+        """The running integrals averaged over directions, (K, S, S)."""
+        return np.asarray(self.axes.mean(axis=1))
 
 
 def run_correlations(run: HeatFluxSeries, ensemble: Ensemble, lags: int) -> Correlations:
@@ -36,11 +41,13 @@ def run_correlations(run: HeatFluxSeries, ensemble: Ensemble, lags: int) -> Corr
     hcacf = {name: _tensor(flux, lags) for name, flux in tensors.items()}
     hcacf["cross"] = hcacf["total"] - hcacf["convective"] - hcacf["conductive"]
     currents = [run.total, *(run.currents[name] for name in ensemble.species)]
-    matrix = np.empty((lags + 1, len(currents), len(currents)))
-    matrix[:, 0, 0] = np.trace(hcacf["total"], axis1=1, axis2=2) / 3.0
+    matrix = np.empty((lags + 1, 3, len(currents), len(currents)))
+    matrix[:, :, 0, 0] = np.diagonal(hcacf["total"], axis1=1, axis2=2)
     for i, one in enumerate(currents[1:], 1):
         for j, other in enumerate(currents[: i + 1]):
-            matrix[:, i, j] = matrix[:, j, i] = _symmetric(one, None if i == j else other, lags) / 3.0
+            for a in range(3):
+                curve = _symmetric(one[:, a], None if i == j else other[:, a], lags)
+                matrix[:, a, i, j] = matrix[:, a, j, i] = curve
     return Correlations(len(run), hcacf, integrated(matrix, ensemble))
 
 
@@ -48,7 +55,7 @@ def mean_correlations(each: Sequence[Correlations]) -> Correlations:
     """Average over runs, by their numbers of frames."""
     frames = [one.frames for one in each]
     hcacf = {name: np.average([one.hcacf[name] for one in each], axis=0, weights=frames) for name in PARTS}
-    return Correlations(sum(frames), hcacf, np.average([one.onsager for one in each], axis=0, weights=frames))
+    return Correlations(sum(frames), hcacf, np.average([one.axes for one in each], axis=0, weights=frames))
 
 
 def integrated(curve: FloatArray, ensemble: Ensemble) -> FloatArray:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.stats import f as variance_ratio
 
 from ..correlation import correlation
 from ..results import Result, new_axes
 from .cepstral import FEWEST, cepstral
 from .correlations import (
     Correlations,
+    Diffusing,
     diffusing_currents,
     integrated,
     mean_correlations,
@@ -24,6 +27,7 @@ from .correlations import (
 from .plateau import Plateau, find_plateau
 from .series import Ensemble, FloatArray, HeatFluxSeries, as_ensemble
 
+_UNLIKELY = 0.05  # probability of chance below which a difference between directions is significant
 _SHARE = 0.1  # of kappa, convective and cross terms together, from which on a mixture needs a warning
 _GAUGE = (
     "{share:.0%} of the thermal conductivity of {species} involves the convective flux, which contains the arbitrary "
@@ -56,8 +60,11 @@ class GreenKubo(Result):
     tensor : (3, 3) array
         kappa_ab in W/(m K), averaged over this window.
     kappa, error : float
-        ``parts["total"]`` and its standard error in W/(m K): what theory says for a plateau there, or the scatter
-        between runs, whichever is larger.
+        ``parts["total"]`` and its standard error in W/(m K): the largest of what theory says for a plateau there, the
+        scatter between runs, and that between directions, see `green_kubo`.  What a longer run would add to a running
+        integral without a plateau is not in it.
+    converged : bool
+        Whether the running integral has a plateau, and the window does not end before it.
     run_kappas : (R,) array
         kappa of each run (or block) alone.
     running_corrected : (K,) array or None
@@ -82,6 +89,7 @@ class GreenKubo(Result):
     tensor: FloatArray
     kappa: float
     error: float
+    converged: bool
     run_kappas: FloatArray
     running_corrected: FloatArray | None
     kappa_corrected: float | None
@@ -100,7 +108,7 @@ class GreenKubo(Result):
 
     @property
     def best(self) -> tuple[float, float]:
-        """The value to publish and its standard error, in W/(m K)."""
+        """The value to publish, if `converged`, and its standard error, in W/(m K)."""
         if self.publish == "kappa_corrected" and self.kappa_corrected is not None and self.error_corrected is not None:
             return self.kappa_corrected, self.error_corrected
         return self.kappa, self.error
@@ -118,9 +126,7 @@ class GreenKubo(Result):
         bar = {"fmt": "o", "capsize": 3, "color": "C4", "label": "cepstral"}
         ax.errorbar([self.times[-1]], [self.cepstral_kappa], [self.cepstral_error], **bar)
         ax.axhline(0.0, color="0.6", linewidth=0.6, zorder=0)
-        highest = 1.5 * max(value + error, self.cepstral_kappa + self.cepstral_error, *self.parts.values())
         ax.set(xlabel="time (ps)", ylabel="thermal conductivity (W/m/K)")
-        ax.set_ylim(min(0.0, 1.5 * min(self.parts.values())), highest)
         ax.legend(frameon=False, fontsize="small", ncols=2)
         return ax
 
@@ -139,6 +145,12 @@ def green_kubo(
     times that time within their errors (`find_plateau`).  The standard error of a plateau value is
     ``2 kappa sqrt(4 t1 / 3 / (3 T))`` for a total length T.  A run that is only some times longer than the slowest
     correlations can end on the false plateau of the fast ones: look at the curves, and at the cepstral value.
+
+    The scatter between runs replaces that error where it is larger, and so does the standard error of the mean of xx,
+    yy and zz where these differ by more than that error allows (with a probability of 5 %): then theory says too
+    little, or the system is anisotropic.  One run cannot tell these apart, and its directions count as equivalent.
+    Several can: where the differences between directions are common to all of them (analysis of variance, 5 %), they
+    are no error.  For a crystal that is not cubic give several runs or `blocks`, and look at `tensor`.
 
     With several species, ``kappa_corrected = [L_EE - L_ES L_SS^-1 L_SE] / (k_B T^2 V)``, with the integrals L of the
     correlations of the heat flux E and the species currents S, is the conductivity in the absence of a current of
@@ -170,7 +182,7 @@ def green_kubo(
         analysis differ by more than three standard errors.
     """
     ensemble = _in_blocks(as_ensemble(series, FEWEST), blocks)
-    plateau = _plateau(ensemble, window_ps)
+    plateau, converged = _plateau(ensemble, window_ps)
     lags = _number_of_lags(ensemble, plateau, max_lag_ps)
     each = [run_correlations(run, ensemble, lags) for run in ensemble.runs]
     mean = mean_correlations(each)
@@ -178,10 +190,7 @@ def green_kubo(
     parts = {name: float(np.trace(plateau.average(curve))) / 3.0 for name, curve in running.items()}
     plain = _estimate(lambda onsager: onsager[..., 0, 0], each, mean, plateau)
     diffusing = diffusing_currents(ensemble, plateau)
-
-    def corrected(onsager: FloatArray) -> FloatArray:
-        return without_species(reduced(onsager, diffusing))
-
+    corrected = partial(_corrected, diffusing=diffusing)
     free = _estimate(corrected, each, mean, plateau) if ensemble.species else None
     publish = "kappa_corrected" if diffusing.names else "kappa"
     spectral = cepstral(ensemble.runs, corrected=publish == "kappa_corrected")
@@ -195,6 +204,7 @@ def green_kubo(
         tensor=plateau.average(running["total"]),
         kappa=plain.value,
         error=plain.error,
+        converged=converged,
         run_kappas=plain.alone,
         running_corrected=None if free is None else corrected(mean.onsager),
         kappa_corrected=None if free is None else free.value,
@@ -211,6 +221,10 @@ def green_kubo(
     return result
 
 
+def _corrected(onsager: FloatArray, diffusing: Diffusing) -> FloatArray:
+    return without_species(reduced(onsager, diffusing))
+
+
 class _Estimate(NamedTuple):
     """A value, its standard error, and the value of each run, (R,)."""
 
@@ -222,14 +236,31 @@ class _Estimate(NamedTuple):
 def _estimate(
     kind: Callable[[FloatArray], FloatArray], each: Sequence[Correlations], mean: Correlations, plateau: Plateau
 ) -> _Estimate:
-    """What `kind` makes of the integrals in the window; the error is the larger of theory's and that between runs."""
+    """What `kind` makes of the integrals in the window; the error is the largest of three, see `green_kubo`."""
     value = float(kind(plateau.average(mean.onsager)))
     alone = np.array([kind(plateau.average(one.onsager)) for one in each])
-    error = abs(value) * plateau.relative_error(3.0 * mean.frames)
+    theory = error = abs(value) * plateau.relative_error(3.0 * mean.frames)
     if len(alone) > 1:
         shares = np.array([one.frames for one in each]) / mean.frames
         error = max(error, float(np.sqrt(np.sum(shares**2 * (alone - value) ** 2) * len(alone) / (len(alone) - 1))))
+    directions = np.std(kind(plateau.average(mean.axes)), ddof=1) / np.sqrt(3.0)
+    # Of three independent values of this error, (directions / theory)^2 is distributed exponentially.
+    differ = directions > theory * np.sqrt(-np.log(_UNLIKELY))
+    if differ and not _anisotropic(np.array([kind(plateau.average(one.axes)) for one in each])):
+        error = max(error, float(directions))
     return _Estimate(value, error, alone)
+
+
+def _anisotropic(kappas: FloatArray) -> bool:
+    """Whether runs (R, 3) agree on which directions conduct better; False for one run, which cannot say."""
+    runs = len(kappas)
+    if runs < 2:
+        return False
+    differences = kappas - kappas.mean(axis=1, keepdims=True)
+    common = differences.mean(axis=0)
+    between = runs * np.sum(common**2) / 2.0
+    within = np.sum((differences - common) ** 2) / (2.0 * (runs - 1))
+    return bool(between > within * variance_ratio.isf(_UNLIKELY, 2, 2 * (runs - 1)))
 
 
 def _in_blocks(ensemble: Ensemble, blocks: int) -> Ensemble:
@@ -244,19 +275,23 @@ def _in_blocks(ensemble: Ensemble, blocks: int) -> Ensemble:
     return as_ensemble(runs, FEWEST)
 
 
-def _plateau(ensemble: Ensemble, window_ps: tuple[float, float] | None) -> Plateau:
-    """The window that was asked for, or the automatic one, which is at most a quarter of the shortest run."""
+def _plateau(ensemble: Ensemble, window_ps: tuple[float, float] | None) -> tuple[Plateau, bool]:
+    """The window that was asked for, or the automatic one, and whether there is a plateau that begins before its end.
+
+    The automatic window ends at a quarter of the shortest run, or before.
+    """
     shortest = min(len(run) for run in ensemble.runs)
+    frames = [len(run) for run in ensemble.runs]
+    # Beyond an eighth of a run the noise is half of the value and says nothing; the window may end at a quarter.
+    curves = [correlation(run.total, max_lag=shortest // 8) for run in ensemble.runs]
+    plateau = find_plateau(integrated(np.average(curves, axis=0, weights=frames), ensemble), 3.0 * sum(frames))
     if window_ps is not None:
         first, last = (round(1e3 * edge / ensemble.timestep_fs) for edge in window_ps)
         if not 1 <= first < last < shortest:
             limit = 1e-3 * ensemble.timestep_fs * shortest
             raise ValueError(f"expected a window of two increasing lags in ps below {limit:g}, got {window_ps}")
-        return Plateau(first, last)
-    frames = [len(run) for run in ensemble.runs]
-    # Beyond an eighth of a run the noise is half of the value and says nothing; the window may end at a quarter.
-    curves = [correlation(run.total, max_lag=shortest // 8) for run in ensemble.runs]
-    plateau = find_plateau(integrated(np.average(curves, axis=0, weights=frames), ensemble), 3.0 * sum(frames))
+        # The plateau begins at half of the lag from which on it is averaged.
+        return Plateau(first, last), plateau.found and plateau.first // 2 < last
     if not plateau.found:
         warnings.warn(
             "the running integral of the heat flux autocorrelation has no plateau within an eighth of the run: the"
@@ -264,7 +299,7 @@ def _plateau(ensemble: Ensemble, window_ps: tuple[float, float] | None) -> Plate
             UserWarning,
             stacklevel=3,
         )
-    return plateau
+    return plateau, plateau.found
 
 
 def _number_of_lags(ensemble: Ensemble, plateau: Plateau, max_lag_ps: float | None) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from ase import units
 from ase.md.md import MolecularDynamics
 
-from .series import FloatArray, HeatFluxCalculator, HeatFluxSeries, Meter, series_of
+from .series import FloatArray, HeatFluxCalculator, HeatFluxSeries, Meter, require_heat_flux, series_of
 
 _TITLE = "# heat flux, format 1"
 _SPECIES = "# species:"
@@ -50,7 +50,8 @@ class HeatFluxRecorder:
     FileExistsError
         The file exists and `append` is not given.
     ValueError
-        `interval` is not positive, or the file is none to continue.
+        `interval` is not positive, the calculator gives no heat flux, or the file is none to continue: of other atoms
+        or another spacing, or with a gap before the next line.
 
     Examples
     --------
@@ -71,6 +72,7 @@ class HeatFluxRecorder:
     ) -> None:
         if interval < 1:
             raise ValueError(f"expected a positive interval in steps, got {interval}")
+        require_heat_flux(calculator)
         atoms = dynamics.atoms
         fixed = 3 * len(atoms) - atoms.get_number_of_degrees_of_freedom()
         self._dynamics, self._calculator = dynamics, calculator
@@ -80,7 +82,9 @@ class HeatFluxRecorder:
         header = _header(self._meter.species, interval * self._step_fs)
         begun = append and os.path.exists(path)
         now = dynamics.nsteps * self._step_fs if time_fs is None and dynamics.nsteps else time_fs
-        last = _continued(Path(path), header, now) if begun else None
+        # ASE calls observers at the start of a run only when it begins with step 0.
+        ahead = interval - dynamics.nsteps % interval if dynamics.nsteps else 0
+        last = _continued(Path(path), header, now, ahead * self._step_fs) if begun else None
         self._file = open(path, "ab" if begun else "xb", buffering=0)  # noqa: SIM115 -- closed with this object
         weakref.finalize(self, self._file.close)
         if not begun:
@@ -156,8 +160,11 @@ def _is_row(line: str, width: int) -> bool:
         return False
 
 
-def _continued(path: Path, header: str, time_fs: float | None) -> float | None:
-    """Cut a file behind the last complete line that is not later than a time, and return the time of that line."""
+def _continued(path: Path, header: str, time_fs: float | None, ahead_fs: float) -> float | None:
+    """Cut a file behind the last complete line that is not later than a time, and return the time of that line.
+
+    The next line will be that of `ahead_fs` after this time, before which there must be no gap.
+    """
     content = path.read_bytes()
     if not content.startswith(header.encode()):
         if header.encode().startswith(content):  # ended before anything was written
@@ -166,6 +173,11 @@ def _continued(path: Path, header: str, time_fs: float | None) -> float | None:
         raise ValueError(f"{path}: is not of these atoms and this time step, and cannot be continued")
     _, spacing, rows = _parsed(path)
     kept = rows if time_fs is None else rows[rows[:, 0] <= time_fs + _EVEN * spacing]
+    if time_fs is not None and len(kept) and time_fs + ahead_fs - kept[-1, 0] > (1.0 + _EVEN) * spacing:
+        raise ValueError(
+            f"{path}: ends at {kept[-1, 0]:g} fs and cannot be continued at {time_fs + ahead_fs:g} fs, since what lies "
+            "between was not recorded: continue with a new file of heat fluxes"
+        )
     lines = content.splitlines(keepends=True)
     with open(path, "r+b") as file:
         file.truncate(sum(len(line) for line in lines[: 5 + len(kept)]))

@@ -11,7 +11,7 @@ from ase import Atoms, units
 
 from ..results import Interrupted, new_axes
 from ..trajectories.trajectory import Source, Trajectory, as_trajectory
-from .series import FloatArray, HeatFluxCalculator, HeatFluxSeries, Meter, series_of
+from .series import FloatArray, HeatFluxCalculator, HeatFluxSeries, Meter, require_heat_flux, series_of
 
 _BINS = 100  # of a distribution
 
@@ -72,10 +72,13 @@ def replay(
     Raises
     ------
     ValueError
-        No velocities, an unknown time step, fewer than two frames, or a trajectory that cannot be read.
+        A calculator without heat flux, no velocities, an unknown time step, fewer than two frames, or a trajectory
+        that cannot be read.
     Interrupted
         On Ctrl-C, with the list of results of the frames read so far.
     """
+    for calculator in calculators:
+        require_heat_flux(calculator)
     source = as_trajectory(trajectory, timestep_fs)
     step = source.timestep_fs
     atoms = Atoms(numbers=source.numbers, masses=source.masses, pbc=source.pbc)

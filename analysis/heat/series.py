@@ -129,8 +129,8 @@ def as_ensemble(series: HeatFluxSeries | Sequence[HeatFluxSeries], fewest: int) 
     Raises
     ------
     ValueError
-        No run, too few frames, a cell that is not periodic or changes, values that are not finite, or runs of
-        different systems or time steps.
+        No run, too few frames, a cell that is not periodic or changes, values that are not finite, runs of different
+        systems or time steps, or one run twice.
     """
     runs = (series,) if isinstance(series, HeatFluxSeries) else tuple(series)
     if not runs:
@@ -148,6 +148,7 @@ def as_ensemble(series: HeatFluxSeries | Sequence[HeatFluxSeries], fewest: int) 
             raise ValueError(f"expected runs of one time step, got {first.timestep_fs:g} and {run.timestep_fs:g} fs")
         if abs(volume - volumes[0]) > _EVEN_VOLUME * volumes[0]:
             raise ValueError(f"expected runs of one volume, got {volumes[0]:g} and {volume:g} A^3")
+    _check_independent(runs, fewest)
     lengths = [len(run) for run in runs]
     temperature = float(np.average([run.temperature.mean() for run in runs], weights=lengths))
     return Ensemble(runs, first.timestep_fs, temperature, float(volumes[0]))
@@ -165,6 +166,30 @@ def _check_run(run: HeatFluxSeries, fewest: int) -> None:
         raise ValueError("the volume changes: Green-Kubo needs a run at constant volume, best at constant energy (NVE)")
     if not run.temperature.mean() > 0.0:
         raise ValueError("a thermal conductivity needs a temperature above 0 K")
+
+
+def _check_independent(runs: Sequence[HeatFluxSeries], fewest: int) -> None:
+    """Refuse runs that begin alike, also where one of them is longer."""
+    seen: dict[bytes, int] = {}
+    for k, run in enumerate(runs):
+        before = seen.setdefault(run.total[:fewest].tobytes(), k)
+        if before != k:
+            raise ValueError(f"expected independent runs, got the same heat flux as runs {before + 1} and {k + 1}")
+
+
+def require_heat_flux(calculator: object) -> None:
+    """Refuse a calculator that gives no heat flux.
+
+    Raises
+    ------
+    ValueError
+        It has no `get_heat_flux_parts`.
+    """
+    if not hasattr(calculator, "get_heat_flux_parts"):
+        raise ValueError(
+            "a heat flux needs a calculator with get_heat_flux_parts, as SNAP, NEP and MTP of ase_mlips have it, got "
+            f"{type(calculator).__name__}"
+        )
 
 
 class Meter:

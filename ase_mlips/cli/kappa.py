@@ -52,14 +52,24 @@ def _print(result: GreenKubo, runs: list[HeatFluxSeries]) -> None:
     places = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
     print_table(["W/(m K)", "kappa"], [[name, f"{value:.4g}"] for name, value in result.parts.items()])
     print_table(["tensor", *axes], [["kappa", *(f"{result.tensor[place]:.4g}" for place in places)]])
-    rows = [["Green-Kubo", f"{result.kappa:.4g}", f"{result.error:.2g}"]]
+    rows = [["Green-Kubo", f"{result.kappa:.4g}", _error(result, result.error)]]
     if result.kappa_corrected is not None and result.error_corrected is not None:
-        rows.append(["Onsager-corrected", f"{result.kappa_corrected:.4g}", f"{result.error_corrected:.2g}"])
+        rows.append(["Onsager-corrected", f"{result.kappa_corrected:.4g}", _error(result, result.error_corrected)])
     kind = "cepstral, corrected" if result.publish == "kappa_corrected" else "cepstral"
     rows.append([kind, f"{result.cepstral_kappa:.4g}", f"{result.cepstral_error:.2g}"])
     print_table(["method", "kappa", "error"], rows)
     value, error = result.best
-    print(f"thermal conductivity: {value:.4g} ± {error:.2g} W/(m K)")
+    if result.converged:
+        print(f"thermal conductivity: {value:.4g} ± {error:.2g} W/(m K)")
+    else:
+        print(
+            f"thermal conductivity: not converged; the integral has no plateau before {last:.4g} ps, the end of the "
+            "window; a longer run is needed, or a later --window"
+        )
+
+
+def _error(result: GreenKubo, error: float) -> str:
+    return f"{error:.2g}" if result.converged else "not converged"
 
 
 def _draw(result: GreenKubo, path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms, units
+from ase.calculators.calculator import CalculationFailed
 from ase.constraints import FixCom
 from ase.md.bussi import Bussi
 from ase.md.langevin import Langevin
@@ -25,6 +27,7 @@ from ase_mlips.analysis.heat.recorder import HeatFluxRecorder
 from .common import chosen_model, deferred_interrupt, read_structure, results_frame
 from .md_files import LogFile, TrajectoryFile, recover
 
+_HOTTEST = 1e5  # K, or ten times what the run is to begin with: beyond, atoms no longer feel each other
 _COLUMNS = ("step", "time/ps", "temperature/K", "potential/eV", "kinetic/eV", "total/eV")
 _NPT_COLUMNS = ("pressure/GPa", "volume/A^3")
 _KEPT = ("step", "time_fs", "run")  # what a frame's info says beyond the structure's own
@@ -36,6 +39,7 @@ def run(args: Namespace) -> int:
     log_path = args.log or os.path.splitext(args.trajectory)[0] + ".log"
     if not args.trajectory.endswith(".traj") or log_path.endswith(".traj"):
         raise ValueError(f"expected -o FILE.traj and another ending for the log, got {args.trajectory}, {log_path}")
+    _check_folders(args.trajectory, log_path, args.heat_flux)
     resumed = args.restart and os.path.exists(args.trajectory)
     if resumed:
         atoms = _last_frame(args.trajectory, atoms, _settings(args))
@@ -56,10 +60,13 @@ def run(args: Namespace) -> int:
     elif not resumed:
         draw_velocities(atoms, args.temperature, rng)
     atoms.calc = chosen_model(args)
+    atoms.get_forces()  # fails before any file is made, and compiles kernels, which is not to count as speed
     dynamics = make_dynamics(atoms, args, rng)
     dynamics.nsteps = first
+    hottest = max(_HOTTEST, 10.0 * max(args.temperature, atoms.get_temperature()))
+    dynamics.attach(_stop_if_exploded, 1, dynamics, hottest)
     if args.heat_flux:
-        HeatFluxRecorder(dynamics, atoms.calc, args.heat_interval, path=args.heat_flux, append=resumed)
+        _record_heat_flux(dynamics, args, append=resumed)
     print(f"{args.ensemble}: {len(atoms)} atoms, steps {first} to {args.steps} of {args.timestep:g} fs, seed {seed}")
     columns = _COLUMNS + (_NPT_COLUMNS if args.ensemble == "npt" else ())
     with (
@@ -67,6 +74,13 @@ def run(args: Namespace) -> int:
         TrajectoryFile(args.trajectory, append=resumed) as trajectory,
     ):
         return _advance(dynamics, _Recorder(dynamics, (trajectory, log), own_constraints, _settings(args)), args)
+
+
+def _check_folders(*paths: str | None) -> None:
+    """Refuse names in folders that are not there before any of the files is made."""
+    for path in paths:
+        if path and not os.path.isdir(os.path.dirname(path) or "."):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
 
 def _settings(args: Namespace) -> str:
@@ -126,6 +140,22 @@ def make_dynamics(atoms: Atoms, args: Namespace, rng: np.random.Generator) -> Mo
     return VelocityVerlet(atoms, step)
 
 
+def _record_heat_flux(dynamics: MolecularDynamics, args: Namespace, *, append: bool) -> None:
+    if args.ensemble != "nve":
+        print(f"ase-mlips: {args.ensemble} disturbs the heat flux; Green-Kubo needs nve", file=sys.stderr)
+    HeatFluxRecorder(dynamics, dynamics.atoms.calc, args.heat_interval, path=args.heat_flux, append=append)
+
+
+def _stop_if_exploded(dynamics: MolecularDynamics, hottest: float) -> None:
+    """End a run whose time step is too long, or whose atoms came too close, before such a frame is written."""
+    temperature = dynamics.atoms.get_temperature()
+    if not temperature <= hottest:  # not a number, too
+        raise CalculationFailed(
+            f"step {dynamics.nsteps}: the temperature is {temperature:.3g} K, above {hottest:.3g} K: the run has "
+            f"exploded; take a time step shorter than {dynamics.dt / units.fs:g} fs, or another structure or model"
+        )
+
+
 class _Recorder:
     """Observer that writes log and trajectory and remembers the energies."""
 
@@ -161,7 +191,6 @@ class _Recorder:
 
 def _advance(dynamics: MolecularDynamics, recorder: _Recorder, args: Namespace) -> int:
     """Run to the end, to Ctrl-C, or to a full disk, and say what happened."""
-    dynamics.atoms.get_forces()  # kernels may have to be compiled, which is not to count as speed
     first, start = dynamics.nsteps, time.perf_counter()
     dynamics.attach(recorder, interval=args.interval)
     bar = tqdm(total=args.steps, initial=first, unit="step", disable=None)
@@ -178,6 +207,8 @@ def _advance(dynamics: MolecularDynamics, recorder: _Recorder, args: Namespace) 
             raise OSError(
                 error.errno, f"{error.strerror or error}; {_how_to_continue(recorder, args)}", error.filename
             ) from error
+        except CalculationFailed as error:
+            raise CalculationFailed(f"{error}; {_kept(recorder, args)}") from error
     if interrupted.is_set():
         print(f"ase-mlips: interrupted; {_how_to_continue(recorder, args)}", file=sys.stderr)
         return 130
@@ -206,10 +237,14 @@ def _speed(dynamics: MolecularDynamics, first: int, start: float) -> float:
     return float(nanoseconds * 86400.0 / (time.perf_counter() - start))
 
 
-def _how_to_continue(recorder: _Recorder, args: Namespace) -> str:
+def _kept(recorder: _Recorder, args: Namespace) -> str:
     if recorder.last_step is None:
         return f"{args.trajectory} holds no frame yet"
+    return f"{args.trajectory} is complete up to step {recorder.last_step}"
+
+
+def _how_to_continue(recorder: _Recorder, args: Namespace) -> str:
+    if recorder.last_step is None:
+        return _kept(recorder, args)
     command = [*args.arguments, *([] if args.restart else ["--restart"])]
-    return (
-        f"{args.trajectory} is complete up to step {recorder.last_step}; continue with: ase-mlips {shlex.join(command)}"
-    )
+    return f"{_kept(recorder, args)}; continue with: ase-mlips {shlex.join(command)}"

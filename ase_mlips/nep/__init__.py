@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,6 +12,7 @@ from ase.calculators.calculator import CalculatorSetupError, PropertyNotImplemen
 from numpy.typing import NDArray
 
 from ..calculator import PotentialCalculator
+from ..heat_flux import HeatFlux
 from ..potential import Evaluation
 from .files import looks_like_nep, read_nep, write_nep
 from .model import NepModel, Network, Zbl
@@ -43,6 +45,8 @@ class NEP(PotentialCalculator):
     """
 
     file_endings: ClassVar[tuple[str, ...]] = ("nep.txt", "any text file that begins with nep3, nep4 or nep5")
+
+    _warned = False  # that the heat flux is not exact
 
     def __init__(self, model: str | Path | NepModel, **kwargs: Any) -> None:
         nep = model if isinstance(model, NepModel) else read_nep(model)
@@ -118,6 +122,27 @@ class NEP(PotentialCalculator):
         """Scaled descriptors of every atom, (N, D), dimensionless, in GPUMD's order."""
         with self._lock:
             return self._nep.outputs(*self._neighbors(atoms)).descriptors.copy()
+
+    def get_heat_flux_parts(
+        self, atoms: Atoms, velocities: FloatArray | None = None, *, per_atom: bool = False
+    ) -> HeatFlux:
+        """Convective and conductive heat flux, see `PotentialCalculator.get_heat_flux_parts`.
+
+        Warns
+        -----
+        UserWarning
+            Once for each calculator of a qNEP: its flux is exact for fixed charges only, and 1 to 10 % off for small
+            clusters with random parameters.
+        """
+        if self.model.charge_mode and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"the heat flux of a {self.model.token} model is not exact: charges that change with their surroundings"
+                " carry energy from atom to atom that the virials of the atoms do not contain",
+                UserWarning,
+                stacklevel=2,
+            )
+        return super().get_heat_flux_parts(atoms, velocities, per_atom=per_atom)
 
     def get_latent_space(self, atoms: Atoms) -> FloatArray:
         """Weighted outputs w1 tanh(..) of the hidden layer for every atom, (N, H)."""

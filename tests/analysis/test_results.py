@@ -107,7 +107,17 @@ def test_the_wrong_file_is_refused(tmp_path):
 def test_representation_is_short():
     assert repr(Sample(np.zeros((1000, 3)))) == "Sample(field: array (1000, 3))"
     assert repr(Sample({("Li", "S"): np.zeros(4), "all": 1})) == "Sample(field: {Li-S, all})"
+    assert repr(Sample(np.empty((0, 3)))) == "Sample(field: array (0, 3))"
+    assert repr(Sample(np.zeros(7))) == "Sample(field: array (7,))"
     assert repr(Sample(1.0 / 3.0)) == "Sample(field: 0.333333)"
+
+
+def test_representation_of_short_arrays_has_their_numbers():
+    assert repr(Sample(np.array([7.9e-5, 1e-8]))) == "Sample(field: [7.9e-05 1e-08])"
+    assert repr(Sample(np.arange(6).reshape(2, 3))) == "Sample(field: [[0 1 2] [3 4 5]])"
+    assert repr(Sample(np.full(6, 1.0 / 3.0))).count("0.333333") == 6
+    assert repr(Sample(np.array(["Li", "P"]))) == "Sample(field: ['Li' 'P'])"
+    assert repr(Sample(np.array(4))) == "Sample(field: 4)"
 
 
 def test_interrupted_is_a_keyboard_interrupt_that_carries_the_result():

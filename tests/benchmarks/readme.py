@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 README = HERE.parents[1] / "README.md"
@@ -11,9 +12,14 @@ README = HERE.parents[1] / "README.md"
 PEERS = {"snap": ("LAMMPS with energy", "LAMMPS"), "nep": ("calorine", "calorine"), "mtp": ("motep", "motep")}
 
 
+def stored(name: str) -> Any:
+    """What a benchmark wrote."""
+    return json.loads((HERE / "results" / f"{name}.json").read_text())
+
+
 def table(family: str) -> str:
     """The table of one family's results."""
-    results = json.loads((HERE / "results" / f"{family}.json").read_text())
+    results = stored(family)
     column, heading = PEERS[family]
     lines = [f"| model | atoms | us per atom | {heading} | ratio |", "| --- | --- | --- | --- | --- |"]
     lines += [
@@ -24,11 +30,40 @@ def table(family: str) -> str:
     return "\n".join(lines)
 
 
+def network_table() -> str:
+    """Errors of linear, quadratic and network heads."""
+    lines = ["| model | energy, meV/atom | force, eV/A | stress, GPa | s/epoch |", "| --- | --- | --- | --- | --- |"]
+    for name, row in stored("fit_network").items():
+        mae, epoch = row["mae"], f"{row['epoch_seconds']:.3f}" if "epoch_seconds" in row else ""
+        lines.append(f"| {name} | {1e3 * mae['energy']:.1f} | {mae['force']:.3f} | {mae['stress']:.2f} | {epoch} |")
+    return "\n".join(lines)
+
+
+def analysis_table() -> str:
+    """Times of the analyses and of the fastest peer of each."""
+    lines = ["| what | ours | fastest peer | ratio |", "| --- | --- | --- | --- |"]
+    for atoms in (512, 10_000):
+        times = {row["code"]: row["ms"] for row in stored("rdf") if row["atoms"] == atoms}
+        own = times.pop("ase_mlips")
+        best = min(times, key=times.__getitem__)
+        what = f"RDF and all partials, {atoms:,} atoms"
+        lines.append(f"| {what} | {own:.2f} ms/frame | {best} {times[best]:.1f} ms/frame | {times[best] / own:.1f} |")
+    for what, case in stored("correlation")["cases"].items():
+        best, seconds = case["fastest_peer"], case["seconds"]
+        lines.append(f"| {what} | {seconds['ours']:.3f} s | {best} {seconds[best]:.2f} s | {case['ratio']:.1f} |")
+    for what, rates in stored("reading").items():
+        own, ase = rates["velocities"], rates["ase"]
+        lines.append(f"| reading {what}, 512 atoms | {own:.0f} frames/s | ASE {ase:.0f} frames/s | {own / ase:.1f} |")
+    return "\n".join(lines)
+
+
 def with_tables(text: str) -> str:
     """The README with its tables as the stored results have them."""
-    for family in PEERS:
-        block = f"<!-- {family} -->\n{table(family)}\n<!-- /{family} -->"
-        text = re.sub(rf"<!-- {family} -->.*<!-- /{family} -->", lambda _, new=block: new, text, flags=re.DOTALL)
+    tables = {family: table(family) for family in PEERS}
+    tables |= {"fit_network": network_table(), "analysis": analysis_table()}
+    for name, content in tables.items():
+        block = f"<!-- {name} -->\n{content}\n<!-- /{name} -->"
+        text = re.sub(rf"<!-- {name} -->.*<!-- /{name} -->", lambda _, new=block: new, text, flags=re.DOTALL)
     return text
 
 

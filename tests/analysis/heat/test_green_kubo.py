@@ -143,8 +143,75 @@ def test_a_slow_part_that_sets_in_after_fast_ones_have_faded():
 @pytest.mark.filterwarnings("ignore:the running integral gives")
 def test_no_plateau_is_said():
     drift = np.linspace(-1.0, 1.0, 5_000)[:, None] + 0.1 * ornstein_uhlenbeck(5_000).total
+    drifting = replace(ornstein_uhlenbeck(5_000), conductive=drift)
     with pytest.warns(UserWarning, match="no plateau"):
-        green_kubo(replace(ornstein_uhlenbeck(5_000), conductive=drift))
+        result = green_kubo(drifting)
+    assert not result.converged
+    assert not green_kubo(drifting, window_ps=(0.4, 0.8)).converged
+
+
+def test_a_plateau_is_there_after_the_correlation_has_faded():
+    series = ornstein_uhlenbeck(20_000, decay=100.0)
+    found = green_kubo(series)
+    assert found.converged
+    assert green_kubo(series, window_ps=found.window_ps).converged
+    with pytest.warns(UserWarning, match="one misses slow correlations"):
+        assert not green_kubo(series, window_ps=(0.04, 0.08)).converged
+
+
+def stretched(series: HeatFluxSeries, kappas: tuple[float, float, float]) -> HeatFluxSeries:
+    """The series with other conductivities along x, y, z, relative to what they are."""
+    factors = np.sqrt(kappas)
+    return replace(series, convective=factors * series.convective, conductive=factors * series.conductive)
+
+
+@pytest.mark.filterwarnings("ignore:the running integral")
+def test_directions_that_differ_are_an_error_of_one_run():
+    """19.6, 1.6 and 1.5 are no 7.6 +- 2.5."""
+    result = green_kubo(stretched(ornstein_uhlenbeck(5_000), (2.6, 0.2, 0.2)), window_ps=(0.4, 0.8))
+    directions = np.diagonal(result.tensor)
+    assert result.error == pytest.approx(np.std(directions, ddof=1) / np.sqrt(3.0))
+    assert result.error > 1.5
+
+
+@pytest.mark.filterwarnings("ignore:the running integral")
+def test_directions_that_differ_by_chance_leave_the_error():
+    """More than theory allows in one case of twenty: 200 seeds."""
+    window = (0.4, 0.8)
+    results = [green_kubo(ornstein_uhlenbeck(20_000, seed=seed), window_ps=window) for seed in range(200)]
+    theory = [result.kappa * 2.0 * np.sqrt((100 + 100 / 3) / 60_000) for result in results]
+    larger = np.mean([result.error > 1.01 * error for result, error in zip(results, theory, strict=True)])
+    assert 0.01 <= larger <= 0.10
+
+
+def test_anisotropy_that_all_runs_share_is_no_error():
+    runs = [stretched(ornstein_uhlenbeck(20_000, seed=seed), (1.4, 1.4, 0.2)) for seed in range(4)]
+    result = green_kubo(runs)
+    assert result.tensor[0, 0] > 3.0 * result.tensor[2, 2]
+    assert result.error < 0.2
+    assert abs(result.kappa - TRUE) < 3.0 * result.error
+
+
+@pytest.mark.filterwarnings("ignore:the running integral")
+def test_directions_that_differ_from_run_to_run_are_an_error():
+    kappas = ((2.6, 0.2, 0.2), (2.8, 0.1, 0.1))
+    runs = [stretched(ornstein_uhlenbeck(5_000, seed=seed), factors) for seed, factors in enumerate(kappas)]
+    runs[1] = replace(
+        runs[1], convective=np.roll(runs[1].convective, 1, 1), conductive=np.roll(runs[1].conductive, 1, 1)
+    )
+    result = green_kubo(runs, window_ps=(0.4, 0.8))
+    assert result.error == pytest.approx(np.std(np.diagonal(result.tensor), ddof=1) / np.sqrt(3.0))
+
+
+def test_the_picture_shows_all_of_every_curve():
+    """A negative cross part that is larger than the total, as in crystals of several elements."""
+    series = ornstein_uhlenbeck(5_000)
+    ax = green_kubo(replace(series, convective=2.0 * series.total, conductive=-series.total)).plot(Figure().subplots())
+    low, high = ax.get_ylim()
+    for line in ax.lines:
+        y = np.asarray(line.get_ydata())
+        assert low < np.nanmin(y)
+        assert np.nanmax(y) < high
 
 
 def test_plateau_of_a_known_curve():
@@ -274,6 +341,8 @@ def test_input_that_has_no_conductivity():
         "not finite": replace(series, conductive=series.conductive * np.nan),
         "above 0 K": replace(series, temperature=0.0 * series.temperature),
         "at least one heat flux series": [],
+        "independent runs, got the same heat flux as runs 1 and 3": [series, series[300:], series],
+        "independent runs, got the same heat flux as runs 1 and 2": [series, series[:500]],
         "one system, got Ar and Ne": [series, replace(series, currents={"Ne": series.currents["Ar"]})],
         "one time step, got 4 and 2 fs": [series, replace(series, timestep_fs=2.0)],
         r"one volume, got 8000 and 9000 A\^3": [series, replace(series, volume=series.volume + 1000.0)],

@@ -5,6 +5,7 @@ import signal
 import numpy as np
 import pytest
 from ase import Atoms, units
+from ase.calculators.emt import EMT
 from ase.io import Trajectory as TrajectoryFile
 from ase.md.verlet import VelocityVerlet
 from ase_mlips.analysis.heat.recorder import HeatFluxRecorder, read_heat_flux
@@ -156,6 +157,31 @@ def test_files_that_are_not_to_be_continued(tmp_path):
     assert path.read_text() == content
     with pytest.raises(ValueError, match="positive interval"):
         HeatFluxRecorder(VelocityVerlet(mixture(), 1.0), mixture().calc, 0, path=path)
+
+
+def test_a_gap_is_refused_and_the_file_stays(tmp_path):
+    path = tmp_path / "flux.txt"
+    atoms = mixture()
+    record(atoms, path, 20)
+    content = path.read_bytes()
+    dynamics = VelocityVerlet(atoms, 0.02 * STEP * units.fs)
+    dynamics.nsteps = 24  # the next line would be that of step 25
+    HeatFluxRecorder(dynamics, atoms.calc, 5, path=path, append=True).close()
+    dynamics.nsteps = 25  # that of step 30
+    with pytest.raises(ValueError, match=r"ends at 0\.8 fs and cannot be continued at 1\.2 fs"):
+        HeatFluxRecorder(dynamics, atoms.calc, 5, path=path, append=True)
+    with pytest.raises(ValueError, match=r"ends at 0\.8 fs and cannot be continued at 7 fs"):
+        HeatFluxRecorder(VelocityVerlet(atoms, 0.04 * units.fs), atoms.calc, 5, path=path, append=True, time_fs=7.0)
+    assert path.read_bytes() == content
+
+
+def test_calculators_without_a_heat_flux(tmp_path):
+    atoms = mixture()
+    with pytest.raises(ValueError, match=r"needs a calculator with get_heat_flux_parts.*got EMT"):
+        HeatFluxRecorder(VelocityVerlet(atoms, 1.0), EMT(), path=tmp_path / "flux.txt")
+    with pytest.raises(ValueError, match=r"needs a calculator with get_heat_flux_parts.*got EMT"):
+        replay([atoms, atoms], [atoms.calc, EMT()], timestep_fs=1.0)
+    assert not list(tmp_path.iterdir())
 
 
 def test_files_that_are_damaged(tmp_path):
