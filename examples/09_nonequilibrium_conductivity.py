@@ -14,8 +14,7 @@ from ase.md.langevin import Langevin
 from ase.md.nose_hoover_chain import NoseHooverChainNVT
 from ase.md.velocitydistribution import Stationary
 from ase.md.verlet import VelocityVerlet
-from ase_mlips.analysis.heat.hnemd import HNEMD
-from ase_mlips.analysis.heat.muller_plathe import MullerPlathe
+from ase_mlips.analysis import HNEMD, MullerPlathe
 
 from ase_mlips import SNAP
 
