@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import signal
 import sys
 import threading
 import warnings
@@ -150,6 +151,48 @@ class _Announcer(event.Listener):  # type: ignore[misc]
 
 
 event.register("numba:compile", _Announcer())
+
+
+class InterruptLater(event.Listener):  # type: ignore[misc]
+    """While it is entered, lets Ctrl-C wait until the kernel that is being compiled is done, some seconds at most.
+
+    LLVM calls back into Python, where an interrupt gets lost: Numba would then find no compiled object, or the process
+    would crash at its end.
+    """
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._came = False
+        self._previous: Any = None
+
+    def on_start(self, happening: Any) -> None:
+        """Called by Numba when a compilation begins, which may lie within another one."""
+        if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
+            return
+        self._depth += 1
+        if self._depth == 1:
+            self._came = False
+            self._previous = signal.signal(signal.SIGINT, self._note)
+
+    def on_end(self, happening: Any) -> None:
+        """Called by Numba when a compilation has ended or failed."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        self._depth -= 1
+        if self._depth == 0:
+            signal.signal(signal.SIGINT, self._previous)
+            if self._came:
+                signal.raise_signal(signal.SIGINT)
+
+    def __enter__(self) -> None:
+        event.register("numba:compile", self)
+
+    def __exit__(self, *_: object) -> None:
+        event.unregister("numba:compile", self)
+
+    def _note(self, number: int, frame: Any) -> None:
+        self._came = True
+
 
 _pool: tuple[int, int, ThreadPoolExecutor] | None = None
 _pool_lock = threading.Lock()

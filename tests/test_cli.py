@@ -2,10 +2,12 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from importlib import import_module
 
+import numba
 import numpy as np
 import pytest
 from ase import Atoms, units
@@ -14,6 +16,7 @@ from ase.calculators.calculator import CalculationFailed
 from ase.io import read, write
 from ase_mlips.analysis import RDF, VDOS
 from matplotlib.image import imread
+from numba.core import event
 from support.command_line import crystal, labelled, table
 from support.morse import Morse, MorseCalculator
 
@@ -273,3 +276,31 @@ def test_demo_with_another_crystal(here, monkeypatch, capsys):
     spectrum = VDOS.load(folder / "vdos.npz")
     assert np.trapezoid(spectrum.total, spectrum.frequencies) == pytest.approx(3 * 32)
     assert RDF.load(folder / "rdf.npz").g.max() > 3.0
+
+
+def test_ctrl_c_waits_until_a_kernel_is_compiled(here, monkeypatch, capsys):
+    """Otherwise it would come where LLVM calls back, and get lost or end in a crash."""
+    heard = []
+
+    @numba.njit
+    def kernel(x):
+        return x + 1
+
+    class Impatient(event.Listener):
+        def on_start(self, happening):
+            signal.raise_signal(signal.SIGINT)
+            heard.append(happening)
+
+        def on_end(self, happening):
+            pass
+
+    def run(args):
+        with event.install_listener("numba:compile", Impatient()):
+            kernel(1)
+
+    monkeypatch.setattr("ase_mlips.cli.info.run", run)
+    before = signal.getsignal(signal.SIGINT)
+    assert main(["info", "cu.morse"]) == 130
+    assert capsys.readouterr().err == "ase-mlips: interrupted\n"
+    assert len(heard) == len(kernel.signatures) == 1
+    assert signal.getsignal(signal.SIGINT) is before

@@ -147,10 +147,17 @@ def test_interruption_keeps_what_has_been_read(here, command, frames, monkeypatc
         (["vdos", "md.traj", "--timestep", "20", "--frames", ":2"], "at least 3 frames"),
         (["msd", "li.xyz", "--timestep", "20", "--frames", ":1"], "at least 2 frames"),
         (["rdf", "text.xyz"], "text.xyz"),
+        (["rdf", "md.traj", "--r-max", "1000"], "expected a smaller --r-max: within 1000 A"),
+        (["rdf", "md.traj", "--species", "Cu"], "--species is for LAMMPS dumps, and md.traj is none"),
+        (["msd", "text.cif"], "text.cif cannot be read as cif: AssertionError"),
+        (["rdf", "md.traj", "-o", "none/g.npz"], "none: there is no such directory for none/g.npz"),
+        (["rdf", "md.traj", "-o", "taken.npz"], "taken.png: is a directory"),
     ],
 )
 def test_input_that_cannot_be_used(here, arguments, message, capsys):
-    (here / "text.xyz").write_text("this is\nno trajectory\n")
+    for name in ("text.xyz", "text.cif"):
+        (here / name).write_text("this is\nno trajectory\n")
+    (here / "taken.png").mkdir()
     assert main(arguments) == 2
     said = capsys.readouterr().err
     assert message in said
@@ -158,10 +165,39 @@ def test_input_that_cannot_be_used(here, arguments, message, capsys):
     assert not list(here.glob("*.npz"))
 
 
-def test_frames_that_are_no_slice(here, capsys):
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        ("--frames", "7", "expected START:STOP or START:STOP:STEP, got '7'"),
+        ("--frames", "a:b", "expected START:STOP or START:STOP:STEP, got 'a:b'"),
+        ("--frames", "::-1", "expected a positive STEP, got '::-1'"),
+        ("--bins", "x", "expected a positive integer, got 'x'"),
+        ("--r-max", "x", "expected a positive number, got 'x'"),
+    ],
+)
+def test_values_without_meaning(here, option, value, message, capsys):
     with pytest.raises(SystemExit):
-        main(["rdf", "md.traj", "--frames", "7"])
-    assert "START:STOP:STEP" in capsys.readouterr().err
+        main(["rdf", "md.traj", f"{option}={value}"])
+    assert f"argument {option}: {message}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["rdf", "md.traj", "-o", "none/g.npz"], ["msd", "li.xyz", "--timestep", "1", "-o", "none/g.npz"]]
+)
+def test_a_place_is_asked_for_before_the_analysis(here, arguments, monkeypatch, capsys):
+    monkeypatch.delattr("ase_mlips.cli.analyse.Trajectory")
+    assert main(arguments) == 2
+    assert "there is no such directory" in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("default::UserWarning")
+def test_diffusing_atoms_are_no_oscillators(here, capsys):
+    assert main(["vdos", "li.xyz", "--timestep", "100"]) == 0
+    said = capsys.readouterr()
+    assert re.search(r"note: states at zero frequency.* Li \(\d\d%\); these atoms diffuse", said.out)
+    assert re.fullmatch(r"ase-mlips: li.xyz: .*% of the states lie within 5% of 5 THz, .*\n", said.err)
+    assert main(["vdos", "md.traj", "--timestep", "20"]) == 0
+    assert "note" not in capsys.readouterr().out
 
 
 def test_too_few_frames_for_a_diffusion_coefficient(here, capsys):

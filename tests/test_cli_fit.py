@@ -7,6 +7,7 @@ import resource
 import signal
 
 import pytest
+from ase import Atoms
 from ase.io import write
 from support.command_line import labelled, table
 
@@ -145,10 +146,17 @@ def test_ctrl_c_during_the_test_leaves_the_fit(here, monkeypatch, capsys):
     [
         (["none.xyz", "-o", "x.snap"], "none.xyz"),
         (["in.xyz", "-o", "x.snap", "--radii", "0.4", "0.5"], "one radius for each of Cu"),
+        (["empty.extxyz", "-o", "x.snap"], "empty.extxyz: ASE does not know this file format"),
+        (["in.xyz@7", "-o", "x.snap"], "in.xyz: cannot be read as structures"),
+        (["bare.xyz", "-o", "x.snap"], "bare.xyz, frame 0: no energy among no labels at all; known are energy, forces"),
     ],
 )
 def test_bad_fits(here, capsys, arguments, message):
     write("in.xyz", [labelled(0.0, 0.0, 0.0, seed) for seed in range(2)])
+    write("bare.xyz", Atoms("Cu"))
+    (here / "empty.extxyz").touch()
     assert main(["fit", "snap", *arguments]) == 2
-    assert message in capsys.readouterr().err
-    assert sorted(os.listdir()) == ["cu.morse", "in.xyz"]
+    said = capsys.readouterr().err
+    assert message in said
+    assert "keys=" not in said
+    assert sorted(os.listdir()) == ["bare.xyz", "cu.morse", "empty.extxyz", "in.xyz"]

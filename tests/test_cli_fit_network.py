@@ -2,6 +2,7 @@
 
 import json
 import os
+import warnings
 
 import numpy as np
 import pytest
@@ -11,6 +12,9 @@ from support.command_line import labelled
 from ase_mlips import SNAP
 from ase_mlips.cli import main
 from ase_mlips.fit import training as training_module
+
+# a few epochs suffice to see how it works, not to learn
+pytestmark = pytest.mark.filterwarnings("ignore:the best network has a loss:UserWarning")
 
 COMMAND = ["fit", "snap", "train.extxyz", "--head", "4x3", "--epochs", "3", "--twojmax", "2", "--cutoff", "4.0"]
 
@@ -43,7 +47,8 @@ def test_the_seed_and_a_checkpoint_give_the_same_model(here, capsys):
         assert main([*COMMAND, "-o", f"{name}.snap.npz", "--seed", "4", "--checkpoint", "state.npz"]) == 0
     assert SNAP("one.snap.npz").model == SNAP("two.snap.npz").model
     assert main([*COMMAND, "-o", "three.snap.npz", "--seed", "5", "--checkpoint", "state.npz"]) == 2
-    assert "state.npz: expected a checkpoint of the same frames" in capsys.readouterr().err
+    assert "state.npz: expected a checkpoint of the same frames" in (said := capsys.readouterr().err)
+    assert "seed 4 in place of 5" in said
 
 
 def test_ctrl_c_writes_the_best_network_so_far(here, capsys, monkeypatch):
@@ -57,7 +62,9 @@ def test_ctrl_c_writes_the_best_network_so_far(here, capsys, monkeypatch):
 
     monkeypatch.setattr(training_module, "_judge", judge)
     assert main([*COMMAND, "-o", "cu.snap.npz"]) == 130
-    assert "wrote cu.snap.npz" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "wrote cu.snap.npz" in said.out
+    assert said.err.endswith("ase-mlips: interrupted after epoch 2\n")
     content = json.loads((here / "cu.snap.report.json").read_text())
     assert content["interrupted"]
     assert len(content["history"]["loss"]) == 2
@@ -73,8 +80,13 @@ def test_ctrl_c_writes_the_best_network_so_far(here, capsys, monkeypatch):
             "x.snapcoeff: expected a name that ends in .mliap.model, .snap, .mliap or .snap.npz, which",
         ),
         (["-o", "x.mliap.model", "--activation", "softplus"], "x.mliap.model: "),
-        (["-o", "x.snap.npz", "--quadratic"], "quadraticflag: expected 0 in the template of a network"),
-        (["-o", "x.snap.npz", "--ridge", "1e-9"], "ridge: expected 0 for a network"),
+        (["-o", "x.snap.npz", "--quadratic"], "--quadratic: not possible together with --head"),
+        (["-o", "x.snap.npz", "--ridge", "1e-9"], "--ridge: not possible together with --head"),
+        (["-o", "x.snap.npz", "--head", "5000"], "--head: expected layers of 1 to 4096 nodes"),
+        (["-o", "x.snap.npz", "--checkpoint", "none/c.npz"], "none: there is no such directory for none/c.npz"),
+        (["-o", "x.snap.npz", "--checkpoint", "x.snap.npz"], "expected another name than what -o x.snap.npz writes"),
+        (["-o", "x.snap.npz", "--checkpoint", "./x.snap.report.json"], "expected another name than what -o x.snap.npz"),
+        (["-o", "x.snap.npz", "--cutoff", "0.5"], "no frame has two atoms within the cutoff of 0.5 A"),
     ],
 )
 def test_bad_networks(here, capsys, arguments, message):
@@ -83,6 +95,22 @@ def test_bad_networks(here, capsys, arguments, message):
     assert message in said
     assert said.count("\n") == 1
     assert os.listdir() == ["train.extxyz"]
+
+
+def test_a_network_worse_than_constants_is_warned_of(here, capsys):
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        assert main([*COMMAND, "-o", "cu.snap.npz", "--learning-rate", "1e4"]) == 0
+    assert "ase-mlips: the best network has a loss of " in capsys.readouterr().err
+
+
+def test_info_does_not_print_weights(here, capsys):
+    assert main([*COMMAND, "-o", "cu.snap.npz", "--head", "32x32"]) == 0
+    capsys.readouterr()
+    assert main(["info", "cu.snap.npz"]) == 0
+    said = capsys.readouterr().out
+    assert "sizes: 5 32 32 1, activations: tanh tanh linear, parameters: array of shape 1 x 1281, from " in said
+    assert len(said.splitlines()) < 40
 
 
 def test_options_of_a_network_need_one(here, capsys):
@@ -103,4 +131,4 @@ def test_an_exploding_loss_is_a_failure(here, capsys, monkeypatch):
 def test_layers_are_numbers(here, capsys, layers):
     with pytest.raises(SystemExit):
         main(["fit", "snap", "train.extxyz", "-o", "x.snap.npz", "--head", layers])
-    assert "--head" in capsys.readouterr().err
+    assert f"--head: expected nodes of the layers such as 32x32, got {layers!r}" in capsys.readouterr().err

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations_with_replacement, product
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,13 @@ from ..blocking import BlockAverage, standard_error
 from ..results import Interrupted, Result, new_axes
 from ..trajectories.trajectory import Source, Trajectory, as_trajectory
 from .kernels_histogram import count_angles
+from .limits import require_memory
 
 FloatArray = NDArray[np.float64]
 Triplet = tuple[str, str, str]
+
+_LARGEST = 1e10  # pairs of bonds in a frame: some two minutes
+_AT_ONCE = 2e7  # between two of them Ctrl-C is heard
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -35,7 +40,7 @@ class ADF(Result):
         Density of the angles per degree, with integral 1.  Bonds in random directions have ``pi/360 sin(angle)``.
     partials : dict of (bins,) arrays
         The share ``partials[a, c, b]`` of angles at an atom c between bonds to atoms a and b, for those that occur; a
-        comes before b in order of atomic number.  The shares add up to `total`.
+        comes before b in order of atomic number (MSD and VDOS have that of the atoms).  The shares add up to `total`.
     error : (bins,) array
         Standard error of `total` from 8 to 15 successive blocks of frames; NaN for a single frame.
     partial_errors : dict of (bins,) arrays
@@ -66,10 +71,10 @@ class ADF(Result):
     def plot(self, ax: Any = None) -> Any:
         """Draw the total with its standard error and, if there are several, the shares; returns the Axes."""
         ax = new_axes(ax)
-        (line,) = ax.plot(self.angles, self.total, label="total")
+        ax.plot(self.angles, self.total, label="total", color="black")
         if np.all(np.isfinite(self.error)):
             band = (self.total - self.error, self.total + self.error)
-            ax.fill_between(self.angles, *band, color=line.get_color(), alpha=0.3, linewidth=0.0)
+            ax.fill_between(self.angles, *band, color="black", alpha=0.3, linewidth=0.0)
         if len(self.partials) > 1:
             for triplet, share in self.partials.items():
                 ax.plot(self.angles, share, label="-".join(triplet), linewidth=1.0)
@@ -99,8 +104,9 @@ def adf(
     Raises
     ------
     ValueError
-        When there is no frame or no atom, no atom has two bonds, `cutoff` or `bins` is not positive, or `cutoff` names
-        an element that does not occur.
+        When there is no frame or no atom, no atom has two bonds, `cutoff` or `bins` is not positive, `cutoff` names an
+        element that does not occur or no pair, or so many neighbours are within it that they take more than 2 GB or
+        make more than 1e10 angles.
     Interrupted
         At Ctrl-C, with the result of the frames read so far.
     """
@@ -116,6 +122,7 @@ def adf(
     try:
         for chunk in trajectory.chunks(progress="ADF"):
             for positions, cell in zip(chunk.positions, chunk.cells, strict=True):
+                require_memory(len(positions), cell, trajectory.pbc, float(cutoffs.max()), "cutoff")
                 neighbors.update(positions, cell, trajectory.pbc)
                 average.add(_count(neighbors, kinds, cutoffs, bins))
     except KeyboardInterrupt:
@@ -129,13 +136,14 @@ def adf(
 
 def _cutoff_table(cutoff: float | Mapping[tuple[str, str], float], symbols: list[str]) -> FloatArray:
     """Lengths below which atoms of two species are bonded, (S, S)."""
-    if not symbols:
-        raise ValueError("the trajectory has no atoms")
     table = np.zeros((len(symbols), len(symbols)))
     pairs = cutoff if isinstance(cutoff, Mapping) else dict.fromkeys(product(symbols, repeat=2), cutoff)
-    for (first, second), length in pairs.items():
-        if not 0.0 < length < np.inf:
-            raise ValueError(f"expected a positive cutoff, got {cutoff}")
+    for pair, length in pairs.items():
+        if not (isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(name, str) for name in pair)):
+            raise ValueError(f'expected cutoffs of pairs of elements such as ("Si", "O"), got one of {pair!r}')
+        if not (isinstance(length, Real) and 0.0 < length < np.inf):
+            raise ValueError(f"expected a positive cutoff, got {cutoff!r}")
+        first, second = pair
         if not {first, second} <= set(symbols):
             raise ValueError(f"cutoff names the pair {first}-{second}, but the elements are {', '.join(symbols)}")
         a, b = symbols.index(first), symbols.index(second)
@@ -150,7 +158,13 @@ def _count(neighbors: NeighborList, species: NDArray[np.int64], cutoffs: FloatAr
     counts = np.zeros((*(3 * (len(cutoffs),)), bins), np.int64)
     lists = (neighbors.positions, neighbors.shifts, neighbors.start, neighbors.idx, neighbors.code)
     rows = max(1, neighbors.longest)
-    count_angles(lists, species, cutoffs**2, counts, scratch("bonds", 4 * rows)[: 4 * rows].reshape(rows, 4))
+    memory = scratch("bonds", 4 * rows)[: 4 * rows].reshape(rows, 4)
+    angles = np.sum(np.diff(neighbors.start).astype(np.float64) ** 2) / 2.0
+    if angles > _LARGEST:
+        raise ValueError(f"expected a smaller cutoff: a frame has up to {angles:.2g} angles within {cutoffs.max():g} A")
+    step = max(1, int(_AT_ONCE / rows**2))
+    for first in range(0, neighbors.n, step):
+        count_angles(lists, species, cutoffs**2, first, min(first + step, neighbors.n), counts, memory)
     return counts.astype(np.float64)
 
 

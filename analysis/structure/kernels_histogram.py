@@ -145,8 +145,10 @@ def count_listed(neighbors: Any, species: Any, r_max: float, histogram: Any, mem
 
 
 @kernel
-def count_angles(neighbors: Any, species: Any, cutoffs2: Any, histogram: Any, memory: Any) -> None:
-    """Add the angles between any two bonds of each atom of a neighbour list.
+def count_angles(
+    neighbors: Any, species: Any, cutoffs2: Any, first: int, last: int, histogram: Any, memory: Any
+) -> None:
+    """Add the angles between any two bonds of the atoms ``first ... last - 1`` of a neighbour list.
 
     Parameters
     ----------
@@ -164,7 +166,7 @@ def count_angles(neighbors: Any, species: Any, cutoffs2: Any, histogram: Any, me
     positions, shifts, start, idx, code = neighbors
     bins = histogram.shape[3]
     scale = bins / math.pi
-    for i in range(species.shape[0] - 1):
+    for i in range(first, last):
         c = species[i]
         bonds = 0
         for k in range(start[i], start[i + 1]):

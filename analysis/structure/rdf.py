@@ -17,6 +17,7 @@ from ..blocking import BlockAverage, standard_error
 from ..results import Interrupted, Result, new_axes
 from ..trajectories.trajectory import Frames, Source, Trajectory, as_trajectory
 from .kernels_histogram import SCRATCH, count_listed, count_nearest_images
+from .limits import require_memory
 
 FloatArray = NDArray[np.float64]
 Pair = tuple[str, str]
@@ -33,8 +34,8 @@ class RDF(Result):
     g : (bins,) array
         Total g(r).
     partials : dict of (bins,) arrays
-        ``g_ab(r)`` of each pair of elements, in order of atomic number; ``g = sum_ab c_a c_b g_ab`` with the
-        concentrations c, where unlike pairs count twice.
+        ``g_ab(r)`` of each pair of elements, in order of atomic number (MSD and VDOS have the order of the atoms);
+        ``g = sum_ab c_a c_b g_ab`` with the concentrations c, where unlike pairs count twice.
     coordination : dict of (bins,) arrays
         ``coordination[a, b][k]`` is the mean number of b atoms within ``edges[k + 1]`` of an a atom.
     error : (bins,) array
@@ -94,10 +95,10 @@ class RDF(Result):
     def plot(self, ax: Any = None) -> Any:
         """Draw the total with its standard error and, for several elements, the partial functions; returns the Axes."""
         ax = new_axes(ax)
-        (line,) = ax.plot(self.r, self.g, label="total")
+        ax.plot(self.r, self.g, label="total", color="black")
         if np.all(np.isfinite(self.error)):
             band = (self.g - self.error, self.g + self.error)
-            ax.fill_between(self.r, *band, color=line.get_color(), alpha=0.3, linewidth=0.0)
+            ax.fill_between(self.r, *band, color="black", alpha=0.3, linewidth=0.0)
         if len(self.partials) > 1:
             for (a, b), g in self.partials.items():
                 ax.plot(self.r, g, label=f"{a}-{b}", linewidth=1.0)
@@ -138,7 +139,8 @@ def rdf(
     Raises
     ------
     ValueError
-        When there is no frame or no atom, a cell has no volume, or `r_max`, `bins` or `indices` is out of range.
+        When there is no frame or no atom, a cell has no volume, `r_max`, `bins` or `indices` is out of range, or the
+        neighbours within `r_max` would take more than 2 GB.
     Interrupted
         At Ctrl-C, with the result of the frames read so far.
 
@@ -174,10 +176,8 @@ def selected_atoms(indices: ArrayLike | None, count: int) -> NDArray[np.int64]:
     Raises
     ------
     ValueError
-        When there are no atoms, or the selection is empty, of the wrong kind or out of range.
+        When the selection is empty, of the wrong kind or out of range.
     """
-    if count == 0:
-        raise ValueError("the trajectory has no atoms")
     if indices is None:
         return np.arange(count)
     chosen = np.asarray(indices)
@@ -233,6 +233,7 @@ class _PairCounter:
     def count_all(self, positions: FloatArray, cell: FloatArray) -> FloatArray:
         """All images in any cell."""
         near = self._neighbors
+        require_memory(len(positions), cell, self._pbc, self._r_max, "r_max")
         near.update(positions, cell, self._pbc)
         counts = self._ordered
         counts[:] = 0

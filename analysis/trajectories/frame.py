@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import numbers
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ class MappedFile:
 
     def __init__(self, path: str) -> None:
         with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                raise ValueError(f"{path} is empty")
             self.map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self.bytes = np.frombuffer(self.map, np.uint8)
         self._released = 0

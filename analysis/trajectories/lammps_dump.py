@@ -18,9 +18,9 @@ class LammpsReader(TextReader):
     """Frames of a LAMMPS text dump.
 
     Positions are ``x y z``, else ``xs``, ``xu`` or ``xsu``; image flags are not used, because series are unwrapped
-    anyway.  Atoms are sorted by `id`.  The elements are those of the column `element`, else `symbols` by `type`, else
-    those nearest to `mass`.  Velocities are those of ``units metal`` (A/ps) unless the file says ``ITEM: UNITS`` real
-    (A/fs); the time is that of ``ITEM: TIME`` (``dump_modify time yes``).
+    anyway.  Atoms are sorted by `id`.  The elements are `symbols` by `type` where they are given, else those of the
+    column `element`, else those nearest to `mass`.  Velocities are those of ``units metal`` (A/ps) unless the file says
+    ``ITEM: UNITS`` real (A/fs); the time is that of ``ITEM: TIME`` (``dump_modify time yes``).
     """
 
     def __init__(self, path: str, symbols: Sequence[str] | None) -> None:
@@ -46,12 +46,20 @@ class LammpsReader(TextReader):
             if self._species == "element":
                 names = [int(kind).to_bytes(WORD, "big").strip(b"\0").decode() for kind in kinds]
             elif self._symbols is not None:
-                names = [self._symbols[int(kind) - 1] for kind in kinds]
+                names = [self._symbol(int(kind)) for kind in kinds]
             else:
                 raise ValueError(f"{self.name} has no elements: give symbols= in the order of the atom types")
             return np.array([atomic_numbers[name] for name in names])[inverse]
-        except (KeyError, IndexError) as error:
+        except KeyError as error:
             raise ValueError(f"{self.name}: no element is known for {error}") from error
+
+    def _symbol(self, kind: int) -> str:
+        symbols = self._symbols or ()
+        if not 1 <= kind <= len(symbols):
+            raise ValueError(
+                f"{self.name} has atoms of type {kind}, but symbols= are {len(symbols)}: {', '.join(symbols)}"
+            )
+        return symbols[kind - 1]
 
     def _header(self, text: Text, position: int, velocities: bool) -> Header:
         rows, time, cell, origin = 0, np.nan, np.zeros((3, 3)), np.zeros(3)
@@ -83,7 +91,7 @@ class LammpsReader(TextReader):
 
     def _dump_columns(self, text: Text, velocities: bool) -> tuple[IntArray, bool]:
         places = {name: k for k, name in enumerate(self._names)}
-        sought = ("element", "type", "mass") if self._symbols is not None else ("element", "mass", "type")
+        sought = ("type",) if self._symbols is not None else ("element", "mass", "type")
         self._species = next((name for name in sought if name in places), "")
         kind = next((kind for kind in ("", "s", "u", "su") if f"x{kind}" in places), None)
         needed = [] if kind is None else [f"{axis}{kind}" for axis in "xyz"]

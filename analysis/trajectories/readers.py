@@ -131,8 +131,9 @@ class AseReader(Rereadable):
     def _read(self, index: slice) -> Iterator[Atoms]:
         try:
             yield from iread(self.name, index=index, format=self._format, do_not_split_by_at_sign=True)
-        except (ValueError, OSError, KeyError, IndexError, RuntimeError, EOFError, UnknownFileTypeError) as error:
-            raise ValueError(f"{self.name} cannot be read as {self._format}: {error}") from error
+        except Exception as error:  # ASE's readers fail on malformed files in every conceivable way
+            reason = f"{type(error).__name__}: {error}".rstrip(": ")
+            raise ValueError(f"{self.name} cannot be read as {self._format}: {reason}") from error
 
     def frames(self, start: int, stop: int | None, step: int, velocities: bool) -> Iterator[Frame]:
         yield from _frames(self._read(slice(start, stop, step)), self, start, step, velocities)
@@ -167,8 +168,14 @@ class TrajReader(Rereadable):
         self.head = AseReader(path, "traj").head
 
     def _places(self) -> IntArray:
-        with open(self.name, "rb") as file:
-            return np.asarray(read_header(file)[-1], dtype=np.int64)
+        try:
+            with open(self.name, "rb") as file:
+                places = np.asarray(read_header(file)[-1], dtype=np.int64)
+            if len(places):
+                _Item(MappedFile(self.name), int(places[0]))
+        except (ValueError, EOFError) as error:
+            raise ValueError(f"{self.name}: the file ends before its first frame is complete") from error
+        return places
 
     def frames(self, start: int, stop: int | None, step: int, velocities: bool) -> Iterator[Frame]:
         places, mapped = self._places(), MappedFile(self.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 import weakref
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
@@ -14,12 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..results import Interrupted
 from .frame import FloatArray, IntArray
-from .kernels_unwrap import unwrap
+from .kernels_unwrap import FAR, unwrap
 
 T = TypeVar("T")
 
 MEMORY = 512 << 20  # bytes of a series that are kept in memory
 BLOCK = 64 << 20  # bytes of a block of `Series.blocks`
+_MANY = 0.01  # share of atoms that move far from one frame to the next and make a warning
 _TILE = 1024  # frames transposed at once, which stay in the cache of a core
 
 
@@ -127,13 +129,15 @@ class Unwrapper:
 
     ``u(t) = u(t-1) + d - L rint(L^-1 d)``, ``d = r(t) - r(t-1)``, with the cell L of frame t (the TOR scheme: von
     Buelow, Bullerjahn and Hummer, J. Chem. Phys. 153, 021101 (2020); Kulke and Vermaas, J. Chem. Theory Comput. 18,
-    6161 (2022)), which stays right in a cell that changes.  No atom may move half a cell between two frames.
+    6161 (2022)), which stays right in a cell that changes.  No atom may move half a cell between two frames: when more
+    than 1 % of the atoms move by more than 0.35 of it, a RuntimeWarning says so, once.
     """
 
     def __init__(self, pbc: NDArray[np.bool_]) -> None:
         self._pbc = pbc
         self._wrapped: FloatArray | None = None
         self._unwrapped: FloatArray | None = None
+        self._frames, self._warned = 0, False
 
     def __call__(self, positions: FloatArray, cells: FloatArray) -> FloatArray:
         """Unwrapped positions (f, N, 3) of the next frames; the argument is overwritten."""
@@ -143,8 +147,23 @@ class Unwrapper:
         if not np.all(np.linalg.det(cells)):
             full = np.array([complete_cell(cell) for cell in cells])
         periodic = self._pbc & np.any(cells[0] != 0.0, axis=1)
-        unwrap(positions, full, np.linalg.inv(full) * periodic, self._wrapped, self._unwrapped)
+        far = np.zeros(len(positions), dtype=np.int64)
+        unwrap(positions, full, np.linalg.inv(full) * periodic, self._wrapped, self._unwrapped, far)
+        self._warn(far / positions.shape[1])
+        self._frames += len(positions)
         return positions
+
+    def _warn(self, shares: FloatArray) -> None:
+        k = int(np.argmax(shares > _MANY))
+        if self._warned or not shares[k] > _MANY:
+            return
+        self._warned = True
+        warnings.warn(
+            f"{shares[k]:.0%} of the atoms move by more than {FAR} of the cell from frame {self._frames + k - 1} to the"
+            " next: frames too far apart to follow atoms through the boundaries",
+            RuntimeWarning,
+            stacklevel=2,
+        )
 
 
 class DriftRemover:

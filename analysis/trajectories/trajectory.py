@@ -18,12 +18,11 @@ from tqdm import tqdm
 from .frame import FloatArray, Frame, Head, Reader, TruncatedError
 from .lammps_dump import LammpsReader
 from .readers import ArrayReader, open_reader
+from .selection import Clock, Range, number_of, selected
 from .series import DriftRemover, Series, Unwrapper, differentiate, select
 
 _CHUNK = 32 << 20  # bytes of positions and velocities in a chunk
-_EVEN = 1e-3  # by how much of a time step the times in a file may be off
 
-Range = tuple[int, int | None, int]  # start, stop, step; none negative
 Source = str | os.PathLike[str] | Iterable[Atoms] | ArrayReader  # Atoms, too
 
 
@@ -70,7 +69,7 @@ class Trajectory:
     frames : slice
         Which frames, as in ``list[slice]``; the step must be positive.
     symbols : sequence of str, optional
-        Chemical symbols of the atom types 1, 2, ... of a LAMMPS dump without a column of elements.
+        Chemical symbols of the atom types 1, 2, ... of a LAMMPS dump; a column of elements is then not looked at.
 
     Attributes
     ----------
@@ -86,7 +85,8 @@ class Trajectory:
     Raises
     ------
     ValueError
-        When there is no frame, the format is unknown, or `timestep_fs` is not positive.
+        When there is no frame or no atom, the format is unknown, `timestep_fs` is not positive, `frames` is no slice,
+        or `symbols` are given for anything but a LAMMPS dump with types.
     FileNotFoundError
 
     Notes
@@ -111,16 +111,18 @@ class Trajectory:
             timestep_fs = timestep_fs or source._timestep
         else:
             reader = open_reader(source, symbols)
-        if symbols is not None and not isinstance(reader, LammpsReader):
+        if symbols is not None and (isinstance(source, Trajectory) or not isinstance(reader, LammpsReader)):
             raise ValueError(f"symbols= is for LAMMPS dumps, and {reader.name} is none")
         self._reader: Reader = reader
-        self._range: Range = _select(frames, everything, reader)
+        self._range: Range = selected(frames, everything, reader)
         self._timestep: float | None = None if timestep_fs is None else timestep_fs * (frames.step or 1)
         self._from_file: float | None = None  # the time step that the file says, once asked for
         self._uneven = ""
         head = self._reader.head
         self.name = self._reader.name
         self.numbers, self.masses, self.pbc = head.numbers, head.masses, head.pbc
+        if len(self.numbers) == 0:
+            raise ValueError(f"{self.name} has no atoms")
 
     @classmethod
     def from_arrays(
@@ -231,11 +233,11 @@ class Trajectory:
 
     def _chunks(self, velocities: bool, progress: str) -> Iterator[Frames]:
         length = self._reader.length
-        total = None if length is None else _count(self._range, length)
+        total = None if length is None else number_of(self._range, length)
         size = max(1, _CHUNK // (24 * max(1, len(self.numbers)) * (1 + velocities)))
         size = size if total is None else max(1, min(size, total))
         frames = _complete(self._reader.frames(*self._range, velocities))
-        first, clock = 0, _Clock()
+        first, clock = 0, Clock()
         with tqdm(total=total, desc=progress, unit="frame", disable=None) as bar:
             while True:
                 chunk, times = self._gather(frames, first, size, velocities)
@@ -306,6 +308,12 @@ class Trajectory:
         ------
         ValueError
             As `chunks` does; when `drift` selects no atoms, or the time step is needed and unknown.
+
+        Warns
+        -----
+        RuntimeWarning
+            When more than 1 % of the atoms move by more than 0.35 of the cell from one frame to the next: they cannot
+            be followed through the boundaries for sure.
         """
         if quantity not in ("positions", "velocities"):
             raise ValueError(f'expected "positions" or "velocities", got {quantity!r}')
@@ -351,48 +359,9 @@ def as_trajectory(source: Source | Trajectory, timestep_fs: float | None = None)
     return Trajectory(source, timestep_fs=timestep_fs)
 
 
-class _Clock:
-    """Finds the first frame whose time does not follow from those before."""
-
-    def __init__(self) -> None:
-        self._last = self._spacing = np.nan
-
-    def follow(self, times: FloatArray, first: int) -> int | None:
-        """Number of that frame if it is among those with these times, the first of which is number `first`."""
-        steps = np.diff(times, prepend=self._last)
-        self._last = times[-1]
-        if first == 0:
-            self._spacing = steps[1] if len(steps) > 1 else np.nan
-            steps[0] = self._spacing
-        elif np.isnan(self._spacing):
-            self._spacing = steps[0]
-        if np.isnan(self._spacing):
-            return None
-        off = np.flatnonzero(~(np.abs(steps - self._spacing) <= _EVEN * abs(self._spacing)))
-        return first + int(off[0]) if len(off) else None
-
-
 def _complete(frames: Iterator[Frame]) -> Iterator[Frame]:
     """The frames without an incomplete last one, which is only warned of."""
     try:
         yield from frames
     except TruncatedError as error:
         warnings.warn(f"{error}; it is left out", RuntimeWarning, stacklevel=4)
-
-
-def _count(selected: Range, length: int) -> int:
-    start, stop, step = selected
-    return len(range(start, length if stop is None else min(stop, length), step))
-
-
-def _select(frames: slice, within: Range, reader: Reader) -> Range:
-    """The frames that `frames` takes of those that `within` takes."""
-    start, stop, step = frames.start or 0, frames.stop, 1 if frames.step is None else frames.step
-    if step < 1:
-        raise ValueError(f"expected frames= with a positive step, got {frames}")
-    if start < 0 or (stop is not None and stop < 0):
-        start, stop, step = frames.indices(_count(within, reader.count()))
-    first, last, stride = within
-    if stop is not None:
-        last = first + stop * stride if last is None else min(last, first + stop * stride)
-    return first + start * stride, last, step * stride

@@ -17,6 +17,8 @@ from ..trajectories.trajectory import Trajectory
 FloatArray = NDArray[np.float64]
 Groups = Mapping[str, ArrayLike]
 
+_NOTHING = 1e-24  # A^2, mean square of what atoms move from frame to frame: less is rounding
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Resolved(Result):
@@ -27,7 +29,7 @@ class Resolved(Result):
     directions : (3, K) array
         Of all atoms.
     partial_directions : dict of (3, K) arrays
-        Of the atoms of each element.
+        Of the atoms of each element, in the order of the atoms (RDF and ADF have that of the atomic numbers).
     group_directions : dict of (3, K) arrays
         Of each group of atoms that was asked for.
     """
@@ -55,7 +57,7 @@ class Resolved(Result):
     def _draw(self, ax: Any, x: FloatArray, scale: float) -> Any:
         """Draw the total, the elements if there are several, and the groups; returns the Axes."""
         ax = new_axes(ax)
-        ax.plot(x, scale * self.total, label="total")
+        ax.plot(x, scale * self.total, label="total", color="black")
         shares = (self.partials if len(self.partials) > 1 else {}) | self.groups
         for name, curve in shares.items():
             ax.plot(x, scale * curve, label=name, linewidth=1.0)
@@ -118,6 +120,9 @@ def velocity_correlations(
     sums = np.array([_summed(series, kind_of == kind, lags, differences) for kind in range(kinds.shape[1])])
     sums *= (kinds[-1] / (timestep**2 if differences else 1.0))[:, None, None]
     shares = [Share(mask.sum(), sums[row != 0.0].sum(axis=0)) for mask, row in zip(selections, kinds, strict=False)]
+    if not _NOTHING < sums[:, :, 0].sum() / weights.sum() * timestep**2 < np.inf:
+        name = trajectory.name
+        raise ValueError(f"{name}: expected atoms that move relative to each other (a single one: drift=None)")
     partials = dict(zip(elements, shares[: len(elements)], strict=True))
     grouped = dict(zip(members, shares[len(elements) :], strict=True))
     return VelocityCorrelations(timestep, differences, Share(len(symbols), sums.sum(axis=0)), partials, grouped, series)

@@ -78,8 +78,8 @@ def vacf(
     Raises
     ------
     ValueError
-        When there are fewer than three frames, the time step is not known, the longest lag is shorter than two
-        frames or longer than the trajectory, a group is empty, or the trajectory cannot be read.
+        When there are fewer than three frames, the time step is not known, all atoms rest, the longest lag is shorter
+        than two frames or longer than the trajectory, a group is empty, or the trajectory cannot be read.
     Interrupted
         At Ctrl-C while reading, with the result of the frames read so far.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ from .resolved import FloatArray, Groups, Resolved, velocity_correlations
 MEV_PER_THZ = float(1e15 * units._hplanck / units._e)
 INVERSE_CM_PER_THZ = float(1e10 / units._c)
 _PADDING = 4  # zeros after C(t) make the grid of frequencies finer than the resolution: smooth curves, peaks not missed
+_MANY = 0.01  # share of the states in the last twentieth of the frequencies that makes a warning; noise has 0.05
+_RESOLVING = 40  # lags with which a peak is narrower than that twentieth
 _UNITS = {"THz": ("THz", 1.0), "meV": ("meV", MEV_PER_THZ), "1/cm": ("cm⁻¹", INVERSE_CM_PER_THZ)}
 
 
@@ -107,6 +110,11 @@ def vdos(
         cannot be read.
     Interrupted
         At Ctrl-C while reading, with the result of the frames read so far.
+
+    Warns
+    -----
+    UserWarning
+        When more than 1 % of the states lie in the last twentieth below the Nyquist frequency.
     """
     source = as_trajectory(trajectory, timestep_fs)
     sums = velocity_correlations(
@@ -122,13 +130,27 @@ def vdos(
     response = np.sinc(1e-3 * sums.timestep_fs * frequencies) ** 2 if sums.differences else 1.0
     total = _spectrum(sums.total.curves) / response
     states = np.trapezoid(total.sum(axis=0), dx=frequencies[1])
-    if not 0.0 < states < np.inf:
-        raise ValueError(f"{source.name}: expected atoms that move relative to each other (a single one: drift=None)")
+    _warn_of_folding(source.name, total.sum(axis=0) / states * frequencies[1], frequencies[-1], lags)
     scale = 3.0 * len(source.numbers) / states / response
     partials, grouped = (
         {name: scale * _spectrum(share.curves) for name, share in part.items()} for part in (sums.partials, sums.groups)
     )
     return sums.series.deliver(VDOS(scale * response * total, partials, grouped, frequencies))
+
+
+def _warn_of_folding(name: str, shares: FloatArray, highest: float, lags: int) -> None:
+    """Warn of states near the highest frequency: probably there are more above it, which are seen at wrong ones."""
+    if lags < _RESOLVING:
+        return
+    end = float(shares[-len(shares) // 20 :].sum())
+    if end > _MANY:
+        warnings.warn(
+            f"{name}: {end:.1%} of the states lie within 5% of {highest:.4g} THz, the highest frequency that frames"
+            f" {500.0 / highest:.4g} fs apart can show; faster vibrations appear at wrong frequencies: save more"
+            " frames",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _spectrum(correlations: FloatArray) -> FloatArray:

@@ -29,8 +29,12 @@ from ase_mlips.analysis import (
 from ase_mlips.analysis.results import Result
 
 from .common import print_table, replacing
+from .places import plain_warnings, require_place
 
 ROOM_TEMPERATURE = 300.0  # K
+
+_OPTIONS = {"timestep_fs=": "--timestep", "symbols=": "--species", "frames=": "--frames", "r_max": "--r-max"}
+_DIFFUSING = 0.05  # density of states at zero frequency, of its maximum, from which atoms count as diffusing
 
 _Draw = Callable[[Any], Any]
 
@@ -40,14 +44,17 @@ def run(args: Namespace) -> int:
     picture = Path(args.output).with_suffix(".png")
     if not args.output.endswith(".npz"):
         raise ValueError(f"{args.output}: numbers are written as NumPy arrays, expected a name that ends in .npz")
-    result, draw, interrupted = _analyse(args)
-    with replacing(args.output) as path:
-        result.save(path)
+    for path in (args.output, picture):
+        require_place(path)
+    with plain_warnings():
+        result, draw, interrupted = _analyse(args)
+    with replacing(args.output) as written:
+        result.save(written)
     figure = Figure(figsize=(6.0, 4.0), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     draw(figure.subplots())
-    with replacing(picture) as path:
-        figure.savefig(path)
+    with replacing(picture) as written:
+        figure.savefig(written)
     if interrupted:
         of = f"{args.output} and {picture} are of the first {interrupted} frames"
         print(f"ase-mlips: interrupted; {of}", file=sys.stderr)
@@ -68,7 +75,10 @@ def _analyse(args: Namespace) -> tuple[Result, _Draw, int]:
         except Interrupted as interruption:
             result, interrupted = interruption.result, interruption.frames
     except ValueError as error:
-        raise ValueError(str(error).replace("timestep_fs=", "--timestep")) from error
+        message = str(error)
+        for argument, option in _OPTIONS.items():
+            message = message.replace(argument, option)
+        raise ValueError(message) from error
     return result, describe(result, trajectory, args), interrupted
 
 
@@ -91,6 +101,12 @@ def _describe_vdos(result: VDOS, trajectory: Trajectory, args: Namespace) -> _Dr
     capacity = quantum.heat_capacity[0] / (atoms * units.kB)
     print(f"C_V of harmonic vibrations at {ROOM_TEMPERATURE:.0f} K: {capacity:.4f} k_B/atom (classical: 3)")
     print(f"zero-point energy: {1e3 * quantum.zero_point_energy / atoms:.2f} meV/atom")
+    shares = {name: density[0] / density.max() for name, density in result.partials.items()}
+    if moving := [f"{name} ({share:.0%})" for name, share in shares.items() if share > _DIFFUSING]:
+        print(
+            f"note: states at zero frequency, as a share of the highest density: {', '.join(moving)}; these atoms"
+            " diffuse or the correlation time is too short, and the harmonic values above have no meaning for them"
+        )
     return partial(result.plot, unit=args.unit)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,8 +31,10 @@ from ase_mlips.heads.network import Network
 from ase_mlips.snap import SnapModel, write_snap
 
 from .common import deferred_interrupt
+from .places import plain_warnings, require_place
 
 _ENDINGS = (".snapcoeff", ".snap", ".mliap.model", ".mliap", ".snap.npz")
+_LABELS = "known are energy, forces, stress and virial, alone or with REF_ or DFT_ before or _ref or _dft after them"
 _TRAINING = ("activation", "epochs", "batch_size", "learning_rate", "lbfgs_steps", "patience", "checkpoint")
 
 
@@ -38,6 +42,8 @@ def run(args: Namespace) -> int:
     """Fit a SNAP potential to ``args.files``, print its errors and write it to ``args.output``."""
     training = _training(args)
     _rehearse(args.output, args.zbl, training)
+    if training is not None and training.checkpoint:
+        _require_checkpoint(str(training.checkpoint), args.output)
     train = [frame for name in args.files for frame in _read(name)]
     test = [frame for name in args.test or () for frame in _read(name)]
     if not args.test and args.test_fraction > 0.0:
@@ -45,11 +51,14 @@ def run(args: Namespace) -> int:
     template = _template(args, train)
     loss = Loss(energy=args.energy_weight, force=args.force_weight, stress=args.stress_weight, ridge=args.ridge)
     print(f"{len(train)} training and {len(test)} test frames of {', '.join(template.elements)}")
-    fit = _fit(template, train, test=test, loss=loss, training=training)
+    with plain_warnings():
+        fit = _fit(template, train, test=test, loss=loss, training=training)
     # Testing takes long, too: what Ctrl-C meets there is already on the disk.
     interrupted = _save(fit, args.output, scores=False) or getattr(fit, "interrupted", False)
     print(f"wrote {args.output}")
     if interrupted:
+        if isinstance(fit, NetworkFit) and fit.interrupted:
+            print(f"ase-mlips: interrupted after epoch {len(fit.history['loss'])}", file=sys.stderr)
         return 130
     print(fit.report)
     interrupted = _save(fit, args.output)
@@ -78,9 +87,15 @@ def _training(args: Namespace) -> Training | None:
         if given:
             raise ValueError(f"--{next(iter(given)).replace('_', '-')}: expected together with --head")
         return None
+    for name, meaningless in (("quadratic", args.quadratic), ("ridge", args.ridge > 0.0)):
+        if meaningless:
+            raise ValueError(f"--{name}: not possible together with --head")
     if "learning_rate" in given:
         given["final_learning_rate"] = min(given["learning_rate"], Training.final_learning_rate)
-    return Training(hidden=args.head, seed=args.seed, **given)
+    try:
+        return Training(hidden=args.head, seed=args.seed, **given)
+    except ValueError as error:
+        raise ValueError(str(error).replace("hidden:", "--head:")) from error
 
 
 def _template(args: Namespace, train: Sequence[Frame]) -> SnapModel:
@@ -126,6 +141,15 @@ def _rehearse(output: str, zbl: tuple[float, float] | None, training: Training |
             raise ValueError(f"{target.parent / name}: is a directory")
 
 
+def _require_checkpoint(path: str, output: str) -> None:
+    """Fail now when the checkpoint cannot be written, or would be overwritten by the model."""
+    require_place(path)
+    stem = Path(output).with_suffix("")
+    others = (output, f"{stem}.report.json", f"{stem}.png")
+    if os.path.realpath(path) in map(os.path.realpath, others):
+        raise ValueError(f"--checkpoint {path}: expected another name than what -o {output} writes")
+
+
 def _save(fit: SnapFit | NetworkFit, output: str, *, scores: bool = True) -> bool:
     """Write the fit, in the worst case to another directory: it may have taken hours.  True after Ctrl-C meanwhile."""
     with deferred_interrupt() as interrupted:
@@ -141,6 +165,10 @@ def _save(fit: SnapFit | NetworkFit, output: str, *, scores: bool = True) -> boo
 def _read(specification: str) -> list[Frame]:
     """Frames of ``file`` or ``file@index``."""
     path, at, index = specification.rpartition("@")
-    if at and not os.path.exists(specification):
-        return read_frames(path, index=index)
-    return read_frames(specification)
+    try:
+        if at and not os.path.exists(specification):
+            return read_frames(path, index=index)
+        return read_frames(specification)
+    except ValueError as error:
+        # an argument of `read_frames` that the command does not have
+        raise ValueError(re.sub(r"; [^;]* keys=\{.*?\}", f"; {_LABELS}", str(error))) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from argparse import Action, ArgumentDefaultsHelpFormatter, ArgumentParser, ArgumentTypeError, Namespace
 from typing import Any
 
@@ -213,7 +214,7 @@ def _fit(commands: Any) -> None:
     parser.add_argument(
         "-o", "--output", required=True, metavar="OUT.snapcoeff", help="model; errors go to a report beside it"
     )
-    parser.add_argument("--twojmax", type=int, default=8, metavar="N", help="twice the largest angular momentum")
+    parser.add_argument("--twojmax", type=_seed, default=8, metavar="N", help="twice the largest angular momentum")
     parser.add_argument("--cutoff", type=_positive, default=5.0, metavar="A", help="of a pair of the largest elements")
     parser.add_argument("--elements", nargs="+", metavar="X", help="their order in the model (default: alphabetical)")
     parser.add_argument("--radii", nargs="+", type=_positive, metavar="R", help="of the elements (default: all equal)")
@@ -267,47 +268,64 @@ def _compile(commands: Any) -> None:
     _command(commands, "compile", "compile all kernels now, so that no later run has to wait for it", model=False)
 
 
-def _number(text: str) -> float:
-    value = float(text)
-    if value - value != 0.0:
-        raise ArgumentTypeError(f"expected a finite number, got {text}")
+def _number(text: str, expected: str = "a finite number") -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ArgumentTypeError(f"expected {expected}, got {text!r}")
     return value
 
 
 def _positive(text: str) -> float:
-    value = _number(text)
+    value = _number(text, "a positive number")
     if value <= 0.0:
-        raise ArgumentTypeError(f"expected a positive number, got {text}")
+        raise ArgumentTypeError(f"expected a positive number, got {text!r}")
     return value
 
 
 def _not_negative(text: str) -> float:
-    value = _number(text)
+    value = _number(text, "zero or a positive number")
     if value < 0.0:
-        raise ArgumentTypeError(f"expected zero or a positive number, got {text}")
+        raise ArgumentTypeError(f"expected zero or a positive number, got {text!r}")
+    return value
+
+
+def _whole(text: str, least: int, expected: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise ArgumentTypeError(f"expected {expected}, got {text!r}")
     return value
 
 
 def _layers(text: str) -> tuple[int, ...]:
-    return tuple(_count(part) for part in text.split("x"))
+    expected = "nodes of the layers such as 32x32"
+    try:
+        return tuple(_whole(part, 1, expected) for part in text.split("x"))
+    except ArgumentTypeError:
+        raise ArgumentTypeError(f"expected {expected}, got {text!r}") from None
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise ArgumentTypeError(f"expected a positive integer, got {text}")
-    return value
+    return _whole(text, 1, "a positive integer")
 
 
 def _slice(text: str) -> slice:
     parts = text.split(":")
-    if len(parts) not in (2, 3):
-        raise ArgumentTypeError(f"expected START:STOP or START:STOP:STEP, got {text}")
-    return slice(*(int(part) if part else None for part in parts))
+    try:
+        values = [int(part) if part else None for part in parts]
+    except ValueError:
+        values = []
+    if len(values) not in (2, 3):
+        raise ArgumentTypeError(f"expected START:STOP or START:STOP:STEP, got {text!r}")
+    if len(values) == 3 and values[2] is not None and values[2] < 1:
+        raise ArgumentTypeError(f"expected a positive STEP, got {text!r}")
+    return slice(*values)
 
 
 def _seed(text: str) -> int:
-    value = int(text)
-    if value < 0:
-        raise ArgumentTypeError(f"expected zero or a positive integer, got {text}")
-    return value
+    return _whole(text, 0, "zero or a positive integer")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from ..text import replace_files
 from .dataset import FloatArray
 from .optimisers import Adam
 
+DIGESTS = ("frames or descriptors", "labels", "weights")  # entries of a fingerprint that say nothing to a reader
 HISTORY = ("rate", "loss", "validation", "energy_mae", "force_mae")
 
 
@@ -55,12 +58,12 @@ class State:
             self.best, self.best_epoch = self.parameters.copy(), len(self.history)
         self.history.append(row)
 
-    def write(self, path: str | Path, fingerprint: str) -> None:
-        """Write a checkpoint, complete or not at all."""
+    def write(self, path: str | Path, fingerprint: Mapping[str, Any]) -> None:
+        """Write a checkpoint, complete or not at all; the values of the fingerprint must fit into JSON."""
         buffer = io.BytesIO()
         np.savez(
             buffer,
-            fingerprint=fingerprint,
+            fingerprint=json.dumps(fingerprint),
             parameters=self.parameters,
             best=self.best,
             mean=self.adam.mean,
@@ -73,7 +76,7 @@ class State:
         replace_files({str(path): buffer.getvalue()})
 
     @classmethod
-    def read(cls, path: str | Path, fingerprint: str) -> State:
+    def read(cls, path: str | Path, fingerprint: Mapping[str, Any]) -> State:
         """Read a checkpoint.
 
         Raises
@@ -81,13 +84,13 @@ class State:
         OSError
             The file cannot be read.
         ValueError
-            It is damaged, no checkpoint, or has another fingerprint.
+            It is damaged, no checkpoint, or has another fingerprint; the message says what differs.
         """
         content = io.BytesIO(Path(path).read_bytes())
         try:
             with np.load(content, allow_pickle=False) as archive:
                 found = dict(archive)
-            same = str(found["fingerprint"]) == fingerprint
+            other = dict(json.loads(str(found["fingerprint"])))
             generator = np.random.default_rng()
             generator.bit_generator.state = json.loads(str(found["generator"]))
             adam = Adam(found["mean"], found["square"], int(found["steps"]))
@@ -95,9 +98,30 @@ class State:
             state = cls(found["parameters"], found["best"], adam, generator, history, int(found["best_epoch"]))
         except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path}: expected a checkpoint of a training, got another or a damaged file") from error
-        if not same:
+        if differences := _differences(other, json.loads(json.dumps(fingerprint))):
             raise ValueError(
-                f"{path}: expected a checkpoint of the same frames, model and training, got one of others; remove it or"
-                " choose another file"
+                f"{path}: expected a checkpoint of the same frames, model and training, got one with {differences};"
+                " remove it or choose another file"
             )
         return state
+
+
+def require_place(path: str | Path) -> None:
+    """Raise ValueError where no checkpoint can be written, before hours are spent."""
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise ValueError(f"checkpoint: there is no directory {folder} for {path}")
+    if Path(path).is_dir():
+        raise ValueError(f"checkpoint: {path} is a directory")
+
+
+def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """In words; empty where there are none."""
+    names = [name for name in {**here, **there} if here.get(name) != there.get(name)]
+    said = [
+        f"other {name}" if name in DIGESTS else f"{name} {there.get(name)} in place of {here.get(name)}"
+        for name in names
+    ]
+    if "epochs" in names:
+        said[-1] += " (the learning rate falls over all epochs, so that more of them are another training)"
+    return ", ".join(said)

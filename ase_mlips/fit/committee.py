@@ -30,7 +30,7 @@ class Committee(Calculator):  # type: ignore[misc]
     Raises
     ------
     ValueError
-        There are fewer than two members.
+        There are fewer than two members, or one is no calculator.
     """
 
     implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012
@@ -38,6 +38,8 @@ class Committee(Calculator):  # type: ignore[misc]
     def __init__(self, members: Sequence[Calculator], **kwargs: Any) -> None:
         if len(members) < 2:
             raise ValueError(f"members: expected two or more, got {len(members)}")
+        if other := [member for member in members if not hasattr(member, "get_property")]:
+            raise ValueError(f"members: expected ASE calculators, got {other[0]!r}")
         self.members = tuple(members)
         self._deviations: dict[str, Any] = {}
         super().__init__(**kwargs)

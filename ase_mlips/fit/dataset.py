@@ -11,6 +11,7 @@ from typing import Any
 import ase.io
 import numpy as np
 from ase import Atoms
+from ase.io.formats import UnknownFileTypeError
 from ase.stress import voigt_6_to_full_3x3_stress
 from numpy.typing import NDArray
 
@@ -80,12 +81,13 @@ def read_frames(
     Raises
     ------
     ValueError
-        A frame has no atoms, no energy or no forces, two different values for one label, a wrong shape or a value that
-        is not finite; the message names the file and the frame, counted from 0.
+        ASE cannot read the file, or a frame has no atoms, no energy or no forces, two different values for one label, a
+        wrong shape or a value that is not finite; the message names the file and the frame, counted from 0.
+    OSError
+        The file cannot be opened.
     """
     if isinstance(source, (str, Path)):
-        images, name = ase.io.read(source, index), str(source)
-        images = [images] if isinstance(images, Atoms) else images
+        images, name = _read(source, index), str(source)
     else:
         images, name = list(source), "input"
     chosen = {label: {name.lower()} for label, name in (keys or {}).items()}
@@ -97,6 +99,28 @@ def read_frames(
     if not frames:
         raise ValueError(f"{name}: no frames")
     return frames
+
+
+def _read(source: str | Path, index: str) -> list[Atoms]:
+    try:
+        images = ase.io.read(source, index)
+    except UnknownFileTypeError as error:
+        raise ValueError(f"{source}: ASE does not know this file format") from error
+    except Exception as error:  # ASE's readers fail on malformed files in every conceivable way
+        if isinstance(error, OSError) and error.filename is not None:
+            raise
+        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        raise ValueError(f"{source}: cannot be read as structures ({reason})") from error
+    return [images] if isinstance(images, Atoms) else list(images)
+
+
+def require_frames(name: str, frames: object) -> None:
+    """Raise ValueError unless this is a sequence of `Frame`."""
+    if not isinstance(frames, Sequence):
+        raise ValueError(f"{name}: expected a list of frames from read_frames, got {type(frames).__name__}")
+    other = next((frame for frame in frames if not isinstance(frame, Frame)), None)
+    if other is not None:
+        raise ValueError(f"{name}: expected frames from read_frames, got {type(other).__name__}")
 
 
 def split_frames(frames: Sequence[Frame], fraction: float = 0.1, *, seed: int = 0) -> tuple[list[Frame], list[Frame]]:

@@ -93,7 +93,8 @@ class DescribedFrames:
     Raises
     ------
     ValueError
-        A frame has an element that the describer lacks.
+        A frame has an element that the describer lacks or descriptors that are not finite, or no frame has two atoms
+        within the cutoff.
     """
 
     def __init__(
@@ -135,11 +136,16 @@ class DescribedFrames:
     def _describe_all(self, memory: float, disk: float) -> FloatArray:
         """Describe every frame once; keep the gradients where there is room."""
         descriptors: list[FloatArray] = []
+        count = 0
         filed: list[tuple[int, Pairs]] = []  # their gradients are in the file, one after the other
         with TemporaryFile(prefix="ase-mlips-") as file:
             for number in tqdm(range(len(self._frames)), desc="describing", unit="frame", disable=None):
                 found, pairs = self._describe(number)
+                if not (np.isfinite(found).all() and np.isfinite(pairs.gradients.sum())):
+                    source = self._frames[number].source
+                    raise ValueError(f"{source}: descriptors are not finite; are two atoms on one site?")
                 descriptors.append(found)
+                count += len(pairs.centers)
                 size = pairs.gradients.nbytes
                 self._pairs.append(pairs if size <= memory else None)
                 if size <= memory:
@@ -148,6 +154,8 @@ class DescribedFrames:
                     disk -= size
                     file.write(pairs.gradients.data)
                     filed.append((number, pairs._replace(gradients=np.empty((0, 3, found.shape[1]), np.float32))))
+            if count == 0:
+                raise ValueError(f"no frame has two atoms within the cutoff of {self._describer.cutoff:g} A")
             file.flush()
             if filed:
                 # "c", because a read-only array would need kernels of its own

@@ -95,6 +95,7 @@ class SnapDesign:
         self.reference = replace(template, coefficients=coefficients)
         self.potential = SnapPotential(self.reference)
         self.neighbors = NeighborList(self.potential.cutoff, skin=0.0)
+        self.pairs = 0  # that were found in the frames so far
         self.n_columns = self.constants.shape[1] + self.isolated.size
         if atomic_energies is not None:
             self.isolated = self._isolated_columns()
@@ -132,6 +133,7 @@ class SnapDesign:
     def _sums(self, species: NDArray[np.int32]) -> FloatArray:
         """Column sums, forces and strain derivatives (1 + 3 N + 6, n + 1) of what the neighbour list holds."""
         pairs = self.potential.descriptor_gradients(self.neighbors, species)
+        self.pairs += len(pairs.centers)
         rows = np.zeros((7 + 3 * len(species), self.n_columns + 1))
         begin = (self.constants.shape[1] + self.isolated.shape[1] * species).astype(np.int32)
         design_rows(

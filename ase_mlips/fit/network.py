@@ -13,7 +13,7 @@ import numpy as np
 from ..snap.model import SnapModel
 from ..snap.potential import SnapPotential
 from .checkpoint import HISTORY
-from .dataset import FloatArray, Frame, species_of
+from .dataset import FloatArray, Frame, require_frames, species_of
 from .problem import NetworkProblem
 from .report import Report, compare
 from .snap import Loss, write_fit
@@ -130,9 +130,15 @@ def fit_network(
         Ctrl-C came before the end of the first epoch.
     ValueError
         No frames, an element without training frames or that the template lacks, a quadratic template, weights of an
-        unknown group, a ridge, or a checkpoint of another training; found before the training.
+        unknown group or none above zero, a ridge, two atoms on one site, no atoms within the cutoff of each other, or a
+        checkpoint of another training or without a directory; found before the training.
     FloatingPointError
         The loss is no longer finite.
+
+    Warns
+    -----
+    UserWarning
+        When the network is worse on the validation frames than a constant energy of each element.
     """
     training = training or Training()
     problem = NetworkProblem(template, train, validation=validation, loss=loss or Loss(), training=training)
@@ -141,9 +147,12 @@ def fit_network(
 
 def fit_problem(problem: NetworkProblem, training: Training, *, test: Sequence[Frame] = ()) -> NetworkFit:
     """Train one network on frames that are described already; see `fit_network`."""
+    require_frames("test", test)
     for frame in test:
         species_of(frame, problem.template.elements)
-    state, interrupted = minimise(problem.task(training), training, problem.fingerprint(training))
+    task = problem.task(training)
+    state, interrupted = minimise(task, training, problem.fingerprint(training))
+    problem.judge(task, state)
     history = dict(zip(HISTORY, np.array(state.history).reshape(-1, len(HISTORY)).T.copy(), strict=True))
     sets = problem.sets | ({"test": test} if test else {})
     return NetworkFit(problem.model(state.best), sets, history, problem.loss, training, interrupted)

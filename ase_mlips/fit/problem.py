@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from itertools import pairwise
 from typing import Any
@@ -16,7 +17,8 @@ from ..heads.network import Network, split_layers
 from ..neighbors import NeighborList
 from ..snap.model import SnapModel
 from ..snap.potential import SnapPotential
-from .dataset import QUANTITIES, FloatArray, Frame, species_of, split_frames
+from .checkpoint import DIGESTS, HISTORY, State, require_place
+from .dataset import QUANTITIES, FloatArray, Frame, require_frames, species_of, split_frames
 from .descriptors import DescribedFrames
 from .design import distinct_descriptors
 from .objective import Objective, Target
@@ -51,6 +53,10 @@ class NetworkProblem:
         training: Training,
     ) -> None:
         _check(template, train, loss)
+        if training.checkpoint:
+            require_place(training.checkpoint)
+        if not isinstance(validation, float | int):
+            require_frames("validation", validation)
         if isinstance(validation, float | int):
             train, validation = split_frames(train, validation, seed=training.seed) if validation else (train, ())
         self.sets = {"train": train, "validation": validation} if validation else {"train": train}
@@ -76,17 +82,28 @@ class NetworkProblem:
             seen = np.random.default_rng((training.seed, 1)).integers(0, count, count)
         return Task(self._objective, self._start(training.seed), seen, judges if len(judges) else seen)
 
-    def fingerprint(self, training: Training) -> str:
-        """A digest of all that decides the result."""
-        digest = hashlib.sha256()
+    def fingerprint(self, training: Training) -> dict[str, Any]:
+        """All that decides the result: settings, and digests of what is large (`DIGESTS`)."""
         settings = {k: v for k, v in asdict(training).items() if k not in ("checkpoint", "memory", "disk")}
-        digest.update(repr((sorted(settings.items()), self._architecture.sizes, len(self.sets["train"]))).encode())
-        arrays: list[NDArray[Any]] = [self._data.descriptors, self._data.species, self._data.start]
-        for target in self._targets:
-            arrays += [*target.labels.values(), np.array(list(target.weights.values()))]
-        for array in arrays:
-            digest.update(array.tobytes())
-        return digest.hexdigest()
+        labels = [values for target in self._targets for values in target.labels.values()]
+        weights = [np.array(list(target.weights.values())) for target in self._targets]
+        described: list[NDArray[Any]] = [self._data.descriptors, self._data.species, self._data.start]
+        digests = dict(zip(DIGESTS, (_digest(described), _digest(labels), _digest(weights)), strict=True))
+        return settings | {"training frames": len(self.sets["train"])} | digests
+
+    def judge(self, task: Task, state: State) -> None:
+        """Warn when the best parameters are worse than the constant energies that the training starts with."""
+        layers = split_layers(constant := task.start.copy(), self._architecture.sizes)
+        layers[-1][0][:] = 0.0
+        least = task.objective.total(constant, task.judges, gradient=False).loss / len(task.judges)
+        found = state.history[state.best_epoch][HISTORY.index("validation")] if state.history else least
+        if found > least > 0.0:  # zero: labels that hold nothing to learn
+            warnings.warn(
+                f"the best network has a loss of {found:.4g} per frame, a constant energy of each element {least:.4g}:"
+                " a lower learning rate or more epochs may help",
+                UserWarning,
+                stacklevel=4,
+            )
 
     def _normalised(self, training: Training, train: int) -> Network:
         """The architecture, with mean and standard deviation of the descriptors of the training frames."""
@@ -142,7 +159,15 @@ class NetworkProblem:
         return replace(self.template, coefficients=np.zeros((len(self.template.elements), 0)), network=network)
 
 
+def _digest(arrays: Iterable[NDArray[Any]]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
 def _check(template: SnapModel, train: Sequence[Frame], loss: Loss) -> None:
+    require_frames("train", train)
     if not train:
         raise ValueError("no training frames")
     if template.quadraticflag:

@@ -133,7 +133,7 @@ def compare(potential: Potential, sets: Mapping[str, Sequence[Frame]]) -> Report
     Raises
     ------
     ValueError
-        A frame has an element that the potential lacks.
+        A frame has an element that the potential lacks, or forces that are not finite.
     """
     frames = [(name, frame) for name, members in sets.items() for frame in members]
     found: dict[tuple[str, str], list[tuple[FloatArray, FloatArray, str]]] = {}
@@ -159,10 +159,18 @@ def labels_of(frame: Frame) -> dict[str, FloatArray]:
 
 
 def predict(potential: Potential, frame: Frame, neighbors: NeighborList) -> dict[str, FloatArray]:
-    """The same quantities from a potential; `neighbors` is a list of its cutoff."""
+    """The same quantities from a potential; `neighbors` is a list of its cutoff.
+
+    Raises
+    ------
+    ValueError
+        A frame has an element that the potential lacks, or forces that are not finite.
+    """
     atoms = frame.atoms
     neighbors.update(atoms.positions, atoms.cell.array, atoms.pbc)
     evaluation = potential.evaluate(neighbors, species_of(frame, potential.elements))
+    if not (np.isfinite(evaluation.energies).all() and np.isfinite(evaluation.forces).all()):
+        raise ValueError(f"{frame.source}: energy or forces of the model are not finite; are two atoms on one site?")
     values = {"energy": np.array([evaluation.energies.mean()]), "force": evaluation.forces.ravel()}
     if frame.stress is not None:
         virial = evaluation.virials.sum(axis=0)

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from ..snap.files import write_snap
 from ..snap.model import SnapModel
 from ..snap.potential import SnapPotential
-from .dataset import QUANTITIES, Frame, species_of
+from .dataset import QUANTITIES, Frame, require_frames, species_of
 from .design import SnapDesign
 from .linear import LARGEST_GRAM_CONDITION, Reduction, Solution, Solver, solve
 from .report import Report, compare, labels_of, write_json
@@ -62,10 +62,12 @@ class Loss:
         return weights[QUANTITIES.index(quantity)]
 
     def check_groups(self, groups: Collection[str]) -> None:
-        """ValueError if there are weights for a group that is not among `groups`."""
+        """ValueError if there are weights for a group that is not among `groups`, or all weights of these are zero."""
         unknown = sorted(set(self.groups) - set(groups))
         if unknown:
             raise ValueError(f"no frames of group {', '.join(unknown)}; there are {', '.join(sorted(groups))}")
+        if not any(self.weight(group, quantity) for group in groups for quantity in QUANTITIES):
+            raise ValueError("weights: expected at least one above 0, else there is nothing to fit")
 
     def with_force_ratio(self, ratio: float) -> Loss:
         """The same with every force weight set to `ratio` times the energy weight."""
@@ -107,6 +109,8 @@ class SnapEquations:
                 if key not in self._reductions:
                     self._reductions[key] = Reduction(design.n_columns + 1, triangular)
                 self._reductions[key].add(rows)
+        if design.pairs == 0:
+            raise ValueError(f"no frame has two atoms within the cutoff of {design.potential.cutoff:g} A")
 
     def solve(
         self, loss: Loss, *, solver: Solver | None = None, without: Collection[int] = ()
@@ -233,6 +237,8 @@ def fit_snap(
     numpy.linalg.LinAlgError
         "cholesky" was asked for and the normal equations are singular in double precision.
     """
+    require_frames("train", train)
+    require_frames("test", test)
     if not train:
         raise ValueError("no training frames")
     if solver not in ("auto", *get_args(Solver)):
@@ -261,5 +267,4 @@ def fit_snap(
             UserWarning,
             stacklevel=2,
         )
-    sets = {"train": train, "test": test} if test else {"train": train}
-    return SnapFit(model, sets, solution, loss, equations)
+    return SnapFit(model, {"train": train} | ({"test": test} if test else {}), solution, loss, equations)

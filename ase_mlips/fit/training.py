@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +53,8 @@ class Training:
         Of the first parameters, the order of the frames and what is drawn; the same seed gives the same model.
     checkpoint : path, optional
         File that holds the state after every epoch.  If it is there, the training continues from it and ends with
-        the same bits as one that was never interrupted.
+        the same bits as one that was never interrupted.  More epochs are another training: the learning rate falls over
+        all of them.
     memory, disk : float
         GB of descriptor gradients to keep in memory and in a temporary file; see `DescribedFrames`.
 
@@ -77,6 +80,8 @@ class Training:
     disk: float = 20.0
 
     def __post_init__(self) -> None:
+        if not isinstance(self.hidden, Sequence):
+            raise ValueError(f"hidden: expected the nodes of each layer such as (32, 32), got {self.hidden!r}")
         object.__setattr__(self, "hidden", tuple(self.hidden))
         if not all(isinstance(n, int) and 1 <= n <= MAX_NEURONS for n in self.hidden):
             raise ValueError(f"hidden: expected layers of 1 to {MAX_NEURONS} nodes, got {self.hidden}")
@@ -119,14 +124,14 @@ class Task:
     judges: NDArray[np.int64]
 
 
-def minimise(task: Task, training: Training, fingerprint: str) -> tuple[State, bool]:
+def minimise(task: Task, training: Training, fingerprint: Mapping[str, Any]) -> tuple[State, bool]:
     """Train until the end, until nothing improves, or until Ctrl-C.
 
     Parameters
     ----------
     task : Task
     training : Training
-    fingerprint : str
+    fingerprint : mapping
         Stands for all that the result depends on; a checkpoint with another one is refused.
 
     Returns

@@ -11,6 +11,9 @@ from ase_mlips import SNAP
 from ase_mlips.fit import Committee, Training, fit_committee, fit_network, read_frames
 from ase_mlips.fit import training as training_module
 
+# a few epochs suffice to see how it works, not to learn
+pytestmark = pytest.mark.filterwarnings("ignore:the best network has a loss:UserWarning")
+
 SMALL = Training(hidden=(4,), epochs=3, batch_size=4, seed=5)
 
 
@@ -99,3 +102,8 @@ def test_one_member_is_no_committee(case, fits):
         fit_committee(*case, members=1)
     with pytest.raises(ValueError, match="members: expected two or more, got 1"):
         Committee([SNAP(fits[0].model)])
+
+
+def test_numbers_are_no_calculators():
+    with pytest.raises(ValueError, match="members: expected ASE calculators, got 1"):
+        Committee([1, 2])

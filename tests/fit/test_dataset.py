@@ -131,6 +131,21 @@ def test_an_unknown_label_and_an_empty_set_are_refused():
         read_frames([])
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("empty.extxyz", "", r"empty\.extxyz: ASE does not know this file format"),
+        ("x.cif", "no cif\n", r"x\.cif: cannot be read as structures \(AssertionError\)"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(tmp_path, name, text, message):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_frames(tmp_path / name)
+    with pytest.raises(FileNotFoundError):
+        read_frames(tmp_path / "nowhere.extxyz")
+
+
 def test_a_split_takes_the_same_share_of_every_group():
     frames = read_frames([complete(group) for group in "a" * 40 + "b" * 20 + "c" * 10])
     train, test = split_frames(frames, 0.1, seed=3)

@@ -8,12 +8,15 @@ import pytest
 from support.labelled import labelled_cells, random_model
 
 from ase_mlips import SNAP
-from ase_mlips.fit import Loss, Training, compare, fit_network, read_frames
+from ase_mlips.fit import Loss, Training, compare, fit_network, fit_snap, read_frames
 from ase_mlips.fit import training as training_module
 from ase_mlips.fit.checkpoint import State
 from ase_mlips.heads.network import Network
 from ase_mlips.snap.files import read_snap
 from ase_mlips.snap.potential import SnapPotential
+
+# a few epochs suffice to see how it works, not to learn
+pytestmark = pytest.mark.filterwarnings("ignore:the best network has a loss:UserWarning")
 
 SMALL = Training(hidden=(6, 5), epochs=6, batch_size=3, lbfgs_steps=40, learning_rate=1e-2)
 
@@ -151,16 +154,21 @@ def test_a_checkpoint_of_another_training_is_refused(case, tmp_path):
     settings = replace(SMALL, epochs=1, lbfgs_steps=0, checkpoint=tmp_path / "state.npz")
     fit_network(model, frames, training=settings)
     before = settings.checkpoint.read_bytes()
-    others = {
-        "frames": ((model, frames[1:]), {"training": settings}),
-        "labels": ((model, [replace(frames[0], energy=0.0), *frames[1:]]), {"training": settings}),
-        "training": ((model, frames), {"training": replace(settings, batch_size=2)}),
-        "loss": ((model, frames), {"training": settings, "loss": Loss(1.0)}),
-        "cutoff": ((replace(model, rcutfac=4.1), frames), {"training": settings}),
-    }
-    for arguments, options in others.values():
+    others = [
+        ((model, frames[1:]), {"training": settings}, "other frames or descriptors, other labels, other weights;"),
+        ((model, [replace(frames[0], energy=0.0), *frames[1:]]), {"training": settings}, "other labels;"),
+        ((model, frames), {"training": replace(settings, batch_size=2)}, "batch_size 3 in place of 2;"),
+        (
+            (model, frames),
+            {"training": replace(settings, epochs=2)},
+            r"epochs 1 in place of 2 \(the learning rate falls",
+        ),
+        ((model, frames), {"training": settings, "loss": Loss(1.0)}, "other weights;"),
+        ((replace(model, rcutfac=4.1), frames), {"training": settings}, "other frames or descriptors;"),
+    ]
+    for arguments, options, message in others:
         with pytest.raises(
-            ValueError, match=r"state.npz: expected a checkpoint of the same frames, model and training"
+            ValueError, match=rf"state.npz: expected a checkpoint of the same frames, model and training.* {message}"
         ):
             fit_network(*arguments, **options)
     assert settings.checkpoint.read_bytes() == before
@@ -253,6 +261,7 @@ def test_atoms_and_template_are_not_changed(case):
         ({"batch_size": 0}, "batch_size: expected at least 1, got 0"),
         ({"lbfgs_steps": -5}, "lbfgs_steps: expected at least 0, got -5"),
         ({"seed": -1}, "seed: expected at least 0, got -1"),
+        ({"hidden": 8}, r"hidden: expected the nodes of each layer such as \(32, 32\), got 8"),
         ({"memory": np.nan}, "memory: expected at least 0.0, got nan"),
         ({"patience": 0}, "patience: expected at least 1 or None, got 0"),
         ({"learning_rate": 0.0}, "learning_rate: expected numbers that fall"),
@@ -280,10 +289,47 @@ def test_what_cannot_be_trained_is_said(case):
         ((random_model(("Ga",)), frames), {}, r"input, frame \d+: N not among the model's elements Ga"),
         ((random_model(("Ga",)), gallium), {"test": frames}, r"input, frame \d+: N not among the model's elements Ga"),
         ((model, frames), {"validation": 1.5}, "fraction: expected above 0 and below 1"),
+        ((model, frames), {"loss": Loss(0.0, 0.0, 0.0)}, "weights: expected at least one above 0"),
+        ((model, [frame.atoms for frame in frames]), {}, "train: expected frames from read_frames, got Atoms"),
+        ((model, frames[0]), {}, "train: expected a list of frames from read_frames, got Frame"),
+        ((model, frames), {"validation": [frames[0].atoms]}, "validation: expected frames from read_frames, got Atoms"),
+        ((model, frames), {"test": [frames[0].atoms]}, "test: expected frames from read_frames, got Atoms"),
+        ((replace(model, rcutfac=0.5), frames), {}, "no frame has two atoms within the cutoff of 0.5 A"),
     ]
     for arguments, options, message in refused:
         with pytest.raises(ValueError, match=message):
             fit_network(*arguments, training=SMALL, **options)
+
+
+def one_site(frames):
+    """The same, the last one with two atoms at one place."""
+    atoms = frames[-1].atoms.copy()
+    atoms.positions[1] = atoms.positions[0]
+    return [*frames[:-1], replace(frames[-1], atoms=atoms)]
+
+
+@pytest.mark.parametrize("fit", [fit_network, fit_snap])
+def test_two_atoms_on_one_site_are_named(case, fit):
+    model, frames = case
+    source = frames[-1].source
+    with pytest.raises(ValueError, match=f"{source}: .* not finite; are two atoms on one site"):
+        fit(model, one_site(frames))
+    options = {"training": SMALL} if fit is fit_network else {}
+    fitted = fit(model, frames[:-1], test=one_site(frames), **options)
+    with pytest.raises(ValueError, match=f"{source}: .* not finite; are two atoms on one site"):
+        _ = fitted.report
+
+
+def test_a_checkpoint_without_a_directory_is_refused_before_anything_is_described(case, tmp_path, monkeypatch):
+    monkeypatch.delattr("ase_mlips.fit.problem.DescribedFrames")
+    for path, message in ((tmp_path / "none" / "x.npz", "there is no directory .*none for"), (tmp_path, "is a dir")):
+        with pytest.raises(ValueError, match=f"checkpoint: .*{message}"):
+            fit_network(*case, training=replace(SMALL, checkpoint=path))
+
+
+def test_a_network_worse_than_constants_is_warned_of(case):
+    with pytest.warns(UserWarning, match=r"the best network has a loss of .* per frame, a constant energy of each"):
+        fit_network(*case, training=replace(SMALL, learning_rate=1e4, lbfgs_steps=0))
 
 
 def test_a_state_that_never_began_has_no_best_epoch():

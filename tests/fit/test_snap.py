@@ -290,6 +290,12 @@ def test_missing_frames_and_elements_are_said(linear):
     model, frames = linear
     with pytest.raises(ValueError, match="no training frames"):
         fit_snap(model, [])
+    with pytest.raises(ValueError, match="no frame has two atoms within the cutoff of"):
+        fit_snap(replace(model, rcutfac=0.5), frames)
+    with pytest.raises(ValueError, match="train: expected frames from read_frames, got Atoms"):
+        fit_snap(model, [frames[0].atoms])
+    with pytest.raises(ValueError, match="weights: expected at least one above 0"):
+        fit_snap(model, frames, loss=Loss(0.0, 0.0, 0.0))
     with pytest.raises(ValueError, match=r"input, frame \d+: N not among the model's elements Ga"):
         fit_snap(random_model(("Ga",)), frames)
 

@@ -24,6 +24,7 @@ def test_free_walkers_spread_as_a_gaussian():
         assert share.sum() == pytest.approx(inside[-1], abs=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:.*too far apart:RuntimeWarning")
 def test_strangers_are_everywhere():
     x = np.random.default_rng(1).uniform(0.0, 20.0, size=(200, 60, 3))
     result = van_hove(trajectory(x), [0.0, 3.0], edges=[0.0, 3.0, 6.0, 9.9, 11.0], drift=None)

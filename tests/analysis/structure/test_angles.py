@@ -157,6 +157,30 @@ def test_an_interruption_keeps_the_frames_counted(monkeypatch):
     assert caught.type is KeyboardInterrupt
 
 
+def test_ctrl_c_is_heard_between_atoms(monkeypatch):
+    counted = []
+
+    def counting(lists, species, cutoffs2, first, last, histogram, memory):
+        counted.append((first, last))
+        if len(counted) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(angles, "count_angles", counting)
+    monkeypatch.setattr(angles, "_AT_ONCE", 1.0)
+    with pytest.raises(KeyboardInterrupt):
+        adf(bulk("Cu", cubic=True), 2.7)
+    assert counted == [(0, 1), (1, 2)]
+
+
+@pytest.mark.parametrize("at_once", [1.0, 1e3])
+def test_parts_of_a_frame_add_up(monkeypatch, at_once):
+    atoms = bulk("Cu", cubic=True) * 2
+    atoms.rattle(0.1, seed=0)
+    expected = adf(atoms, 3.0)
+    monkeypatch.setattr(angles, "_AT_ONCE", at_once)
+    np.testing.assert_array_equal(adf(atoms, 3.0).total, expected.total)
+
+
 def test_save_load_and_plot(tmp_path):
     result = adf([molecule("H2O"), molecule("H2O")], 2.0)
     result.save(tmp_path / "adf.npz")
@@ -183,6 +207,11 @@ def test_save_load_and_plot(tmp_path):
         (bulk("Cu"), {"cutoff": {("Cu", "Si"): 2.0}}, "the pair Cu-Si, but the elements are Cu"),
         (bulk("Cu"), {"cutoff": 1.0}, "no atom has two bonds"),
         (bulk("Cu"), {"cutoff": 2.0, "bins": 0}, "at least one bin"),
+        (bulk("Cu"), {"cutoff": "3"}, "expected a positive cutoff, got '3'"),
+        (bulk("Cu"), {"cutoff": {"Cu": 3}}, r"expected cutoffs of pairs of elements such as .*, got one of 'Cu'"),
+        (bulk("Cu"), {"cutoff": {("Cu",): 3}}, r"expected cutoffs of pairs of elements .* of \('Cu',\)"),
+        (bulk("Cu", cubic=True) * 3, {"cutoff": 50.0}, r"a frame has up to 1.1e\+11 angles within 50 A"),
+        (bulk("Cu"), {"cutoff": 1000.0}, "expected a smaller cutoff: within 1000 A each of 1 atoms has about"),
     ],
 )
 def test_bad_input(frames, arguments, message):

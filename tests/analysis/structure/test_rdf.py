@@ -294,6 +294,11 @@ def test_save_load_and_plot(tmp_path):
         (Atoms("H2", positions=[[0, 0, 0], [1, 0, 0]]), {}, "cell without volume"),
         ([Atoms("H", cell=[5, 5, 5]), Atoms("H")], {}, "frame 1 has a cell without volume"),
         (Atoms(cell=[5, 5, 5], pbc=True), {}, "no atoms"),
+        (
+            bulk("Cu", cubic=True) * 3,
+            {"r_max": 1000.0},
+            "expected a smaller r_max: within 1000 A each of 108 atoms has",
+        ),
         (Atoms("H", positions=[[np.nan, 0, 0]], cell=[5, 5, 5], pbc=True), {}, "frame 0 has positions"),
         ([bulk("Cu"), bulk("Au")], {}, "frame 1"),
         (bulk("Cu"), {"r_max": 0.0}, "positive r_max"),

@@ -1,6 +1,7 @@
 """Columns of trajectories: unwrapping, drift, velocities, and storage on disk."""
 
 import gc
+import warnings
 from itertools import pairwise
 
 import numpy as np
@@ -44,6 +45,7 @@ def test_a_wrapped_walk_is_recovered(cell):
     np.testing.assert_array_equal(found[0], wrap(positions, cell)[0])
 
 
+@pytest.mark.filterwarnings("ignore:.*too far apart:RuntimeWarning")
 def test_axes_without_periodicity_are_left_alone():
     positions, pbc = walk(step=0.3), [True, False, True]
     jump = positions + np.linspace(0.0, 900.0, 400)[:, None, None] * (TRICLINIC[1] / np.linalg.norm(TRICLINIC[1]))
@@ -228,3 +230,17 @@ def test_an_interruption_keeps_what_has_been_read(monkeypatch, quantity):
     first = analysis(Trajectory.from_arrays(positions[:7], **{**options, "velocities": velocities[:7]}))
     assert caught.value.frames == 7
     np.testing.assert_array_equal(caught.value.result.total, first.total)
+
+
+@pytest.mark.parametrize(("movers", "warned"), [(2, False), (3, True)])
+def test_too_many_far_moves_are_warned_of_once(movers, warned):
+    positions = np.zeros((5, 250, 3))
+    positions[2:, :movers, 1] = 0.36 * 7.0
+    positions[4:, :movers, 0] = 0.4 * 5.0
+    walk = trajectory(positions, np.diag([5.0, 7.0, 9.0]))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        walk.series(drift=None)
+    said = [str(warning.message) for warning in caught]
+    assert len(said) == warned
+    assert all("1% of the atoms move by more than 0.35 of the cell from frame 1 to the next" in text for text in said)

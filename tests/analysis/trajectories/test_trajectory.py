@@ -83,6 +83,7 @@ def test_chunks_are_small_numbered_and_complete(tmp_path, kind, monkeypatch):
     np.testing.assert_allclose(positions, [atoms.positions for atoms in frames], atol=1e-7)
 
 
+@pytest.mark.filterwarnings("ignore:.*too far apart:RuntimeWarning")
 def test_chunks_do_not_share_memory_with_the_source(tmp_path):
     frames = images(3)
     positions = np.array([atoms.positions for atoms in frames])
@@ -180,6 +181,8 @@ def test_no_velocities():
         ({"timestep_fs": np.nan}, "expected a positive time step in fs, got timestep_fs=nan"),
         ({"frames": slice(None, None, -1)}, "expected frames= with a positive step"),
         ({"frames": slice(None, None, 0)}, "expected frames= with a positive step"),
+        ({"frames": 5}, r"expected frames= as a slice of integers .*, got 5"),
+        ({"frames": slice(0, 1.5)}, r"expected frames= as a slice of integers"),
         ({"symbols": ["H"]}, "symbols= is for LAMMPS dumps"),
     ],
 )

@@ -132,6 +132,7 @@ def test_positions_alone_tell_the_same():
     assert np.sinc(0.04 * crystal.frequencies[-1]) ** 2 < 0.87
 
 
+@pytest.mark.filterwarnings("ignore:.*save more frames")
 def test_directions_elements_and_groups_add_up():
     velocities = np.random.default_rng(3).normal(size=(400, 6, 3))
     groups = {"first": [0, 3, -2], "rest": np.array([False, True, True, False, False, True]), "all": range(6)}
@@ -154,6 +155,7 @@ def test_a_direction_is_that_direction():
     np.testing.assert_allclose(peaks, [5.0, 10.0, 20.0], atol=0.25)
 
 
+@pytest.mark.filterwarnings("ignore:.*save more frames")
 def test_rotation_leaves_the_total():
     velocities = np.random.default_rng(4).normal(size=(300, 5, 3))
     turn = np.linalg.qr(np.random.default_rng(5).normal(size=(3, 3)))[0]
@@ -261,3 +263,16 @@ def test_velocities_that_are_not_finite():
 def test_unknown_timestep():
     with pytest.raises(ValueError, match="timestep_fs="):
         vdos(moving(np.random.default_rng(0).normal(size=(10, 2, 3)), timestep_fs=None))
+
+
+@pytest.mark.parametrize(("frequency", "warned"), [(243.0, True), (255.0, True), (230.0, False)])
+def test_states_at_the_highest_frequency_are_warned_of(frequency, warned):
+    """Those from 237.5 to 250 THz; 255 THz is seen at 245 THz."""
+    frames = moving(oscillators([frequency]))
+    if not warned:
+        vdos(frames, drift=None)
+        return
+    with pytest.warns(
+        UserWarning, match=r"arrays: 99\.\d% of the states lie within 5% of 250 THz, .* frames 2 fs apart"
+    ):
+        vdos(frames, drift=None)
