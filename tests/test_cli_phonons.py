@@ -1,5 +1,7 @@
 """``ase-mlips phonons``."""
 
+import warnings
+
 import phonopy
 import pytest
 from ase.build import bulk
@@ -27,6 +29,23 @@ def test_figure_table_and_yaml(silicon, capsys):
     loaded = phonopy.load("out.d.yaml", primitive_matrix=None, log_level=0)
     assert loaded.run_qpoints([[0, 0, 0]]).frequencies[0, 5] == pytest.approx(float(words["Γ"][5]), abs=1e-4)
     assert table((silicon / "out.d.txt").read_text())["300.0000"] == words["300.0000"]
+
+
+@pytest.mark.parametrize("output", ["", ".", "sub/", "..", "missing/out"])
+def test_names_of_files_are_checked_before_the_work(silicon, output, capsys):
+    (silicon / "sub").mkdir()
+    assert main(["phonons", "absent.cif", "embedded:Si", "-o", output]) == 2
+    assert "absent.cif" not in capsys.readouterr().err
+    assert [path.name for path in silicon.iterdir() if not path.is_dir()] == ["si.cif"]
+
+
+def test_warnings_are_sentences(silicon, capsys):
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        assert main(["phonons", "si.cif", "embedded:Si", "--supercell", "2"]) == 0
+    error = capsys.readouterr().err
+    assert "ase-mlips: the supercell is" in error
+    assert ".py" not in error
 
 
 def test_mistakes(silicon, capsys):

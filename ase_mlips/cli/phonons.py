@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
 from pathlib import Path
 
@@ -12,12 +13,30 @@ from ase_mlips.phonons import Phonons, phonons
 from ase_mlips.phonons.bands import special_points
 
 from .common import chosen_model, print_table, read_structure, replacing
+from .places import plain_warnings, require_place
 
 _TEMPERATURES = np.arange(0.0, 1001.0, 100.0)  # K
 
 
 def run(args: Namespace) -> int:
     """Write ``args.output`` with .png, .yaml and .txt; 0 also where the crystal is not stable, which is a result."""
+    outputs = _outputs(args.output)
+    for path in outputs:
+        require_place(path)
+    with plain_warnings():
+        return _run(args, outputs)
+
+
+def _outputs(stem: str) -> tuple[Path, Path, Path]:
+    """The .txt, .yaml and .png of a stem, which is the beginning of a name."""
+    path = Path(stem)
+    if path.name in ("", "..") or stem.endswith(os.sep):
+        raise ValueError(f"--output: expected the beginning of the names of files, got {stem!r}")
+    txt, yaml, png = (path.with_name(path.name + ending) for ending in (".txt", ".yaml", ".png"))
+    return txt, yaml, png
+
+
+def _run(args: Namespace, outputs: tuple[Path, Path, Path]) -> int:
     atoms, calc = read_structure(args.structure), chosen_model(args)
     result = phonons(
         atoms,
@@ -30,14 +49,14 @@ def run(args: Namespace) -> int:
     _describe(result)
     table = _thermal_table(result)
     print_table(table[0], table[1:])
-    stem = Path(args.output)
-    with replacing(stem.with_name(stem.name + ".txt")) as path:
+    txt, yaml, png = outputs
+    with replacing(txt) as path:
         path.write_text("".join("  ".join(row) + "\n" for row in table))
-    with replacing(stem.with_name(stem.name + ".yaml")) as path:
+    with replacing(yaml) as path:
         result.save(path)
-    with replacing(stem.with_name(stem.name + ".png")) as path:
+    with replacing(png) as path:
         _draw(result, path)
-    print(f"written: {stem}.png, {stem}.yaml (for phonopy), {stem}.txt")
+    print(f"written: {png}, {yaml} (for phonopy), {txt}")
     return 0
 
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
+from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
+
+from .arguments import as_array, warn
 
 FloatArray = NDArray[np.float64]
 IntMatrix = NDArray[np.int64]
 Supercell = int | float | Sequence[int] | Sequence[Sequence[int]]
 
 SYMPREC = 1e-5  # A, of phonopy
+_COINCIDENT = 1e-3  # A
 _NEARLY = 1e-2  # A, within which a symmetry was probably meant
 
 
@@ -46,6 +49,29 @@ def require_crystal(atoms: Atoms) -> None:
         raise ValueError("phonons need a cell of three vectors that span a volume")
     if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
         raise ValueError("the structure has positions or a cell that are not finite")
+    i, j = neighbor_list("ij", atoms, _COINCIDENT)
+    if len(i):
+        raise ValueError(f"atoms {i[0]} and {j[0]} are at the same place")
+
+
+def require_oscillators(atoms: Atoms) -> None:
+    """Raise ValueError, in one sentence, for a crystal that phonopy cannot take or displaced cells would not keep."""
+    require_crystal(atoms)
+    if np.linalg.det(atoms.cell.array) < 0.0:
+        raise ValueError("phonons need a right-handed cell: exchange two of its vectors")
+    masses = atoms.get_masses()
+    if not (np.isfinite(masses).all() and (masses > 0.0).all()):
+        raise ValueError("phonons need masses that are positive and finite")
+    if atoms.get_initial_magnetic_moments().any():
+        raise ValueError(
+            "displaced cells would lose the initial magnetic moments: where the calculator does not need them, call "
+            "atoms.set_initial_magnetic_moments(None)"
+        )
+    if atoms.get_initial_charges().any():
+        raise ValueError(
+            "displaced cells would lose the initial charges: where the calculator does not need them, call "
+            "atoms.set_initial_charges(None)"
+        )
 
 
 def supercell_matrix(atoms: Atoms, supercell: Supercell) -> IntMatrix:
@@ -60,13 +86,13 @@ def supercell_matrix(atoms: Atoms, supercell: Supercell) -> IntMatrix:
     Raises
     ------
     ValueError
-        For anything else, and where the matrix spans no volume.
+        For anything else, where the matrix spans no volume, and for a supercell of one atom.
     """
     if isinstance(supercell, float):
         if not 0.0 < supercell < np.inf:
             raise ValueError(f"supercell: expected a positive length in A, got {supercell}")
-        return np.diag(np.ceil(supercell / thicknesses(atoms.cell.array) - 1e-9).astype(np.int64))
-    matrix = np.asarray(supercell)
+        supercell = np.ceil(supercell / thicknesses(atoms.cell.array) - 1e-9).astype(np.int64).tolist()
+    matrix = as_array(supercell)
     if matrix.shape == ():
         matrix = np.full(3, matrix)
     if matrix.shape == (3,):
@@ -77,6 +103,8 @@ def supercell_matrix(atoms: Atoms, supercell: Supercell) -> IntMatrix:
         )
     if round(np.linalg.det(matrix)) < 1:
         raise ValueError(f"supercell: expected a matrix with a positive determinant, got {supercell}")
+    if len(atoms) * round(np.linalg.det(matrix)) == 1:
+        raise ValueError("supercell: one atom alone has only frequencies of zero, take a larger supercell")
     return matrix.astype(np.int64)
 
 
@@ -94,12 +122,10 @@ def warn_of_small_supercell(atoms: Atoms, matrix: IntMatrix, calc: BaseCalculato
     thinnest = float(thicknesses(matrix @ atoms.cell.array).min())
     if thinnest < 2.0 * cutoff:
         enough = np.ceil(2.0 * cutoff / thicknesses(atoms.cell.array)).astype(int)
-        warnings.warn(
+        warn(
             f"the supercell is {thinnest:.2f} A thick, less than twice the cutoff of {cutoff:.2f} A: an atom feels "
             f"several images of a displaced one, whose force constants then mix; {' x '.join(map(str, enough))} "
-            "cells are enough",
-            UserWarning,
-            stacklevel=3,
+            "cells are enough"
         )
 
 
@@ -126,20 +152,39 @@ def warn_of_lost_symmetry(atoms: Atoms) -> None:
     """UserWarning where a structure is symmetric only within a hundredth of an angstrom."""
     exact, meant = space_group(atoms), space_group(atoms, _NEARLY)
     if exact != meant:
-        warnings.warn(
+        warn(
             f"the structure has space group {exact} within {SYMPREC:g} A but {meant} within {_NEARLY:g} A: more "
             "displacements are needed and degenerate modes split; if the latter is meant, use "
-            "ase.spacegroup.symmetrize.refine_symmetry first",
-            UserWarning,
-            stacklevel=3,
+            "ase.spacegroup.symmetrize.refine_symmetry first"
         )
 
 
-def new_phonopy(atoms: Atoms, matrix: IntMatrix) -> Any:
-    """A ``Phonopy`` of a crystal, whose primitive cell is that of its space group."""
+def new_phonopy(atoms: Atoms, matrix: IntMatrix, primitive: FloatArray | None = None) -> Any:
+    """A ``Phonopy`` of a crystal, whose primitive cell is that of its space group unless a matrix is given."""
     from phonopy import Phonopy
-    from phonopy.structure.cells import guess_primitive_matrix
 
     cell = to_phonopy(atoms)
     # Given as a matrix: with "auto" phonopy warns that its default has changed.
-    return Phonopy(cell, supercell_matrix=matrix, primitive_matrix=guess_primitive_matrix(cell, symprec=SYMPREC))
+    found = primitive_matrix(cell) if primitive is None else primitive
+    return Phonopy(cell, supercell_matrix=matrix, primitive_matrix=found)
+
+
+def primitive_matrix(cell: Any) -> FloatArray:
+    """Matrix (3, 3) that makes the primitive cell of a ``PhonopyAtoms``.
+
+    Raises
+    ------
+    ValueError
+        Atoms that the symmetry exchanges have different masses; phonopy would take the frequencies to have it too.
+    """
+    import spglib
+    from phonopy.structure.cells import guess_primitive_matrix
+
+    dataset = spglib.get_symmetry_dataset(cell.totuple(), symprec=SYMPREC)
+    if dataset is not None and not np.allclose(cell.masses, cell.masses[dataset.crystallographic_orbits]):
+        raise ValueError(
+            "atoms that the symmetry exchanges have different masses, but phonopy's symmetry is that of the elements: "
+            "give all of them the same mass"
+        )
+    matrix: FloatArray = guess_primitive_matrix(cell, symprec=SYMPREC)
+    return matrix

@@ -15,11 +15,12 @@ from tqdm import tqdm
 
 from ase_mlips.analysis.results import Result
 
+from .arguments import Mesh, require_mesh
 from .bands import Bands, recommended_path
-from .cells import Supercell
+from .cells import SYMPREC, Supercell
 from .forces import evaluate
 from .harmonic import phonons, produce_force_constants
-from .result import Mesh, Phonons
+from .result import Phonons
 
 FloatArray = NDArray[np.float64]
 Stored: TypeAlias = Phonons | str | os.PathLike[str]
@@ -46,7 +47,8 @@ class PhononComparison(Result):
     worst_q : dict of (3n, 3) arrays
         Where it is.
     force_rmse : dict of float
-        Root mean square error of force components in eV/A; NaN where it is not known.
+        Root mean square error of force components in eV/A; NaN where it is not known, also because forces are those of
+        different displacements.
     paths : dict of tuples
         q points (Q, 3), distances (Q,), ticks (K,) and labels of each structure, as in `Bands`.
     frequencies : dict of (Q, 3n) arrays
@@ -150,6 +152,7 @@ def compare_phonons(
     """
     if not candidates or REFERENCE in candidates:
         raise ValueError(f"candidates: expected at least one model, none of them named {REFERENCE!r}")
+    require_mesh(mesh)
     references = _references(reference, structures, supercell)
     fields: dict[str, dict[Any, Any]] = {name: {} for name in PhononComparison.__dataclass_fields__}
     for structure, standard in references.items():
@@ -240,9 +243,19 @@ def _without_forces(dataset: dict[str, Any]) -> dict[str, Any]:
 
 def _force_rmse(found: Any, standard: Any) -> float:
     one, other = _forces(found), _forces(standard)
-    if one is None or other is None or one.shape != other.shape:
+    if one is None or other is None or not _same_displacements(found, standard):
         return np.nan
     return float(np.sqrt(np.mean((one - other) ** 2)))
+
+
+def _same_displacements(one: Any, other: Any) -> bool:
+    pairs = zip(one.supercells_with_displacements, other.supercells_with_displacements, strict=False)
+    return len(one.supercells_with_displacements) == len(other.supercells_with_displacements) and all(
+        np.array_equal(a.numbers, b.numbers)
+        and np.abs(a.cell - b.cell).max() < SYMPREC
+        and np.abs(a.positions - b.positions).max() < SYMPREC
+        for a, b in pairs
+    )
 
 
 def _forces(phonopy: Any) -> FloatArray | None:

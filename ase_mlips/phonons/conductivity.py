@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from ase import Atoms
@@ -12,10 +12,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from ase_mlips.analysis.results import Result, new_axes
 
-from .cells import SYMPREC, Supercell, require_crystal, supercell_matrix, to_phonopy, warn_of_small_supercell
+from .arguments import Mesh, checked_temperatures, require_distance, require_mesh, require_word
+from .cells import (
+    Supercell,
+    primitive_matrix,
+    require_oscillators,
+    supercell_matrix,
+    to_phonopy,
+    warn_of_small_supercell,
+)
 from .forces import evaluate
 from .harmonic import require_relaxed
-from .result import Mesh
 
 FloatArray = NDArray[np.float64]
 Method = Literal["rta", "lbte"]
@@ -92,11 +99,9 @@ def thermal_conductivity(
     ValueError
         `atoms` is not a crystal or not relaxed, or an argument is out of range.
     """
-    chosen = np.atleast_1d(np.asarray(temperatures, dtype=np.float64))
-    if chosen.ndim != 1 or not (np.isfinite(chosen).all() and (chosen > 0.0).all()):
-        raise ValueError("temperatures: expected positive temperatures in K")
-    if method not in ("rta", "lbte"):
-        raise ValueError(f"method: expected 'rta' or 'lbte', got {method!r}")
+    chosen = checked_temperatures(temperatures, positive=True)
+    require_word("method", method, get_args(Method))
+    require_mesh(mesh)
     return conduct(third_order(atoms, calc, supercell=supercell), mesh=mesh, temperatures=chosen, method=method)
 
 
@@ -111,14 +116,14 @@ def third_order(atoms: Atoms, calc: BaseCalculator, *, supercell: Supercell, dis
         raise ImportError(
             "third-order force constants need phono3py, which is not here: pip install phono3py"
         ) from error
-    from phonopy.structure.cells import guess_primitive_matrix
 
-    require_crystal(atoms)
+    require_oscillators(atoms)
+    require_distance(distance)
     matrix = supercell_matrix(atoms, supercell)
     warn_of_small_supercell(atoms, matrix, calc)
     require_relaxed(atoms, calc)
     cell = to_phonopy(atoms)
-    made = Phono3py(cell, supercell_matrix=matrix, primitive_matrix=guess_primitive_matrix(cell, symprec=SYMPREC))
+    made = Phono3py(cell, supercell_matrix=matrix, primitive_matrix=primitive_matrix(cell))
     made.generate_displacements(distance=distance)
     made.forces = evaluate(made.supercells_with_displacements, calc)["forces"]
     made.produce_fc3()

@@ -43,7 +43,7 @@ def bands_and_dos(bands: Bands, dos: PhononDOS, *, figure: Any = None, vdos: VDO
 
 def comparison(result: PhononComparison, *, figure: Any = None) -> Any:
     """A panel of bands for each structure, and one of the frequency errors against the force errors."""
-    with_forces = not all(np.isnan(force) for force in result.force_rmse.values())
+    with_forces = any(_drawable(result, *key) for key in result.rmse)
     panels = len(result.structures) + with_forces
     columns = min(panels, 3)
     rows = -(-panels // columns)
@@ -54,7 +54,8 @@ def comparison(result: PhononComparison, *, figure: Any = None) -> Any:
         for m, model in enumerate(result.models):
             result.bands(structure, model).plot(axes[k], color=f"C{m}", linestyle="--", label=model)
         axes[k].set_title(structure)
-    axes[0].legend(frameon=False, fontsize="small")
+    entries = [line for line in axes[0].lines if not line.get_label().startswith("_")]
+    figure.legend(handles=entries, loc="outside upper center", ncols=4, frameon=False, fontsize="small")
     for ax in axes[panels:]:
         ax.remove()
     if with_forces:
@@ -62,11 +63,21 @@ def comparison(result: PhononComparison, *, figure: Any = None) -> Any:
     return figure
 
 
+def _drawable(result: PhononComparison, structure: str, model: str) -> bool:
+    """Whether both errors are known and have a place on a logarithmic scale."""
+    errors = result.force_rmse[structure, model], result.rmse[structure, model]
+    return all(0.0 < error < np.inf for error in errors)
+
+
 def _against_forces(ax: Any, result: PhononComparison) -> None:
+    named = set()
     for k, structure in enumerate(result.structures):
         for m, model in enumerate(result.models):
+            if not _drawable(result, structure, model):
+                continue
             force = 1e3 * result.force_rmse[structure, model]
             ax.plot(force, result.rmse[structure, model], marker="os^Dv<>p*"[k % 9], color=f"C{m}", linestyle="")
-            if k == 0:
+            if model not in named:
+                named.add(model)
                 ax.annotate(model, (force, result.rmse[structure, model]), (4, 4), textcoords="offset points")
     ax.set(xlabel="RMSE of forces (meV/Å)", ylabel="RMSE of frequencies (THz)", xscale="log", yscale="log")

@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 from ase_mlips.analysis.results import Result, new_axes
 
-from .harmonic import harmonic
+from .arguments import Mesh, checked_temperatures, require_mesh
+from .cells import new_phonopy
+from .forces import evaluate
+from .harmonic import DISTANCE, displace, produce_force_constants
 from .relaxation import relax
-from .result import Mesh, Phonons
+from .result import Phonons
 
 FloatArray = NDArray[np.float64]
 
@@ -44,9 +47,13 @@ class Gruneisen(Result):
     parameters: FloatArray
 
     def mean(self, temperature: float) -> float:
-        """Mean over all modes, weighted by their heat capacities at a temperature in K."""
-        x = _KELVIN_PER_THZ * np.where(self.frequencies > _SLOWEST, self.frequencies, np.nan) / temperature
-        capacity = self.weights[:, None] * (0.5 * x / np.sinh(0.5 * x)) ** 2
+        """Mean over all modes, weighted by their heat capacities at a positive temperature in K."""
+        if np.ndim(temperature) != 0:
+            raise ValueError(f"temperature: expected one in K, got {temperature!r}")
+        (kelvin,) = checked_temperatures(temperature, positive=True)
+        x = _KELVIN_PER_THZ * np.where(self.frequencies > _SLOWEST, self.frequencies, np.nan) / kelvin
+        # Relative to the slowest mode: in the cold, all capacities are too small for a float.
+        capacity = self.weights[:, None] * (x / np.expm1(-x)) ** 2 * np.exp(np.nanmin(x) - x)
         return float(np.nansum(capacity * self.parameters) / np.nansum(capacity))
 
     def plot(self, ax: Any = None) -> Any:
@@ -66,23 +73,22 @@ def gruneisen(phonons: Phonons, calc: BaseCalculator, *, strain: float = 0.01, m
     phonons : Phonons
         At the volume in question, of the same calculator.
     strain : float
-        The cell is scaled to ``1 + strain`` and ``1 - strain`` times its volume, and the positions relaxed.
+        The cell is scaled to ``1 + strain`` and ``1 - strain`` times its volume, and the positions relaxed; Born
+        charges and the dielectric tensor stay what they are.
     mesh
         See `Phonons`.
 
     Raises
     ------
     ValueError
-        A strain that is not small and positive.
+        A strain that is not small and positive, or a mesh that is none.
     """
     from phonopy import PhonopyGruneisen
 
     if not 0.0 < strain < 0.2:
         raise ValueError(f"strain: expected a small positive change of the volume, got {strain}")
-    larger, smaller = (
-        harmonic(relax(scaled(phonons.atoms, 1.0 + s), calc, what="positions").atoms, calc, phonons.supercell)
-        for s in (strain, -strain)
-    )
+    require_mesh(mesh)
+    larger, smaller = (_at_volume(phonons, calc, 1.0 + s) for s in (strain, -strain))
     run = PhonopyGruneisen(phonons.phonopy, larger, smaller)
     numbers = phonons.phonopy.run_mesh(mesh, is_gamma_center=True).mesh_numbers
     run.set_mesh(numbers, is_gamma_center=True)
@@ -90,6 +96,18 @@ def gruneisen(phonons: Phonons, calc: BaseCalculator, *, strain: float = 0.01, m
         q_points, weights, frequencies, _, parameters = run.get_mesh()
     parameters = np.where(frequencies > _SLOWEST, parameters, np.nan)
     return Gruneisen(q_points, weights / weights.sum(), frequencies, parameters)
+
+
+def _at_volume(phonons: Phonons, calc: BaseCalculator, volume: float) -> Any:
+    """A ``Phonopy`` with the same supercell, primitive cell and Born charges, at so many times the volume."""
+    original = phonons.phonopy
+    atoms = relax(scaled(phonons.atoms, volume), calc, what="positions").atoms
+    made = new_phonopy(atoms, phonons.supercell, original.primitive_matrix)
+    fitted = displace(made, distance=DISTANCE, snapshots=None)
+    made.forces = evaluate(made.supercells_with_displacements, calc)["forces"]
+    produce_force_constants(made, fitted=fitted)
+    made.nac_params = original.nac_params
+    return made
 
 
 def scaled(atoms: Atoms, volume: float) -> Atoms:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, get_args
 
+import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
+from .arguments import require_distance, require_word
 from .cells import (
     IntMatrix,
     Supercell,
     new_phonopy,
-    require_crystal,
+    require_oscillators,
     supercell_matrix,
     warn_of_lost_symmetry,
     warn_of_small_supercell,
@@ -24,6 +26,7 @@ from .relaxation import What, max_force, relax
 from .result import Phonons
 
 MAX_FORCE = 0.01  # eV/A
+DISTANCE = 0.01  # A
 _SEED = 0
 
 
@@ -33,7 +36,7 @@ def phonons(
     *,
     supercell: Supercell,
     relaxed: What | None = None,
-    distance: float = 0.01,
+    distance: float = DISTANCE,
     snapshots: int | None = None,
 ) -> Phonons:
     """Phonons by finite displacements.
@@ -62,13 +65,17 @@ def phonons(
     Raises
     ------
     ValueError
-        `atoms` is not a crystal or not relaxed, or an argument is out of range.
+        `atoms` is not a crystal or not relaxed, or an argument is out of range; also for magnetic moments and charges,
+        which the displaced cells would lose, and for isotopes that break the symmetry.
     CalculationFailed
         The relaxation did not converge, or a force is not finite.
     """
-    require_crystal(atoms)
-    if not 0.0 < distance < 1.0:
-        raise ValueError(f"distance: expected a displacement in A, small and positive, got {distance}")
+    require_oscillators(atoms)
+    require_distance(distance)
+    if relaxed is not None:
+        require_word("relaxed", relaxed, get_args(What))
+    if snapshots is not None and (isinstance(snapshots, bool) or not isinstance(snapshots, int | np.integer)):
+        raise ValueError(f"snapshots: expected the number of supercells, got {snapshots!r}")
     matrix = supercell_matrix(atoms, supercell)
     warn_of_small_supercell(atoms, matrix, calc)
     seconds: dict[str, float] = {}
@@ -86,7 +93,7 @@ def harmonic(
     calc: BaseCalculator,
     matrix: IntMatrix,
     *,
-    distance: float = 0.01,
+    distance: float = DISTANCE,
     snapshots: int | None = None,
     seconds: dict[str, float] | None = None,
 ) -> Any:

@@ -13,6 +13,8 @@ from ase_mlips.analysis.results import Result, new_axes
 
 FloatArray = NDArray[np.float64]
 
+_INTERVALS = 400
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PhononDOS(Result):
@@ -112,6 +114,43 @@ class ImaginaryMode:
     def __str__(self) -> str:
         at = f"{self.label} " if self.label else ""
         return f"{at}({', '.join(f'{x:.4g}' for x in self.q)}), branch {self.branch}: {abs(self.frequency):.4g}i THz"
+
+
+def count_states(mesh: Any, shares: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+    """Frequencies (K,) in THz and densities of states (K, E) per THz that integrate to the number of states.
+
+    Parameters
+    ----------
+    mesh
+        Of phonopy, run.
+    shares : (Q, 3n, E) array or None
+        Of each mode; for a whole mesh without symmetry.  None counts the modes.
+    """
+    from phonopy.phonon.spectrum import TetrahedronDOSAccumulator
+
+    top, bottom = float(mesh.frequencies.max()), float(mesh.frequencies.min())
+    # Where all modes are zero any width will do.
+    pitch = max(top, -bottom) / _INTERVALS or 1.0 / _INTERVALS
+    # One more interval at both ends is empty, for the trapezoid rule.
+    points = pitch * np.arange(np.floor(bottom / pitch) - 1, np.ceil(top / pitch) + 2)
+    limits = np.append(points - 0.5 * pitch, points[-1] + 0.5 * pitch)
+    symmetry = (
+        {}
+        if shares is not None
+        else {
+            "ir_grid_points": mesh.ir_grid_points,
+            "ir_grid_weights": mesh.weights,
+            "ir_grid_map": mesh.grid_mapping_table,
+        }
+    )
+    states = TetrahedronDOSAccumulator(
+        mesh.frequencies,
+        mesh.bz_grid,
+        mode_property=None if shares is None else shares[None],
+        sampling_points=limits,
+        **symmetry,
+    ).result.cumulative[0]
+    return points, np.diff(states, axis=0) / pitch
 
 
 def imaginary_modes(

@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms, units
-from ase.calculators.calculator import BaseCalculator
+from ase.calculators.calculator import BaseCalculator, CalculationFailed
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from ase_mlips.analysis.results import Result, new_axes
 
-from .cells import Supercell, supercell_matrix, warn_of_small_supercell
+from .arguments import as_array, checked_temperatures, require_mesh, warn
+from .cells import Supercell, require_oscillators, supercell_matrix, warn_of_small_supercell
 from .gruneisen import scaled
 from .harmonic import harmonic
 from .relaxation import Relaxation, relax
@@ -25,6 +26,8 @@ FloatArray = NDArray[np.float64]
 
 _STRAINS = (-0.03, -0.015, 0.0, 0.015, 0.03, 0.045, 0.06)
 _STEP = 5.0  # K from one temperature to the next in phonopy's difference quotients
+_SAME = 0.1  # K: below, the differences of the free energies are lost in their noise
+_SAME_STRAIN = 1e-6
 _JOULE_PER_MOLE = units._e * units._Nav
 
 
@@ -87,49 +90,76 @@ def quasi_harmonic(
     temperatures : (T,) array, optional
         K, ascending.  Default: 0 to 1000 K.
     strains : sequence of float
-        Relative changes of the volume, at least five.
+        Relative changes of the volume, at least five; the volumes at all temperatures should lie between them.
     mesh : float
         A length in A, see `Phonons`.
 
     Raises
     ------
     ValueError
-        Fewer than five strains or three temperatures, temperatures that do not ascend, or `atoms` is no crystal.
+        Fewer than five different strains, temperatures that do not ascend, or what `phonons` refuses.
     CalculationFailed
         A relaxation did not converge, or the fit to the equation of state failed.
     """
     from phonopy import run_qha
 
-    chosen = np.linspace(0.0, 1000.0, 101) if temperatures is None else np.asarray(temperatures, dtype=np.float64)
-    if chosen.ndim != 1 or len(chosen) == 0 or chosen[0] < 0.0 or not (np.diff(chosen) > 0.0).all():
-        raise ValueError("temperatures: expected ascending temperatures in K that are not negative")
-    if len(strains) < 5:
-        raise ValueError(f"strains: the equation of state needs at least five volumes, got {len(strains)}")
+    chosen = checked_temperatures(np.linspace(0.0, 1000.0, 101) if temperatures is None else temperatures)
+    if not (np.diff(chosen) > 0.0).all():
+        raise ValueError("temperatures: expected them to be ascending")
+    ordered = _checked_strains(strains)
+    require_mesh(mesh)
+    require_oscillators(atoms)
     ground = relax(atoms, calc).atoms
     matrix = supercell_matrix(ground, supercell)
     warn_of_small_supercell(ground, matrix, calc)
     points = [
         _at_volume(ground, calc, matrix, 1.0 + strain)
-        for strain in tqdm(sorted(strains), desc="volumes", leave=False, disable=None)
+        for strain in tqdm(ordered, desc="volumes", leave=False, disable=None)
     ]
-    _warn_of_imaginary([phonopy for _, phonopy in points], sorted(strains), mesh)
+    _warn_of_imaginary([phonopy for _, phonopy in points], ordered, mesh)
     energies = [r.energy * len(phonopy.primitive) / len(r.atoms) for r, phonopy in points]
-    grid = np.unique(np.maximum(np.concatenate([chosen - _STEP, chosen, chosen + _STEP]), 0.0))
+    grid = _merged(np.maximum(np.concatenate([chosen - _STEP, chosen, chosen + _STEP]), 0.0))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Lattice parameter")  # they are not used
         found = run_qha([phonopy for _, phonopy in points], grid, energies, mesh=mesh, exclude_gamma_acoustic=True)
+    failed = np.setdiff1d(grid[:-1], found.temperatures)  # the last is only for differences
+    if len(failed):
+        raise CalculationFailed(f"the fit to the equation of state failed at {failed[0]:g} K: take other strains")
     if found.equilibrium_volumes.max() > found.volumes.max():
-        warnings.warn("the crystal expands beyond the largest of the strains: take larger ones", UserWarning, 2)
-    at = np.searchsorted(found.temperatures, chosen)
-    return QuasiHarmonic(
-        chosen,
-        found.equilibrium_volumes[at],
-        found.thermal_expansion[at],
-        found.bulk_moduli[at] / units.GPa,
-        found.heat_capacity_P.heat_capacities[at] * _JOULE_PER_MOLE,
-        found.gruneisen_parameters[at],
-        found.gibbs_free_energies[at],
+        warn("the crystal expands beyond the largest of the strains: take larger ones")
+    if found.equilibrium_volumes.min() < found.volumes.min():
+        warn("the crystal is smaller than at the smallest of the strains: take smaller ones")
+    columns = (
+        found.equilibrium_volumes,
+        found.thermal_expansion,
+        found.bulk_moduli / units.GPa,
+        found.heat_capacity_P.heat_capacities * _JOULE_PER_MOLE,
+        found.gruneisen_parameters,
+        found.gibbs_free_energies,
     )
+    return QuasiHarmonic(chosen, *(np.interp(chosen, found.temperatures, column) for column in columns))
+
+
+def _checked_strains(strains: Sequence[float]) -> list[float]:
+    given = as_array(strains)
+    if given.ndim != 1 or given.dtype.kind not in "iuf" or not (np.isfinite(given).all() and (given > -1.0).all()):
+        raise ValueError(f"strains: expected relative changes of the volume, got {strains!r}")
+    ordered = np.sort(given.astype(np.float64))
+    different = np.count_nonzero(np.diff(ordered) > _SAME_STRAIN) + min(len(ordered), 1)
+    if different < max(5, len(ordered)):
+        raise ValueError(
+            f"strains: the equation of state needs at least five volumes, all different, got {different} in {strains!r}"
+        )
+    return [float(strain) for strain in ordered]
+
+
+def _merged(temperatures: FloatArray) -> FloatArray:
+    """Ascending, without those that are nearly the one before; `_SAME` is far below `_STEP`, so that most are kept."""
+    kept: list[float] = []
+    for temperature in np.sort(temperatures):
+        if not kept or temperature - kept[-1] > _SAME:
+            kept.append(float(temperature))
+    return np.array(kept)
 
 
 def _at_volume(ground: Atoms, calc: BaseCalculator, matrix: Any, volume: float) -> tuple[Relaxation, Any]:
@@ -141,9 +171,7 @@ def _warn_of_imaginary(phonopys: list[Any], strains: list[float], mesh: float) -
     for phonopy, strain in zip(phonopys, strains, strict=True):
         lowest = float(Phonons(phonopy).zone(mesh)[2].min())
         if lowest < -NOISE:
-            warnings.warn(
+            warn(
                 f"imaginary modes of up to {-lowest:.3g}i THz at a volume changed by {strain:+.3g} are left out of "
-                "its free energy",
-                UserWarning,
-                stacklevel=3,
+                "its free energy"
             )

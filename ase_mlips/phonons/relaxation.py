@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from ase import Atoms, units
@@ -12,6 +12,7 @@ from ase.constraints import FixSymmetry
 from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
 
+from .arguments import require_word
 from .cells import SYMPREC, require_crystal, space_group
 
 _LARGEST_STRAIN = 0.05  # in one step
@@ -69,11 +70,12 @@ def relax(
     Raises
     ------
     ValueError
-        `atoms` is not a crystal.
+        `atoms` is not a crystal, or `what` is none of the words.
     CalculationFailed
         It did not converge.
     """
     require_crystal(atoms)
+    require_word("what", what, get_args(What))
     space_group(atoms)  # raises where there is none
     work = atoms.copy()
     work.calc = calc

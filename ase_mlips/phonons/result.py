@@ -14,16 +14,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from ase_mlips.analysis import VDOS
 
+from .arguments import Mesh, checked_temperatures, require_mesh, warn
 from .bands import Bands, recommended_path, special_points
-from .cells import IntMatrix, new_phonopy, space_group, supercell_matrix, to_ase
-from .properties import ImaginaryMode, PhononDOS, ThermalProperties, imaginary_modes
+from .cells import IntMatrix, new_phonopy, require_oscillators, space_group, supercell_matrix, to_ase
+from .properties import ImaginaryMode, PhononDOS, ThermalProperties, count_states, imaginary_modes
 from .relaxation import Relaxation
 
 FloatArray = NDArray[np.float64]
-Mesh = float | Sequence[int]
 
 NOISE = 0.05  # THz: an imaginary frequency below this is interpolation, not an instability
-_DOS_POINTS = 400
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -59,14 +58,20 @@ class Phonons:
         Raises
         ------
         OSError, ValueError
-            The file cannot be read, or has neither.
+            The file cannot be read, is no phonopy yaml file, or has neither.
         """
         import phonopy
         from phonopy.interface.calculator import get_calculator_physical_units
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the primitive cell that is in the file
-            loaded = phonopy.load(path, primitive_matrix=None, is_compact_fc=False, log_level=0)
+            try:
+                loaded = phonopy.load(path, primitive_matrix=None, is_compact_fc=False, log_level=0)
+            except Exception as error:  # phonopy fails on other files in every conceivable way
+                if isinstance(error, OSError):
+                    raise
+                reason = " ".join(f"{type(error).__name__}: {error}".split())
+                raise ValueError(f"{os.fspath(path)}: cannot be read as a phonopy yaml file ({reason})") from error
         if loaded.force_constants is None:
             raise ValueError(f"{os.fspath(path)}: has neither force constants nor the forces to make them from")
         unit = get_calculator_physical_units(loaded.calculator).length_unit
@@ -87,6 +92,7 @@ class Phonons:
         supercell
             As in `phonons`.
         """
+        require_oscillators(atoms)
         made = new_phonopy(atoms, supercell_matrix(atoms, supercell))
         given = np.array(force_constants, dtype=np.float64, order="C")
         rows, columns = (len(made.primitive), len(made.supercell)), len(made.supercell)
@@ -94,6 +100,8 @@ class Phonons:
             raise ValueError(
                 f"expected force constants of shape ({rows[0]} or {columns}, {columns}, 3, 3), got {given.shape}"
             )
+        if not np.isfinite(given).all():
+            raise ValueError("force_constants: expected finite numbers")
         made.force_constants = given
         return cls(made)
 
@@ -134,26 +142,28 @@ class Phonons:
         charges : (N, 3, 3) or (n, 3, 3) array
             Born effective charges in e of the atoms of `atoms` or of `primitive`.
         dielectric : (3, 3) array
-            Electronic dielectric tensor.
+            Electronic dielectric tensor, positive definite.
         """
         from phonopy.interface.calculator import get_calculator_physical_units
 
+        tensor = _shaped(dielectric, (3, 3), "dielectric")
+        if not np.linalg.eigvalsh(tensor + tensor.T).min() > 0.0:
+            raise ValueError("dielectric: expected a positive definite tensor")
         copy = self.phonopy.replicate()
         copy.dataset = self.phonopy.dataset
         copy.force_constants = self.phonopy.force_constants
         copy.nac_params = {
             "born": self._of_primitive(charges),
-            "dielectric": _shaped(dielectric, (3, 3), "dielectric"),
+            "dielectric": tensor,
             "factor": get_calculator_physical_units().nac_factor,
         }
         return Phonons(copy, self.max_force, self.relaxation, self.seconds)
 
     def _of_primitive(self, charges: ArrayLike) -> FloatArray:
-        given = np.asarray(charges, dtype=np.float64)
         cell = self.phonopy.primitive
-        if given.shape == (len(cell), 3, 3):
-            return given
-        given = _shaped(given, (len(self.phonopy.unitcell), 3, 3), "charges")
+        if np.shape(charges) == (len(cell), 3, 3):
+            return _shaped(charges, (len(cell), 3, 3), "charges")
+        given = _shaped(charges, (len(self.phonopy.unitcell), 3, 3), "charges")
         supercell = self.phonopy.supercell
         return given[[supercell.u2u_map[supercell.s2u_map[k]] for k in cell.p2s_map]]
 
@@ -183,39 +193,37 @@ class Phonons:
         return run.qpoints, run.weights / run.weights.sum(), run.frequencies
 
     def dos(self, mesh: Mesh = 60.0) -> PhononDOS:
-        """Density of states by the tetrahedron method, with the shares of the elements."""
+        """Density of states by the tetrahedron method, with the shares of the elements.
+
+        The states are counted up to the limits of intervals around the frequencies, so that none is missed, however
+        flat the bands: a peak narrower than an interval is drawn as wide as that, with all its states.
+        """
         symbols = np.array(self.phonopy.primitive.symbols)
         elements = list(dict.fromkeys(symbols))
         several = len(elements) > 1
-        top = self._run_mesh(mesh, with_eigenvectors=several, is_mesh_symmetry=not several).frequencies.max()
-        if not several:
-            run = self.phonopy.run_total_dos(freq_pitch=top / _DOS_POINTS)
-            return PhononDOS(run.frequency_points, run.dos, {elements[0]: run.dos})
-        run = self.phonopy.run_projected_dos(freq_pitch=top / _DOS_POINTS)
-        shares = {element: run.projected_dos[symbols == element].sum(0) for element in elements}
-        return PhononDOS(run.frequency_points, np.sum(list(shares.values()), axis=0), shares)
+        run = self._run_mesh(mesh, with_eigenvectors=several, is_mesh_symmetry=not several)
+        shares = None
+        if several:
+            atoms = (np.abs(run.eigenvectors) ** 2).reshape(len(run.qpoints), len(symbols), 3, -1).sum(2)
+            shares = np.stack([atoms[:, symbols == element].sum(1) for element in elements], axis=-1)
+        frequencies, density = count_states(run, shares)
+        partials = {str(element): density[:, k] for k, element in enumerate(elements)}
+        return PhononDOS(frequencies, density.sum(1), partials)
 
     def thermal(self, temperatures: ArrayLike | None = None, *, mesh: Mesh = 100.0) -> ThermalProperties:
         """Harmonic thermal properties at `temperatures` in K, by default 0 to 1000 K; imaginary modes are left out."""
+        chosen = checked_temperatures(np.linspace(0.0, 1000.0, 101) if temperatures is None else temperatures)
         lowest = self._run_mesh(mesh).frequencies.min()
         if lowest < -NOISE:
-            warnings.warn(
-                f"thermal properties leave out imaginary modes, the worst of {-lowest:.3g}i THz", UserWarning, 2
-            )
-        chosen = np.linspace(0.0, 1000.0, 101) if temperatures is None else np.atleast_1d(temperatures)
-        if not (np.isfinite(chosen).all() and (chosen >= 0.0).all()):
-            raise ValueError("expected temperatures in K that are not negative")
+            warn(f"thermal properties leave out imaginary modes, the worst of {-lowest:.3g}i THz")
         run = self.phonopy.run_thermal_properties(temperatures=chosen, exclude_gamma_acoustic=True)
-        return ThermalProperties(
-            chosen.astype(np.float64), run.free_energy, run.entropy, run.heat_capacity, float(run.zero_point_energy)
-        )
+        return ThermalProperties(chosen, run.free_energy, run.entropy, run.heat_capacity, float(run.zero_point_energy))
 
     def mean_squared_displacements(self, temperatures: ArrayLike, *, mesh: Mesh = 60.0) -> FloatArray:
         """Thermal displacements (T, n, 3): mean squares along x, y and z in A^2 of the atoms of `primitive`."""
+        chosen = checked_temperatures(temperatures)
         self._run_mesh(mesh, with_eigenvectors=True, is_mesh_symmetry=False)
-        run = self.phonopy.run_thermal_displacements(
-            temperatures=np.atleast_1d(temperatures), exclude_gamma_acoustic=True, freq_min=0.0
-        )
+        run = self.phonopy.run_thermal_displacements(temperatures=chosen, exclude_gamma_acoustic=True, freq_min=0.0)
         return np.asarray(run.thermal_displacements).reshape(-1, len(self.phonopy.primitive), 3)
 
     def imaginary_modes(self, mesh: Mesh = 60.0, *, tolerance: float = NOISE) -> tuple[ImaginaryMode, ...]:
@@ -238,15 +246,14 @@ class Phonons:
         return bands_and_dos(self.bands(), self.dos(), figure=figure, vdos=vdos)
 
     def _run_mesh(self, mesh: Mesh, **options: Any) -> Any:
-        if not isinstance(mesh, float | int) and np.shape(mesh) != (3,):
-            raise ValueError(f"mesh: expected a length in A or three integers, got {mesh!r}")
+        require_mesh(mesh)
         return self.phonopy.run_mesh(mesh, is_gamma_center=True, **options)
 
 
 def _q(q_points: ArrayLike) -> FloatArray:
     given = np.atleast_2d(np.asarray(q_points, dtype=np.float64))
-    if given.ndim != 2 or given.shape[1] != 3:
-        raise ValueError(f"expected q points of shape (Q, 3), got {given.shape}")
+    if given.ndim != 2 or given.shape[1] != 3 or not np.isfinite(given).all():
+        raise ValueError(f"expected finite q points of shape (Q, 3), got {given.shape}")
     return given
 
 
@@ -254,4 +261,6 @@ def _shaped(values: ArrayLike, shape: tuple[int, ...], name: str) -> FloatArray:
     given = np.asarray(values, dtype=np.float64)
     if given.shape != shape:
         raise ValueError(f"{name}: expected shape {shape}, got {given.shape}")
+    if not np.isfinite(given).all():
+        raise ValueError(f"{name}: expected finite numbers")
     return given

@@ -43,6 +43,24 @@ def test_a_reference_against_itself(salt, tmp_path):
     assert result.force_rmse[key] < 1e-10
 
 
+def test_forces_of_other_displacements_are_not_compared(salt):
+    nearer = phonons(rock_salt(), Springs(), supercell=2, distance=0.02)
+    result = compare_phonons(salt, {"nearer": nearer, "same": phonons(rock_salt(), Springs(), supercell=2)}, mesh=10.0)
+    assert np.isnan(result.force_rmse["ClNa", "nearer"])
+    assert result.force_rmse["ClNa", "same"] == 0.0
+
+
+@pytest.mark.parametrize("force_rmse", [{"a": 0.0, "b": np.nan}, {"a": 0.1, "b": np.nan}])
+def test_figures_of_errors_that_vanish_or_are_not_known(salt, force_rmse):
+    result = compare_phonons(salt, {"a": stiffer(), "b": Springs()}, mesh=(3, 3, 3), force_rmse=force_rmse)
+    figure = result.plot()
+    figure.canvas.draw()
+    assert len(figure.axes) == (2 if force_rmse["a"] else 1)
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["reference", "a", "b"]
+    assert not legend.get_window_extent().overlaps(figure.axes[0].get_tightbbox())
+
+
 def test_calculators_on_several_structures(tmp_path):
     structures = {"small": rock_salt(), "large": rock_salt(volume=28.0)}
     candidates = {"stiffer": stiffer(), "same": Springs()}

@@ -40,7 +40,7 @@ def test_bands_go_along_the_recommended_path(silicon, tmp_path):
 
 
 def test_a_path_with_indices():
-    assert "B$_{1}$|B" in phonons(bulk("Hg"), Free(), supercell=1).bands().labels
+    assert "B$_{1}$|B" in phonons(bulk("Hg"), Free(), supercell=2).bands().labels
 
 
 class Free(Springs):
@@ -79,6 +79,19 @@ def test_densities_of_states_count_the_modes(salt, silicon, tmp_path):
         np.testing.assert_allclose(np.sum(list(dos.partials.values()), axis=0), dos.total, atol=1e-12)
         dos.save(tmp_path / "dos.npz")
         np.testing.assert_array_equal(PhononDOS.load(tmp_path / "dos.npz").total, dos.total)
+
+
+def test_no_state_of_a_flat_band_is_missed():
+    flat = np.einsum("ij,ab->ijab", np.eye(16), 3.0 * np.eye(3))
+    for atoms, elements in ((rock_salt(), 2), (bulk("Si"), 1)):
+        result = Phonons.from_force_constants(atoms, flat, supercell=2)
+        dos = result.dos(mesh=(4, 4, 4))
+        assert np.trapezoid(dos.total, dos.frequencies) == pytest.approx(6.0, rel=1e-9)
+        for share in dos.partials.values():
+            assert np.trapezoid(share, dos.frequencies) == pytest.approx(6.0 / elements, rel=1e-9)
+        centre = np.trapezoid(dos.frequencies * dos.total, dos.frequencies) / 6.0
+        pitch = dos.frequencies[1] - dos.frequencies[0]
+        assert centre == pytest.approx(result.frequencies([0.1, 0.2, 0.3]).mean(), abs=pitch)
 
 
 def test_figure_with_the_states_of_molecular_dynamics(salt):
