@@ -7,7 +7,6 @@ import subprocess
 import sys
 from importlib import import_module
 
-import numba
 import numpy as np
 import pytest
 from ase import Atoms, units
@@ -23,7 +22,7 @@ from support.morse import Morse, MorseCalculator
 from ase_mlips.cli import main
 from ase_mlips.cli.demo import Schedule
 from ase_mlips.fit import snap_template
-from ase_mlips.jit import cache_directory
+from ase_mlips.jit import cache_directory, device
 from ase_mlips.snap import write_snap
 
 
@@ -282,7 +281,7 @@ def test_ctrl_c_waits_until_a_kernel_is_compiled(here, monkeypatch, capsys):
     """Otherwise it would come where LLVM calls back, and get lost or end in a crash."""
     heard = []
 
-    @numba.njit
+    @device
     def kernel(x):
         return x + 1
 

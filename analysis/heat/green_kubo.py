@@ -155,7 +155,7 @@ def green_kubo(
     With several species, ``kappa_corrected = [L_EE - L_ES L_SS^-1 L_SE] / (k_B T^2 V)``, with the integrals L of the
     correlations of the heat flux E and the species currents S, is the conductivity in the absence of a current of
     particles.  It does not depend on the zeros of the atomic energies.  The currents S are those combinations that
-    diffuse, by three standard errors; without any the correction is none (`heat_correlations.diffusing_currents`).
+    diffuse, by three standard errors; without any the correction is none (`correlations.diffusing_currents`).
 
     Parameters
     ----------

@@ -6,14 +6,13 @@ import hashlib
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from ase import units
 from numpy.typing import NDArray
 
-from ..heads.network import Network, split_layers
+from ..heads.network import Network, count_parameters, split_layers
 from ..neighbors import NeighborList
 from ..snap.model import SnapModel
 from ..snap.potential import SnapPotential
@@ -55,10 +54,10 @@ class NetworkProblem:
         _check(template, train, loss)
         if training.checkpoint:
             require_place(training.checkpoint)
-        if not isinstance(validation, float | int):
-            require_frames("validation", validation)
         if isinstance(validation, float | int):
             train, validation = split_frames(train, validation, seed=training.seed) if validation else (train, ())
+        else:
+            require_frames("validation", validation)
         self.sets = {"train": train, "validation": validation} if validation else {"train": train}
         self.loss = loss
         self._frames = [*train, *validation]
@@ -120,8 +119,7 @@ class NetworkProblem:
             scale[owner, scale[owner] <= 1e-10 * np.abs(own).max(axis=0)] = 1.0
         sizes = (K, *training.hidden, 1)
         activations = (*[training.activation] * len(training.hidden), "linear")
-        P = sum((before + 1) * after for before, after in pairwise(sizes))
-        return Network(sizes, activations, np.zeros((networks, P)), shift, scale)
+        return Network(sizes, activations, np.zeros((networks, count_parameters(sizes))), shift, scale)
 
     def _start(self, seed: int) -> FloatArray:
         """Random weights; the last biases are the constants that fit the energies best."""

@@ -71,11 +71,16 @@ class Network(Record):
     @property
     def n_parameters(self) -> int:
         """P, the number of weights and biases of one network."""
-        return sum((before + 1) * after for before, after in pairwise(self.sizes))
+        return count_parameters(self.sizes)
 
     def layers(self) -> list[tuple[FloatArray, FloatArray]]:
         """Weights (E, n_l, n_(l-1)) and biases (E, n_l) of each layer, as views of `parameters`."""
         return split_layers(self.parameters, self.sizes)
+
+
+def count_parameters(sizes: tuple[int, ...]) -> int:
+    """Weights and biases of one network."""
+    return sum((before + 1) * after for before, after in pairwise(sizes))
 
 
 def split_layers(parameters: FloatArray, sizes: tuple[int, ...]) -> list[tuple[FloatArray, FloatArray]]:

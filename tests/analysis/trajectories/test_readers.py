@@ -331,31 +331,6 @@ def test_malformed_xyz(tmp_path, text, message):
         everything(Trajectory(path))
 
 
-DUMP = (
-    "ITEM: TIMESTEP\n0\nITEM: NUMBER OF ATOMS\n1\nITEM: BOX BOUNDS pp pp pp\n0 5\n0 5\n0 5\n"
-    "ITEM: ATOMS id element x y z\n1 Ar 1 2 3\n"
-)
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "message"),
-    [
-        ("element x y z\n1 Ar", "type x y z\n1 1", "has no elements: give symbols= in the order of the atom types"),
-        ("x y z", "fx fy fz", "frame 0: expected columns of species and x y z, got id element fx fy fz"),
-        ("id element x y z\n1 Ar", "element x y z\nAr", "frame 0: expected a column id, without which atoms cannot be"),
-        ("Ar", "Qq", "no element is known for 'Qq'"),
-        ("0 5\nITEM", "0 b\nITEM", "frame 0: expected 2 numbers, got '0 b'"),
-        ("ITEM: NUMBER", "ITEM: UNITS\nlj\nITEM: NUMBER", "frame 0: expected units metal or real, got lj"),
-        ("ITEM: NUMBER OF ATOMS", "ITEM: SURPRISE", "frame 0: expected an item of a LAMMPS dump, got 'ITEM: SURPRISE'"),
-    ],
-)
-def test_malformed_dump(tmp_path, old, new, message):
-    path = tmp_path / "md.lammpstrj"
-    path.write_text(DUMP.replace(old, new))
-    with pytest.raises(ValueError, match=message):
-        Trajectory(path)
-
-
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
