@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,11 +10,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
+from .kernels_correlation import add_products
+
 FloatArray = NDArray[np.float64]
 
 _BLOCK = 1 << 18  # numbers transformed at once: 2 MB, which stay in the cache of a core from one step to the next
 _TILE = 1024  # frames transposed at once, for the same reason
-_STRETCH = 13  # 2^13 frames at least are transformed at once where there are many more frames than lags
+_LINE = 8  # columns transposed at once from a long series: the numbers in a line of the cache
+# A long series is cut into stretches of 2^13 to 2^17 frames, so that the lags are one of them, or up to 2^4 of the
+# longest, or 2^4 still longer ones.
+_SHORTEST, _LONGEST, _REACH = 13, 17, 4
+_FEWEST = 4  # stretches; a shorter series is transformed as a whole
+_TOGETHER = 8  # stretches, which vector instructions transform side by side
 
 
 def correlation(a: ArrayLike, b: ArrayLike | None = None, *, max_lag: int | None = None) -> FloatArray:
@@ -50,12 +58,13 @@ def correlation(a: ArrayLike, b: ArrayLike | None = None, *, max_lag: int | None
     frames = len(first)
     lags = number_of_lags(frames, max_lag)
     first, second = first.reshape(frames, -1), second.reshape(frames, -1)
-    stretch = 1 << max(_STRETCH, int(lags).bit_length())
-    if frames < 4 * stretch:
+    bits = int(lags).bit_length()
+    stretches = -(-frames >> max(_SHORTEST, min(bits, _LONGEST), bits - _REACH))
+    if stretches < _FEWEST:
         total = _at_once(first, None if b is None else second, lags)
     else:
-        total = _by_stretches(first, None if b is None else second, stretch)
-    return total[: lags + 1] / (frames - np.arange(lags + 1))
+        total = _by_stretches(first, None if b is None else second, lags, fft.next_fast_len(-(-frames // stretches)))
+    return total[: lags + 1] / (frames - np.arange(lags + 1.0))
 
 
 def _at_once(first: NDArray[Any], second: NDArray[Any] | None, lags: int) -> FloatArray:
@@ -73,25 +82,43 @@ def _at_once(first: NDArray[Any], second: NDArray[Any] | None, lags: int) -> Flo
     return total
 
 
-def _by_stretches(first: NDArray[Any], second: NDArray[Any] | None, stretch: int) -> FloatArray:
-    """The same for lags shorter than a stretch of frames, which is all that is transformed at once.
+def _by_stretches(first: NDArray[Any], second: NDArray[Any] | None, lags: int, stretch: int) -> FloatArray:
+    """The same for many frames: what is transformed at once is a stretch of them, which a cache can hold.
 
-    A stretch is correlated with itself and the one that follows.  Padded with as many zeros, the latter stands
-    `stretch` frames later, where its transform has the factor ``exp(-i pi k) = (-1)^k``.
+    The lags from ``d stretch`` on are those of each stretch with the d-th and the next after it.  Padded with as many
+    zeros, the latter stands `stretch` frames later, where its transform has the factor ``exp(-i pi k) = (-1)^k``.
     """
-    size = 2 * stretch
-    spectrum = np.zeros(stretch + 1, dtype=np.complex128)
-    sign = 1.0 - 2.0 * (np.arange(stretch + 1) % 2)
-    before: NDArray[np.complex128] | None = None
-    for start in range(0, len(first), stretch):
-        here = fft.rfft(np.ascontiguousarray(first[start : start + stretch].T), size)
-        there = here if second is None else fft.rfft(np.ascontiguousarray(second[start : start + stretch].T), size)
-        if before is not None:
-            spectrum += sign * np.einsum("cf,cf->f", before, there)
-        before = here.conj()
-        spectrum += np.einsum("cf,cf->f", before, there)
-    total: FloatArray = fft.irfft(spectrum, size)
-    return total
+    count = 1 + lags // stretch
+    products = np.zeros((count + 1, stretch + 1), np.complex128)
+    for one, other in zip(_columns(first), _columns(first if second is None else second), strict=True):
+        before: deque[NDArray[np.complex128]] = deque(maxlen=1 + -(-count // _TOGETHER))
+        for start in range(0, len(first), _TOGETHER * stretch):
+            before.appendleft(_spectra(one[start:], stretch))
+            later = before[0] if second is None else _spectra(other[start:], stretch)
+            for age, earlier in enumerate(before):
+                add_products(earlier, later, age * _TOGETHER, products)
+    products[:-1, ::2] += products[1:, ::2]
+    products[:-1, 1::2] -= products[1:, 1::2]
+    total: FloatArray = fft.irfft(products[:-1], 2 * stretch)[:, :stretch]
+    return total.ravel()
+
+
+def _columns(series: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """One column after the other; many are copied together, since a line of memory has numbers of eight."""
+    if series.shape[1] <= _LINE:
+        yield from series.T
+    else:
+        for block in _blocks(series, _LINE):
+            yield from block
+
+
+def _spectra(column: NDArray[Any], stretch: int) -> NDArray[np.complex128]:
+    """Transforms of the first stretches of a column, each padded with as many zeros."""
+    frames = min(len(column), _TOGETHER * stretch)
+    values = np.empty(frames + -frames % stretch)
+    values[:frames], values[frames:] = column[:frames], 0.0
+    spectra: NDArray[np.complex128] = fft.rfft(values.reshape(-1, stretch), 2 * stretch)
+    return spectra
 
 
 def squared_displacements(positions: NDArray[Any], *, max_lag: int | None = None) -> FloatArray:

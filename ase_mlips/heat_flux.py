@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from ase.data import chemical_symbols
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from .jit import kernel
 
@@ -81,23 +80,3 @@ def _add_up(energies: FloatArray, virials: FloatArray, v: FloatArray, masses: Fl
         for a in range(3):
             sums[0, a] += energy * v[i, a]
             sums[1, a] += virials[i, a, 0] * x + virials[i, a, 1] * y + virials[i, a, 2] * z
-
-
-def species_matrix(numbers: ArrayLike) -> tuple[tuple[str, ...], FloatArray]:
-    """Which atom is of which species.
-
-    Parameters
-    ----------
-    numbers : (N,) array
-        Atomic numbers.
-
-    Returns
-    -------
-    tuple of S str, (S, N) array
-        The species, in the order of their first atoms, and a matrix of zeros and ones; its product with the velocities
-        is the currents ``J_s = sum_(i in s) v_i`` of the species.
-    """
-    kinds = np.asarray(numbers)
-    found = list(dict.fromkeys(kinds.tolist()))
-    matrix: FloatArray = (kinds == np.array(found, dtype=kinds.dtype)[:, None]).astype(np.float64)
-    return tuple(chemical_symbols[number] for number in found), matrix

@@ -166,11 +166,10 @@ class HNEMD:
         if self._atoms.calc is not self._driven:
             return
         check_cell(self._atoms, self._cell, _METHOD)
-        velocities = self._atoms.get_velocities()
         if not self._rows:
-            check_at_rest(velocities, self._atoms.get_masses(), _METHOD)
+            check_at_rest(self._atoms.get_velocities(), self._atoms.get_masses(), _METHOD)
         if self._dynamics.nsteps > self._first:
-            row = self._meter.measure(self.calculator, self._atoms, velocities)
+            row = self._meter.measure(self.calculator, self._atoms)
             self._rows.append(np.append(row[:3] + row[3:6], row[-2]))
 
 

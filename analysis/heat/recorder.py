@@ -98,8 +98,7 @@ class HeatFluxRecorder:
         time = self._origin + self._dynamics.nsteps * self._step_fs
         if time <= self._last + _EVEN * self._step_fs:
             return
-        atoms = self._dynamics.atoms
-        row = self._meter.measure(self._calculator, atoms, atoms.get_velocities())
+        row = self._meter.measure(self._calculator, self._dynamics.atoms)
         self._file.write((self._format % (time, *row.tolist())).encode())
         self._last = time
 

@@ -91,8 +91,9 @@ def replay(
                 chunk.cells, chunk.positions, np.asarray(chunk.velocities), strict=True
             ):
                 atoms.cell, atoms.positions = cell, positions
+                atoms.set_velocities(velocities / units.fs)
                 for tape in tapes:
-                    tape.add(meter, atoms, velocities / units.fs)
+                    tape.add(meter, atoms)
                 frames += 1
     except KeyboardInterrupt as interrupt:
         if frames < 2:
@@ -124,12 +125,12 @@ class _Tape:
         self._rows: list[FloatArray] = []
         self._energies: list[FloatArray] = []
 
-    def add(self, meter: Meter, atoms: Atoms, velocities: FloatArray) -> None:
-        self._rows.append(meter.measure(self._calculator, atoms, velocities))
+    def add(self, meter: Meter, atoms: Atoms) -> None:
+        self._rows.append(meter.measure(self._calculator, atoms))
         self._energies.append(self._calculator.get_potential_energies(atoms))
 
     def result(self, meter: Meter, frames: int, timestep_fs: float) -> Replay:
         series = series_of(np.array(self._rows[:frames]), meter.species, timestep_fs)
         energies = np.array(self._energies[:frames])
-        of_species = {name: energies[:, meter.matrix[k] != 0.0] for k, name in enumerate(meter.species)}
+        of_species = {name: energies[:, meter.kinds == k] for k, name in enumerate(meter.species)}
         return Replay(**vars(series), name=repr(self._calculator), energies=of_species)

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from ase import Atoms, units
+from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
-from ase_mlips.heat_flux import HeatFlux, species_matrix
+from ase_mlips.heat_flux import HeatFlux
 
 from ..results import Result, new_axes
+from .kernels_currents import peculiar
 
 FloatArray = NDArray[np.float64]
 
@@ -198,29 +200,31 @@ class Meter:
     Attributes
     ----------
     species : tuple of S str
-    matrix : (S, N) array
-        1 where an atom is of a species, else 0.
+        In the order of their first atoms.
+    kinds : (N,) array of int32
+        Which of them each atom is.
     """
 
     def __init__(self, numbers: NDArray[Any], masses: FloatArray, fixed: int = 0) -> None:
         """Take the atoms' numbers (N,) and masses (N,), and how many degrees of freedom constraints remove."""
-        self.species, self.matrix = species_matrix(numbers)
-        self._weights = masses / masses.sum()
-        self._per_kelvin = masses[:, None] / (units.kB * max(3 * len(masses) - max(fixed, 3), 1))
+        found = list(dict.fromkeys(numbers.tolist()))
+        self.species = tuple(chemical_symbols[number] for number in found)
+        self.kinds = np.array([found.index(number) for number in numbers.tolist()], np.int32)
+        self._masses = np.array(masses, np.float64)
+        self._per_kelvin = 1.0 / (units.kB * max(3 * len(masses) - max(fixed, 3), 1))
+        self._velocities = np.empty((len(masses), 3))
         self._cell = b"", 0.0  # that of the last volume
 
-    def measure(self, calculator: HeatFluxCalculator, atoms: Atoms, velocities: FloatArray) -> FloatArray:
+    def measure(self, calculator: HeatFluxCalculator, atoms: Atoms) -> FloatArray:
         """Convective and conductive flux, currents of the species, temperature and volume, (6 + 3 S + 2,).
 
-        The velocities are in ASE's units; fluxes and currents are per fs.
+        Of the atoms with their present momenta, seen from the centre of mass; fluxes and currents are per fs.
         """
-        peculiar = velocities - self._weights @ velocities
-        parts = calculator.get_heat_flux_parts(atoms, peculiar)
         row = np.empty(8 + 3 * len(self.species))
-        row[:3], row[3:6] = parts
-        row[6:-2] = (self.matrix @ peculiar).ravel()
-        row[:-2] *= units.fs
-        row[-2] = np.vdot(self._per_kelvin * peculiar, peculiar)
+        twice_kinetic = peculiar(atoms.get_momenta(), self._masses, self.kinds, self._velocities, row[6:-2])
+        row[:3], row[3:6] = calculator.get_heat_flux_parts(atoms, self._velocities)
+        row *= units.fs
+        row[-2] = self._per_kelvin * twice_kinetic
         row[-1] = self._volume(atoms)
         return row
 

@@ -16,7 +16,7 @@ from ase.calculators.calculator import Calculator
 from ase.io import write
 from tqdm import tqdm
 
-from ase_mlips.analysis import Trajectory, adf, rdf, van_hove
+from ase_mlips.analysis import Trajectory, adf, correlation, rdf, replay, van_hove
 from ase_mlips.fit import Frame, Training, fit_network, fit_snap, snap_template
 from ase_mlips.jit import cache_directory
 from ase_mlips.mtp import MTP, MtpModel
@@ -61,7 +61,8 @@ def _work() -> dict[str, Callable[[], Any]]:
         "NEP with charges": lambda: _evaluate(NEP(_nep("Cu", "Au", charge_mode=1))),
         "MTP": lambda: _evaluate(MTP(_mtp("Cu"))),
         "MTP two elements": lambda: _evaluate(MTP(_mtp("Cu", "Au"))),
-        "heat flux": lambda: SNAP(mixed).get_heat_flux(_crystal(mixed.elements, 2)),
+        "heat flux": lambda: replay([_crystal(mixed.elements, 2)] * 2, [SNAP(mixed)], timestep_fs=1.0),
+        "correlation": lambda: correlation(np.zeros(1 << 15), max_lag=1),
         "network fit": lambda: fit_network(mixed, [_labelled(mixed.elements)] * 4, training=Training(epochs=1)),
         "RDF": lambda: [rdf(_crystal(("Cu",), 2), r_max=r_max) for r_max in (2.0, 6.0)],
         "angles": lambda: adf(_crystal(("Cu",), 2), 3.0),
@@ -140,4 +141,5 @@ def _labelled(elements: tuple[str, ...]) -> Frame:
 def _crystal(elements: tuple[str, ...], repeats: int) -> Atoms:
     sites = 2.5 * np.array(list(product(range(repeats), repeat=3)))
     symbols = [elements[k % len(elements)] for k in range(len(sites))]
-    return Atoms(symbols, positions=sites, cell=[2.5 * repeats] * 3, pbc=True)
+    rest = np.zeros(sites.shape)
+    return Atoms(symbols, positions=sites, velocities=rest, cell=[2.5 * repeats] * 3, pbc=True)

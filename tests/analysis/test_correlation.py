@@ -25,10 +25,14 @@ def test_cross_correlation_is_the_direct_sum_and_has_a_direction():
     assert np.argmax(correlation(a[:30], delayed[:30], max_lag=10)) == 3
 
 
-@pytest.mark.parametrize(("frames", "max_lag"), [(64, 3), (70, 7), (71, 0), (33, 6), (260, 15)])
+@pytest.mark.parametrize(
+    ("frames", "max_lag"), [(64, 3), (70, 7), (71, 0), (33, 6), (260, 15), (260, 130), (263, 262), (700, 699)]
+)
 def test_long_series_by_stretches_are_the_direct_sum(monkeypatch, frames, max_lag):
-    monkeypatch.setattr(import_module("ase_mlips.analysis.correlation"), "_STRETCH", 3)
-    a, b = np.random.default_rng(3).normal(size=(2, frames, 3))
+    module = import_module("ase_mlips.analysis.correlation")
+    for name, value in {"_SHORTEST": 3, "_LONGEST": 4, "_TOGETHER": 3}.items():
+        monkeypatch.setattr(module, name, value)
+    a, b = np.random.default_rng(3).normal(size=(2, frames, 10))
     np.testing.assert_allclose(correlation(a, max_lag=max_lag), direct(a, a, max_lag), rtol=1e-9, atol=1e-11)
     np.testing.assert_allclose(correlation(a, b, max_lag=max_lag), direct(a, b, max_lag), rtol=1e-9, atol=1e-11)
 
