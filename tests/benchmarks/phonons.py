@@ -1,13 +1,13 @@
 """Phonons of Stillinger-Weber silicon against published numbers, and the time of each stage with the embedded model.
 
-Usage: python tests/benchmarks/phonons.py [--without-conductivity]
-
-Needs the LAMMPS Python module (with MANYBODY) for Stillinger-Weber, and phono3py for the conductivity; what is missing
-is left out.  The reference numbers belong to a = 5.4309498 A.
+``python tests/benchmarks/phonons.py [--without-conductivity]`` needs the LAMMPS Python module (with MANYBODY) for
+Stillinger-Weber, and phono3py for the conductivity; what is missing is left out.  The reference numbers belong to
+a = 5.4309498 A.
 """
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import sys
 import tempfile
@@ -74,14 +74,17 @@ def print_stages(title: str, seconds: dict[str, float]) -> None:
         print(f"  {stage:28} {value:9.3f} s{'   <- slowest' if stage == slowest else ''}")
 
 
-def main(arguments: list[str]) -> None:
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--without-conductivity", action="store_true", help="leave out what takes a minute")
+    arguments = parser.parse_args()
     if importlib.util.find_spec("lammps"):
         with tempfile.TemporaryDirectory() as folder:
             calc = stillinger_weber(Path(folder))
             errors, capacity = harmonic_errors(calc)
             print("Stillinger-Weber silicon, errors: " + ", ".join(f"{k} {v:.1e} THz" for k, v in errors.items()))
             print(f"C_V at 300 K: {capacity:+.1e} J/(K mol)")
-            if importlib.util.find_spec("phono3py") and "--without-conductivity" not in arguments:
+            if importlib.util.find_spec("phono3py") and not arguments.without_conductivity:
                 begin = time.perf_counter()
                 for temperature, error in conductivity_errors(calc).items():
                     print(f"conductivity at {temperature:g} K: {100.0 * error:+.2f} %")
@@ -97,4 +100,4 @@ def main(arguments: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()
