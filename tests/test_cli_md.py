@@ -280,8 +280,9 @@ def test_log_on_a_full_disk(here):
         (["--steps", 5, "-o", "alien.traj", "--restart"], "alien.traj: does not say at which step it ends"),
         (["--steps", 5, "-o", "junk.traj", "--restart"], "junk.traj: holds no complete frame"),
         (["--steps", 5, "-o", "blank.traj", "--restart"], "blank.traj: holds no complete frame"),
-        (["--steps", 5, "-o", "none/x.traj"], "none"),
-        (["--steps", 5, "--log", "none/x.log"], "none"),
+        (["--steps", 5, "-o", "none/x.traj"], "none: there is no such directory for none/x.traj"),
+        (["--steps", 5, "-o", "taken.traj"], "taken.traj: is a directory"),
+        (["--steps", 5, "--log", "none/x.log"], "none: there is no such directory for none/x.log"),
         (["--ensemble", "langevin", "--temperature", 0], "langevin needs a temperature above zero"),
     ],
 )
@@ -290,12 +291,13 @@ def test_bad_input_is_one_sentence(here, capsys, arguments, message):
     write("alien.traj", read("cu.xyz"))
     (here / "junk.traj").write_text("junk")
     (here / "blank.traj").touch()
-    before = {path: path.read_bytes() for path in here.iterdir()}
+    (here / "taken.traj").mkdir()
+    before = {path: path.is_file() and path.read_bytes() for path in here.iterdir()}
     assert md(*arguments) == 2
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1
-    assert {path: path.read_bytes() for path in here.iterdir()} == before
+    assert {path: path.is_file() and path.read_bytes() for path in here.iterdir()} == before
 
 
 def test_an_exploded_run_ends_and_keeps_what_it_has(here, capsys):
@@ -324,7 +326,8 @@ def test_what_cannot_run_leaves_no_files(here, capsys):
     assert md("--steps", 5, "--heat-flux", "none/flux.txt") == 2
     said = capsys.readouterr().err.splitlines()
     assert "atom 0 is H" in said[0]
-    assert [line.split(":")[1].strip() for line in said[1:]] == ["none/x.log", "none/flux.txt"]
+    refused = ["none/x.log", "none/flux.txt"]
+    assert said[1:] == [f"ase-mlips: none: there is no such directory for {name}" for name in refused]
     assert set(here.iterdir()) == before
     assert md("--steps", 5, "--heat-flux", "flux.txt") == 0
 

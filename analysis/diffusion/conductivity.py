@@ -123,7 +123,7 @@ def ionic_conductivity(
         In K.
     timestep_fs : float, optional
         Time between two frames in fs, where the trajectory does not know it.
-    drift : "all", indices or None
+    drift : "all", symbol, indices, mask or None
         Subtract the motion of the centre of mass of all atoms, of these atoms (a framework), or none.
     window_ps : (float, float), optional
         Times in ps between which lines are fitted; by default as in `einstein_diffusion`, for each line.

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..correlation import FloatArray
 from ..results import Result, new_axes
+from ..trajectories.atoms import selected_atoms
 from ..trajectories.trajectory import Source, Trajectory, as_trajectory
-from .msd import selected_atoms
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -98,7 +98,7 @@ def ion_density(
         The ions.
     spacing : float
         Largest edge of a voxel in A.
-    drift : "all", indices or None
+    drift : "all", symbol, indices, mask or None
         Subtract the motion of the centre of mass of all atoms, of these atoms (a framework), or none.
 
     Raises
@@ -111,7 +111,7 @@ def ion_density(
     if not 0.0 < spacing < np.inf:
         raise ValueError(f"expected a positive spacing in A, got {spacing}")
     source = as_trajectory(trajectory)
-    chosen = selected_atoms(atoms, source.symbols)
+    chosen = selected_atoms(atoms, source.symbols, name="atoms")
     series = source.series("positions", drift=drift)
     if series.volume <= 0.0:
         raise ValueError(f"{source.name}: a density on a grid needs a cell with three vectors")

@@ -12,10 +12,11 @@ from numpy.typing import ArrayLike
 
 from ..correlation import FloatArray, correlation
 from ..results import Result, new_axes
+from ..trajectories.atoms import selected_atoms
 from ..trajectories.trajectory import Source, Trajectory, as_trajectory
 from .brownian import Statistics, excess, fit_line
 from .conductivity import Conductivity
-from .msd import MSD, frames_of_window, lag_times, longest_lag, selected_atoms
+from .msd import MSD, frames_of_window, lag_times, longest_lag
 
 _CM2_PER_S = 1e-4  # 1 A^2/ps
 _NOISE = 1.5  # standard errors: root mean square of a velocity autocorrelation that has decayed
@@ -191,7 +192,7 @@ def green_kubo_diffusion(
         Time between two frames in fs, where the trajectory does not know it.
     atoms : symbol, indices or mask, optional
         Which atoms count; all by default.
-    drift : "all", indices or None
+    drift : "all", symbol, indices, mask or None
         Subtract the motion of the centre of mass of all atoms, of these atoms (a framework), or none.
     max_lag_ps : float, optional
         End of the running integral; by default a quarter of the trajectory.
@@ -208,7 +209,7 @@ def green_kubo_diffusion(
     """
     source = as_trajectory(trajectory, timestep_fs)
     timestep = 1e-3 * source.timestep_fs
-    chosen = selected_atoms(atoms, source.symbols)
+    chosen = selected_atoms(atoms, source.symbols, name="atoms")
     series = source.series("velocities", drift=drift)
     frames = series.shape[0]
     if frames < 4:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -11,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..correlation import FloatArray, squared_displacements
 from ..results import Result, new_axes
+from ..trajectories.atoms import selected_atoms
 from ..trajectories.series import Series
 from ..trajectories.trajectory import Source, Trajectory, as_trajectory
 
@@ -115,7 +115,7 @@ def mean_squared_displacement(
         Time between two frames in fs, where the trajectory does not know it.
     atoms : symbol, indices or mask, optional
         Which atoms count; all by default.
-    drift : "all", indices or None
+    drift : "all", symbol, indices, mask or None
         Subtract the motion of the centre of mass of all atoms, of these atoms (a framework), or none.
     max_lag_ps : float, optional
         Longest lag; by default as long as the trajectory.
@@ -130,7 +130,7 @@ def mean_squared_displacement(
     """
     source = as_trajectory(trajectory, timestep_fs)
     timestep = 1e-3 * source.timestep_fs
-    chosen = selected_atoms(atoms, source.symbols)
+    chosen = selected_atoms(atoms, source.symbols, name="atoms")
     series = source.series("positions", drift=drift)
     frames = series.shape[0]
     if frames < 2:
@@ -178,27 +178,6 @@ def displacements(series: Series, atoms: IntArray, lags: int) -> Displacements:
 def sampled_lags(lags: int) -> IntArray:
     """Some lags in frames, up to the longest, evenly spaced on a logarithmic scale."""
     return np.unique(np.rint(np.geomspace(1, lags, _SAMPLED_LAGS)).astype(np.int64))
-
-
-def selected_atoms(atoms: str | ArrayLike | None, symbols: Sequence[str]) -> IntArray:
-    """Sorted indices of the selected atoms, each once: of a species, of indices or of a mask; None is all."""
-    count = len(symbols)
-    if atoms is None:
-        return np.arange(count)
-    if isinstance(atoms, str) and atoms not in symbols:
-        raise ValueError(f"there is no {atoms} among {', '.join(sorted(set(symbols)))}")
-    chosen = np.array(symbols) == atoms if isinstance(atoms, str) else np.asarray(atoms)
-    mask = np.zeros(count, dtype=np.bool_)
-    if chosen.size == 0:
-        raise ValueError("expected at least one atom, the selection is empty")
-    if chosen.dtype.kind not in "iub" or chosen.ndim != 1 or (chosen.dtype.kind == "b" and len(chosen) != count):
-        raise ValueError(f"expected indices of atoms or a mask of {count} atoms, got {chosen.dtype} {chosen.shape}")
-    if chosen.dtype.kind != "b" and not -count <= chosen.min() <= chosen.max() < count:
-        raise ValueError(f"expected indices below {count}, got {chosen.min()} to {chosen.max()}")
-    mask[chosen] = True
-    if not mask.any():
-        raise ValueError("expected at least one atom, the selection is empty")
-    return np.flatnonzero(mask)
 
 
 def lag_times(timestep: float, lags: int) -> FloatArray:

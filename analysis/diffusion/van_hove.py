@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..correlation import FloatArray
 from ..results import Result, new_axes
+from ..trajectories.atoms import selected_atoms
 from ..trajectories.series import Series
 from ..trajectories.trajectory import Source, Trajectory, as_trajectory
 from .kernels_van_hove import count_pairs
-from .msd import IntArray, longest_lag, selected_atoms
+from .msd import IntArray, longest_lag
 
 _PAIRS = 50_000_000  # distances at each time: beyond, some time origins are left out
 
@@ -82,7 +83,7 @@ def van_hove(
         Edges of the bins in A; by default 200 bins to 10 A.
     timestep_fs : float, optional
         Time between two frames in fs, where the trajectory does not know it.
-    drift : "all", indices or None
+    drift : "all", symbol, indices, mask or None
         Subtract the motion of the centre of mass of all atoms, of these atoms (a framework), or none.
 
     Raises
@@ -95,7 +96,7 @@ def van_hove(
     """
     source = as_trajectory(trajectory, timestep_fs)
     timestep = 1e-3 * source.timestep_fs
-    chosen = selected_atoms(atoms, source.symbols)
+    chosen = selected_atoms(atoms, source.symbols, name="atoms")
     bins = np.linspace(0.0, 10.0, 201) if edges is None else np.array(edges, dtype=np.float64)
     if bins.ndim != 1 or len(bins) < 2 or not (np.isfinite(bins).all() and bins[0] >= 0 and np.all(np.diff(bins) > 0)):
         raise ValueError(f"expected at least two edges that ascend from 0 A or above, got {bins}")

@@ -15,6 +15,7 @@ from ase_mlips.neighbors import NeighborList
 
 from ..blocking import BlockAverage, standard_error
 from ..results import Interrupted, Result, new_axes
+from ..trajectories.atoms import selected_atoms
 from ..trajectories.trajectory import Frames, Source, Trajectory, as_trajectory
 from .kernels_histogram import SCRATCH, count_listed, count_nearest_images
 from .limits import require_memory
@@ -112,7 +113,7 @@ def rdf(
     *,
     r_max: float = 10.0,
     bins: int = 200,
-    indices: ArrayLike | None = None,
+    indices: str | ArrayLike | None = None,
     finite_size: bool = False,
 ) -> RDF:
     """Radial distribution functions of all pairs of elements in one pass.
@@ -130,8 +131,8 @@ def rdf(
         Largest distance in A.
     bins : int
         Number of bins of equal width.
-    indices : (n,) int or (N,) bool array, optional
-        Atoms to take; all if it is not given.
+    indices : symbol, indices or mask, optional
+        Atoms to take; all by default.
     finite_size : bool
         Like pairs are divided by ``N_a (N_a - 1)``, and the total by ``N (N - 1)``, instead of the squares.  Without it
         an ideal gas of N atoms has ``g = 1 - 1/N`` (the atom itself is not its neighbour), with it 1.
@@ -139,8 +140,8 @@ def rdf(
     Raises
     ------
     ValueError
-        When there is no frame or no atom, a cell has no volume, `r_max`, `bins` or `indices` is out of range, or the
-        neighbours within `r_max` would take more than 2 GB.
+        When there is no frame or no atom, a cell has no volume, `r_max` or `bins` is out of range, `indices` selects no
+        atom or one that there is not, or the neighbours within `r_max` would take more than 2 GB.
     Interrupted
         At Ctrl-C, with the result of the frames read so far.
 
@@ -152,7 +153,7 @@ def rdf(
     if not 0.0 < r_max < np.inf or bins < 1:
         raise ValueError(f"expected a positive r_max and at least one bin, got r_max={r_max} and bins={bins}")
     trajectory = as_trajectory(frames)
-    atoms = selected_atoms(indices, len(trajectory.numbers))
+    atoms = selected_atoms(indices, trajectory.symbols, name="indices")
     numbers, populations = np.unique(trajectory.numbers[atoms], return_counts=True)
     atoms = atoms[np.argsort(trajectory.numbers[atoms], kind="stable")]
     symbols = [chemical_symbols[z] for z in numbers]
@@ -168,26 +169,6 @@ def rdf(
             raise
         raise Interrupted(_normalised(average, symbols, populations, r_max, finite_size), average.frames) from None
     return _normalised(average, symbols, populations, r_max, finite_size)
-
-
-def selected_atoms(indices: ArrayLike | None, count: int) -> NDArray[np.int64]:
-    """Sorted atom numbers of a selection given by numbers, by a mask or as None for all of `count` atoms.
-
-    Raises
-    ------
-    ValueError
-        When the selection is empty, of the wrong kind or out of range.
-    """
-    if indices is None:
-        return np.arange(count)
-    chosen = np.asarray(indices)
-    if chosen.dtype == bool and chosen.shape == (count,):
-        chosen = np.flatnonzero(chosen)
-    if chosen.size == 0:
-        raise ValueError("the selection of atoms is empty")
-    if chosen.ndim != 1 or chosen.dtype.kind not in "iu" or not -count <= chosen.min() <= chosen.max() < count:
-        raise ValueError(f"expected numbers of some of {count} atoms or a mask of that length, got {indices!r}")
-    return np.unique(np.where(chosen < 0, chosen + count, chosen)).astype(np.int64)
 
 
 def _volumes(chunk: Frames) -> FloatArray:

@@ -14,6 +14,7 @@ from ase.geometry import complete_cell
 from numpy.typing import ArrayLike, NDArray
 
 from ..results import Interrupted
+from .atoms import listed_atoms
 from .frame import FloatArray, IntArray
 from .kernels_unwrap import FAR, unwrap
 
@@ -88,8 +89,8 @@ class Series:
         return float(np.abs(np.linalg.det(self.cells)).mean())
 
     def atoms(self, indices: ArrayLike) -> FloatArray:
-        """The series of some atoms, (F, n, 3), in memory one component after the other."""
-        chosen = select(indices, self.shape[1])
+        """The series of some atoms in the order of `indices`, (F, n, 3), in memory one component after the other."""
+        chosen = listed_atoms(indices, self.shape[1], name="indices")
         consecutive = len(chosen) > 0 and np.array_equal(chosen, np.arange(chosen[0], chosen[0] + len(chosen)))
         wanted = slice(chosen[0], chosen[-1] + 1) if consecutive else chosen  # a slice needs no copy
         out = np.empty((len(chosen), 3, self.shape[0]))
@@ -110,18 +111,11 @@ class Series:
         ------
         (n,) array, (F, n, 3) array
         """
-        chosen = np.arange(self.shape[1]) if indices is None else select(indices, self.shape[1])
+        chosen = np.arange(self.shape[1]) if indices is None else listed_atoms(indices, self.shape[1], name="indices")
         width = max(1, BLOCK // max(1, 24 * self.shape[0]))
         for start in range(0, len(chosen), width):
             block = chosen[start : start + width]
             yield block, self.atoms(block)
-
-
-def select(indices: ArrayLike, atoms: int) -> IntArray:
-    """Indices of atoms, or a mask of them, as non-negative indices; IndexError where there are no such atoms."""
-    chosen = np.asarray(indices)
-    found: IntArray = np.arange(atoms)[chosen if chosen.size else chosen.astype(np.int64)]
-    return found
 
 
 class Unwrapper:

@@ -15,11 +15,12 @@ from ase.data import chemical_symbols
 from numpy.typing import ArrayLike
 from tqdm import tqdm
 
+from .atoms import selected_atoms
 from .frame import FloatArray, Frame, Head, Reader, TruncatedError
 from .lammps_dump import LammpsReader
 from .readers import ArrayReader, open_reader
 from .selection import Clock, Range, number_of, selected
-from .series import DriftRemover, Series, Unwrapper, differentiate, select
+from .series import DriftRemover, Series, Unwrapper, differentiate
 
 _CHUNK = 32 << 20  # bytes of positions and velocities in a chunk
 
@@ -296,7 +297,7 @@ class Trajectory:
             Positions are unwrapped through the periodic boundaries (see `Unwrapper`).  Velocities in A/fs are those of
             the source, else central differences of the unwrapped positions, which see a vibration of the angular
             frequency w weaker by ``sin(w dt) / (w dt)``.
-        drift : "all", (n,) array or None
+        drift : "all", symbol, indices, mask or None
             Subtract the motion of the centre of mass of all atoms, of these atoms (a framework), or of none.
 
         Returns
@@ -337,16 +338,9 @@ class Trajectory:
                 yield chunk.velocities, chunk.cells
 
     def _weights(self, drift: ArrayLike) -> FloatArray:
-        if isinstance(drift, str):
-            if drift != "all":
-                raise ValueError(f"drift= must be 'all', None or indices of atoms, got {drift!r}")
+        if isinstance(drift, str) and drift == "all":
             return self.masses
-        try:
-            chosen = select(drift, len(self.numbers))
-        except IndexError as error:
-            raise ValueError(f"drift= must be 'all', None or indices of atoms of {self.name}: {error}") from error
-        if np.size(chosen) == 0:
-            raise ValueError("drift= selects no atoms")
+        chosen = selected_atoms(drift, self.symbols, name=f'drift= must be "all", None or atoms of {self.name}')
         weights: FloatArray = np.zeros(len(self.numbers))
         weights[chosen] = self.masses[chosen]
         return weights

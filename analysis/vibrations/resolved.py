@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..correlation import correlation
 from ..results import Result, new_axes
+from ..trajectories.atoms import selected_atoms
 from ..trajectories.series import Series
 from ..trajectories.trajectory import Trajectory
 
@@ -106,7 +107,10 @@ def velocity_correlations(
     """
     timestep, symbols = trajectory.timestep_fs, np.array(trajectory.symbols)
     elements = {symbol: symbols == symbol for symbol in dict.fromkeys(trajectory.symbols)}
-    members = {name: _selected(name, atoms, len(symbols)) for name, atoms in (groups or {}).items()}
+    members = {
+        name: np.isin(np.arange(len(symbols)), selected_atoms(atoms, trajectory.symbols, name=f"group {name!r}"))
+        for name, atoms in (groups or {}).items()
+    }
     differences = from_positions or not _has_velocities(trajectory)
     series = trajectory.series("positions" if differences else "velocities", drift=drift)
     steps = series.shape[0] - differences
@@ -154,19 +158,3 @@ def _number_of_lags(steps: int, timestep_fs: float, correlation_time_fs: float |
         shortest, longest = 2 * timestep_fs, (steps - 1) * timestep_fs
         raise ValueError(f"expected a longest lag of {shortest:g} to {longest:g} fs, got {correlation_time_fs:g} fs")
     return round(lags)
-
-
-def _selected(name: str, atoms: ArrayLike, count: int) -> NDArray[np.bool_]:
-    """Mask of the atoms of a group, given by indices or as a mask."""
-    chosen = np.asarray(atoms)
-    mask = np.zeros(count, dtype=np.bool_)
-    if chosen.ndim != 1 or chosen.size == 0 or chosen.dtype.kind not in "iub":
-        raise ValueError(f"group {name!r}: expected a list of atom indices that is not empty, got shape {chosen.shape}")
-    if chosen.dtype.kind == "b" and len(chosen) != count:
-        raise ValueError(f"group {name!r}: expected a mask of {count} atoms, got one of {len(chosen)}")
-    if chosen.dtype.kind != "b" and not -count <= chosen.min() <= chosen.max() < count:
-        raise ValueError(f"group {name!r}: expected indices below {count}, got {chosen.min()} to {chosen.max()}")
-    mask[chosen] = True
-    if not mask.any():
-        raise ValueError(f"group {name!r}: no atom is selected")
-    return mask

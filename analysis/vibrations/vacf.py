@@ -68,11 +68,11 @@ def vacf(
         Time between two frames in fs, where the trajectory does not know it.
     max_lag_ps : float, optional
         Longest lag; by default a quarter of the trajectory.
-    groups : dict of str to indices, optional
-        Groups of atoms, by indices or masks, that get curves of their own; they may overlap.
+    groups : dict of str to symbol, indices or mask, optional
+        Groups of atoms that get curves of their own; they may overlap.
     mass_weighted : bool
         Weight each atom by its mass.
-    drift : "all", indices or None
+    drift : "all", symbol, indices, mask or None
         Subtract the motion of the centre of mass of all atoms, of these atoms, or none.
 
     Raises

@@ -94,9 +94,9 @@ def vdos(
         THz are seen, faster ones fold back.
     correlation_time_fs : float, optional
         Longest lag in fs; by default a quarter of the trajectory.
-    groups : dict of str to indices, optional
-        Groups of atoms, by indices or masks, whose shares are wanted; they may overlap.
-    drift : "all", indices or None
+    groups : dict of str to symbol, indices or mask, optional
+        Groups of atoms whose shares are wanted; they may overlap.
+    drift : "all", symbol, indices, mask or None
         Subtract the motion of the centre of mass of all atoms, of these atoms, or none.  The 3N - 3 modes left are
         still normalised to 3N.
     from_positions : bool

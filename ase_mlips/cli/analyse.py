@@ -27,9 +27,9 @@ from ase_mlips.analysis import (
     vdos,
 )
 from ase_mlips.analysis.results import Result
+from ase_mlips.places import require_place
 
-from .common import print_table, replacing
-from .places import plain_warnings, require_place
+from .common import plain_warnings, print_table, replacing
 
 ROOM_TEMPERATURE = 300.0  # K
 

@@ -28,10 +28,10 @@ from ase_mlips.fit import (
     split_frames,
 )
 from ase_mlips.heads.network import Network
+from ase_mlips.places import require_place
 from ase_mlips.snap import SnapModel, write_snap
 
-from .common import deferred_interrupt
-from .places import plain_warnings, require_place
+from .common import deferred_interrupt, plain_warnings
 
 _ENDINGS = (".snapcoeff", ".snap", ".mliap.model", ".mliap", ".snap.npz")
 _LABELS = "known are energy, forces, stress and virial, alone or with REF_ or DFT_ before or _ref or _dft after them"
@@ -118,9 +118,8 @@ def _rehearse(output: str, zbl: tuple[float, float] | None, training: Training |
     """Write a small model under this name and remove it: what hinders that must be known before the fit."""
     if not output.endswith(_ENDINGS):
         raise ValueError(f"{output}: expected a name that ends in {', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]}")
+    require_place(output)
     target = Path(output)
-    if not target.parent.is_dir():
-        raise ValueError(f"{target.parent}: there is no such directory for {output}")
     model = snap_template(["H"], radii=[1.0], zbl=zbl, twojmax=0, rcutfac=1.0)
     if training is not None:
         network = Network(
@@ -137,8 +136,7 @@ def _rehearse(output: str, zbl: tuple[float, float] | None, training: Training |
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(target.parent)) from error
     for name in (*written, f"{target.stem}.report.json"):
-        if (target.parent / name).is_dir():
-            raise ValueError(f"{target.parent / name}: is a directory")
+        require_place(target.parent / name)
 
 
 def _require_checkpoint(path: str, output: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shlex
 import sys
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ase_mlips.analysis.heat.recorder import HeatFluxRecorder
+from ase_mlips.places import require_place
 
 from .common import chosen_model, deferred_interrupt, read_structure, results_frame
 from .md_files import LogFile, TrajectoryFile, recover
@@ -39,7 +39,8 @@ def run(args: Namespace) -> int:
     log_path = args.log or os.path.splitext(args.trajectory)[0] + ".log"
     if not args.trajectory.endswith(".traj") or log_path.endswith(".traj"):
         raise ValueError(f"expected -o FILE.traj and another ending for the log, got {args.trajectory}, {log_path}")
-    _check_folders(args.trajectory, log_path, args.heat_flux)
+    for path in filter(None, (args.trajectory, log_path, args.heat_flux)):
+        require_place(path, append=path != log_path)  # an earlier log is replaced, the other files go on
     resumed = args.restart and os.path.exists(args.trajectory)
     if resumed:
         atoms = _last_frame(args.trajectory, atoms, _settings(args))
@@ -74,13 +75,6 @@ def run(args: Namespace) -> int:
         TrajectoryFile(args.trajectory, append=resumed) as trajectory,
     ):
         return _advance(dynamics, _Recorder(dynamics, (trajectory, log), own_constraints, _settings(args)), args)
-
-
-def _check_folders(*paths: str | None) -> None:
-    """Refuse names in folders that are not there before any of the files is made."""
-    for path in paths:
-        if path and not os.path.isdir(os.path.dirname(path) or "."):
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
 
 
 def _settings(args: Namespace) -> str:

@@ -11,9 +11,9 @@ from ase.calculators.calculator import Calculator
 
 from ase_mlips.phonons import Phonons, phonons
 from ase_mlips.phonons.bands import special_points
+from ase_mlips.places import require_place
 
-from .common import chosen_model, print_table, read_structure, replacing
-from .places import plain_warnings, require_place
+from .common import chosen_model, plain_warnings, print_table, read_structure, replacing
 
 _TEMPERATURES = np.arange(0.0, 1001.0, 100.0)  # K
 

@@ -106,15 +106,6 @@ class State:
         return state
 
 
-def require_place(path: str | Path) -> None:
-    """Raise ValueError where no checkpoint can be written, before hours are spent."""
-    folder = Path(path).parent
-    if not folder.is_dir():
-        raise ValueError(f"checkpoint: there is no directory {folder} for {path}")
-    if Path(path).is_dir():
-        raise ValueError(f"checkpoint: {path} is a directory")
-
-
 def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
     """In words; empty where there are none."""
     names = [name for name in {**here, **there} if here.get(name) != there.get(name)]

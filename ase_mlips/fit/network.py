@@ -132,6 +132,8 @@ def fit_network(
         No frames, an element without training frames or that the template lacks, a quadratic template, weights of an
         unknown group or none above zero, a ridge, two atoms on one site, no atoms within the cutoff of each other, or a
         checkpoint of another training or without a directory; found before the training.
+    OSError
+        The checkpoint cannot be read or written; found before the training, too.
     FloatingPointError
         The loss is no longer finite.
 

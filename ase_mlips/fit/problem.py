@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from ..heads.network import Network, count_parameters, split_layers
 from ..neighbors import NeighborList
+from ..places import require_place
 from ..snap.model import SnapModel
 from ..snap.potential import SnapPotential
-from .checkpoint import DIGESTS, HISTORY, State, require_place
+from .checkpoint import DIGESTS, HISTORY, State
 from .dataset import QUANTITIES, FloatArray, Frame, require_frames, species_of, split_frames
 from .descriptors import DescribedFrames
 from .design import distinct_descriptors

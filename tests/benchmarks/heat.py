@@ -102,18 +102,19 @@ def truth_binary(minutes: float, seed: int) -> None:
     seen = replace(
         series, convective=convective, conductive=conductive, currents=dict(zip(("Ar", "Kr"), currents, strict=True))
     )
+    print(f"  T* {series.temperature.mean() * units.kB:.3f}")
     for frame, fluxes in {"centre of mass": series, "mean velocity": seen}.items():
         print(f"  relative to the {frame}:")
         report_shifts(fluxes, (0.0, 5.0, 20.0, -20.0))
 
 
 def report_shifts(series: HeatFluxSeries, shifts: Sequence[float]) -> None:
-    """Naive and corrected values with the atomic energies of one species shifted."""
+    """Naive and corrected values with the atomic energies of the lighter species shifted."""
     window, reference = None, np.nan
     for shift in shifts:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # it says what is shown here
-            result = green_kubo(series.shifted({next(iter(series.currents)): shift}), window_ps=window)
+            result = green_kubo(series.shifted({"Ar": shift}), window_ps=window)
         window = result.window_ps
         corrected = result.kappa_corrected or np.nan
         reference = corrected if shift == shifts[0] else reference

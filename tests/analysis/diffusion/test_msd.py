@@ -104,11 +104,11 @@ def test_kept_in_a_file_and_drawn(mixture, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"atoms": []}, "selection is empty"),
-        ({"atoms": np.zeros(9, dtype=bool)}, "selection is empty"),
-        ({"atoms": [9]}, "indices below 9"),
-        ({"atoms": [0.5]}, "expected indices of atoms or a mask of 9 atoms"),
-        ({"atoms": "Na"}, "there is no Na among Cl, Li"),
+        ({"atoms": []}, "atoms: .* selection is empty"),
+        ({"atoms": np.zeros(9, dtype=bool)}, "atoms: .* selection is empty"),
+        ({"atoms": [9]}, "atoms: expected indices from -9 to 8, got 9 to 9"),
+        ({"atoms": [0.5]}, "atoms: expected indices of atoms or a mask of 9 atoms"),
+        ({"atoms": "Na"}, "atoms: there is no Na among Cl, Li"),
         ({"max_lag_ps": 0.0}, "max_lag_ps from 0.02 to 2.38 ps"),
         ({"max_lag_ps": 3.0}, "max_lag_ps from 0.02 to 2.38 ps"),
         ({"max_lag_ps": np.nan}, "max_lag_ps from 0.02 to 2.38 ps"),

@@ -305,11 +305,12 @@ def test_save_load_and_plot(tmp_path):
         (bulk("Cu"), {"r_max": np.inf}, "positive r_max"),
         (bulk("Cu"), {"r_max": np.nan}, "positive r_max"),
         (bulk("Cu"), {"bins": 0}, "at least one bin"),
-        (bulk("Cu"), {"indices": []}, "selection of atoms is empty"),
-        (bulk("Cu"), {"indices": [False]}, "selection of atoms is empty"),
-        (bulk("Cu"), {"indices": [1]}, "numbers of some of 1 atoms"),
-        (bulk("Cu"), {"indices": [0.0]}, "numbers of some of 1 atoms"),
-        (bulk("Cu"), {"indices": [True, False]}, "numbers of some of 1 atoms"),
+        (bulk("Cu"), {"indices": []}, "indices: expected at least one atom, the selection is empty"),
+        (bulk("Cu"), {"indices": [False]}, "indices: expected at least one atom, the selection is empty"),
+        (bulk("Cu"), {"indices": [1]}, "indices: expected indices from -1 to 0, got 1 to 1"),
+        (bulk("Cu"), {"indices": [0.0]}, "indices: expected indices of atoms or a mask of 1 atoms"),
+        (bulk("Cu"), {"indices": [True, False]}, "indices: expected a mask of 1 atoms, got one of 2"),
+        (bulk("Cu"), {"indices": "Au"}, "indices: there is no Au among Cu"),
     ],
 )
 def test_bad_input(frames, arguments, message):

@@ -157,6 +157,8 @@ def test_disk_and_memory_hold_the_same(memory):
     for chosen in (np.arange(11), [3], [7, 2, -1], np.arange(11) % 2 == 0):
         np.testing.assert_array_equal(series.atoms(chosen), values[:, chosen])
     np.testing.assert_array_equal(series.atoms([]), values[:, :0])
+    with pytest.raises(ValueError, match="indices: expected indices from -11 to 10, got 3 to 11"):
+        series.atoms([3, 11])
 
 
 def test_blocks_cover_the_atoms_once_and_are_small(monkeypatch):
@@ -191,9 +193,9 @@ def test_the_temporary_file_goes_with_the_series(tmp_path, monkeypatch):
     [
         ({"quantity": "forces"}, 'expected "positions" or "velocities", got \'forces\''),
         ({"quantity": "velocities"}, "arrays does not say how far apart its frames are: give timestep_fs="),
-        ({"drift": []}, "drift= selects no atoms"),
-        ({"drift": [99]}, "drift= must be 'all', None or indices of atoms of arrays: .*99"),
-        ({"drift": "framework"}, "drift= must be 'all', None or indices of atoms, got 'framework'"),
+        ({"drift": []}, 'drift= must be "all", None or atoms of arrays: .* selection is empty'),
+        ({"drift": [99]}, 'drift= must be "all", None or atoms of arrays: expected indices from -9 to 8, got 99'),
+        ({"drift": "framework"}, 'drift= must be "all", None or atoms of arrays: there is no framework among Ar'),
     ],
 )
 def test_bad_arguments(arguments, message):
