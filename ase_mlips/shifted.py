@@ -55,7 +55,19 @@ def shifted(calculator: PotentialCalculator, shifts: Mapping[str, float]) -> Pot
     Raises
     ------
     ValueError
-        An element that the potential lacks, or a shift that is not finite.
+        Another calculator, an element that the potential lacks, or a shift that is not finite.
     """
+    if not isinstance(calculator, PotentialCalculator):
+        raise ValueError(f"expected a calculator of ase_mlips, got {type(calculator).__name__}")
     settings = {name: calculator.parameters[name] for name in ("skin", "num_threads")}
-    return PotentialCalculator(ShiftedPotential(calculator.potential, shifts), **settings)
+    return ShiftedCalculator(ShiftedPotential(calculator.potential, shifts), **settings)
+
+
+class ShiftedCalculator(PotentialCalculator):
+    """What `shifted` makes."""
+
+    potential: ShiftedPotential
+
+    def _describe(self) -> str:
+        shifts = zip(self.potential.elements, self.potential.shifts, strict=True)
+        return ", ".join(f"{element} {shift:+g} eV" for element, shift in shifts)

@@ -1,8 +1,12 @@
 """Fixtures that several test folders use."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# Read when numpy is imported, after this file: on busy cores the threads of OpenBLAS mostly wait for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

@@ -81,6 +81,8 @@ def test_kappa_without_a_plateau_says_no_number(here, capsys):
     [
         (["nothing.txt"], "nothing.txt"),
         (["flux0.txt", "--discard", "19.5"], "at least 200 frames"),
+        (["flux0.txt", "--discard", "25"], "flux0.txt: nothing is left of 19.995 ps after --discard 25"),
+        (["flux0.txt", "-o", "none/kappa.npz"], "none: there is no such directory"),
         (["flux0.txt", "mixture.txt"], "one system"),
         (["flux0.txt", "flux0.txt"], "expected independent runs, got the same heat flux as runs 1 and 2"),
         (["flux0.txt", "-o", "k.png"], "ends in .npz"),
@@ -123,7 +125,7 @@ def test_md_does_not_continue_a_heat_flux_with_a_gap(here, capsys):
     capsys.readouterr()
     assert main([*plain, *flux, "--steps", "30"]) == 2
     said = capsys.readouterr().err
-    assert "si.txt: ends at 10 fs and cannot be continued at 25 fs" in said
+    assert "si.txt: has lines every 5 fs from 0 to 10 fs, and cannot go on with one at 25 fs" in said
     assert said.count("\n") == 1
     assert {path: path.read_bytes() for path in here.iterdir()} == before
 

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from ase import Atoms, units
+from ase.calculators.emt import EMT
 from ase.md.verlet import VelocityVerlet
 from support.lennard_jones import LennardJones
 from support.morse import MorseCalculator
@@ -139,9 +140,15 @@ def test_a_shift_adds_the_currents_of_the_species(name):
     assert moved.get_potential_energy(atoms) == pytest.approx(calc.get_potential_energy(atoms) + total, abs=1e-9)
 
 
+def test_other_calculators_cannot_be_shifted():
+    with pytest.raises(ValueError, match="expected a calculator of ase_mlips, got EMT"):
+        shifted(EMT(), {"Au": 1.0})
+
+
 def test_shifted_calculators_keep_settings_and_can_be_pickled():
     calc = MorseCalculator(skin=0.3, num_threads=1)
     moved = shifted(calc, {"Au": 1.5})
+    assert repr(moved) == "ShiftedCalculator(Cu +0 eV, Au +1.5 eV)"
     assert (moved.parameters["skin"], moved.parameters["num_threads"]) == (0.3, 1)
     atoms = grid(calc, periodic=True)
     copy = pickle.loads(pickle.dumps(moved))

@@ -16,6 +16,7 @@ from .series import Ensemble, FloatArray, HeatFluxSeries
 PARTS = ("total", "convective", "conductive", "cross")
 _PIECES = 4  # of a run, to see how much the integral of a species current scatters
 _SIGNIFICANT = 3.0  # standard errors
+_SINGULAR = 1e-12  # of the largest mean square of a combination of currents: one that is always zero
 
 
 class Correlations(NamedTuple):
@@ -74,6 +75,26 @@ def without_species(onsager: FloatArray) -> FloatArray:
     return result
 
 
+def explained(ensemble: Ensemble) -> FloatArray:
+    """Coefficients (S - 1,) in eV of the currents of `Correlations` that explain most of the heat flux at equal times.
+
+    What they leave of the heat flux, J', does not depend on the zeros of the atomic energies.  Where nothing diffuses
+    its integral is that of J, with less noise, as the integrals of the currents vanish.
+    """
+    names = ensemble.species
+    currents = np.array([np.concatenate([run.currents[name].ravel() for run in ensemble.runs]) for name in names])
+    if not names:
+        return np.empty(0)
+    total = np.concatenate([run.total.ravel() for run in ensemble.runs])
+    return np.asarray(np.linalg.lstsq(currents @ currents.T, currents @ total, rcond=_SINGULAR)[0])
+
+
+def unexplained(run: HeatFluxSeries, ensemble: Ensemble, coefficients: FloatArray) -> FloatArray:
+    """J' of `explained`, (F, 3), in eV A/fs."""
+    terms = (a * run.currents[name] for a, name in zip(coefficients, ensemble.species, strict=True))
+    return np.asarray(run.total - sum(terms, np.zeros(3)))
+
+
 class Diffusing(NamedTuple):
     """`names` of species that diffuse; `directions` (S, D): combinations of the currents of `Correlations` that do."""
 
@@ -105,11 +126,11 @@ def diffusing_currents(ensemble: Ensemble, plateau: Plateau) -> Diffusing:
     return Diffusing(moving if kept.any() else (), vectors[:, kept] / scale[:, None])
 
 
-def reduced(onsager: FloatArray, diffusing: Diffusing) -> FloatArray:
-    """The matrix (..., 1 + D, 1 + D) of the heat flux and of the currents that diffuse."""
+def reduced(onsager: FloatArray, coefficients: FloatArray, diffusing: Diffusing) -> FloatArray:
+    """The matrix (..., 1 + D, 1 + D) of J' of `explained` and of the currents that diffuse."""
     directions = diffusing.directions
     change = np.zeros((1 + directions.shape[1], onsager.shape[-1]))
-    change[0, 0], change[1:, 1:] = 1.0, directions.T
+    change[0, 0], change[0, 1:], change[1:, 1:] = 1.0, -coefficients, directions.T
     return np.asarray(change @ onsager @ change.T)
 
 

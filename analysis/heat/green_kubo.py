@@ -18,10 +18,12 @@ from .correlations import (
     Correlations,
     Diffusing,
     diffusing_currents,
+    explained,
     integrated,
     mean_correlations,
     reduced,
     run_correlations,
+    unexplained,
     without_species,
 )
 from .plateau import Plateau, find_plateau
@@ -29,12 +31,15 @@ from .series import Ensemble, FloatArray, HeatFluxSeries, as_ensemble
 
 _UNLIKELY = 0.05  # probability of chance below which a difference between directions is significant
 _SHARE = 0.1  # of kappa, convective and cross terms together, from which on a mixture needs a warning
+_CHANGE = 0.1  # of the temperature, between parts of the runs, that needs one
 _GAUGE = (
-    "{share:.0%} of the thermal conductivity of {species} involves the convective flux, which contains the arbitrary "
-    "zero of the atomic energies: where atoms diffuse, plain Green-Kubo depends on it and differs from model to model. "
+    "{part:.3g} of the {total:.3g} W/m/K of {species} involve the convective flux, which contains the arbitrary zero "
+    "of the atomic energies: where atoms diffuse, plain Green-Kubo depends on it and differs from model to model. "
     "{advice}"
 )
-_DIFFUSING = "{names} diffuse here: publish kappa_corrected, which does not depend on it."
+_DIFFUSING = (
+    "Relative to the centre of mass {names} diffuse here: publish kappa_corrected, which does not depend on it."
+)
 _CRYSTAL = "No species was found to diffuse here, so that it cancels; a longer run can make sure of that."
 
 
@@ -127,7 +132,7 @@ class GreenKubo(Result):
         ax.errorbar([self.times[-1]], [self.cepstral_kappa], [self.cepstral_error], **bar)
         ax.axhline(0.0, color="0.6", linewidth=0.6, zorder=0)
         ax.set(xlabel="time (ps)", ylabel="thermal conductivity (W/m/K)")
-        ax.legend(frameon=False, fontsize="small", ncols=2)
+        ax.legend(frameon=False, fontsize="small", ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
         return ax
 
 
@@ -154,8 +159,10 @@ def green_kubo(
 
     With several species, ``kappa_corrected = [L_EE - L_ES L_SS^-1 L_SE] / (k_B T^2 V)``, with the integrals L of the
     correlations of the heat flux E and the species currents S, is the conductivity in the absence of a current of
-    particles.  It does not depend on the zeros of the atomic energies.  The currents S are those combinations that
-    diffuse, by three standard errors; without any the correction is none (`correlations.diffusing_currents`).
+    particles.  It does not depend on the zeros of the atomic energies, and nor does the automatic window.  The currents
+    S are those combinations that diffuse, by three standard errors (`correlations.diffusing_currents`).  The others,
+    whose integrals vanish, only have their share of the flux at equal times taken out, which removes noise
+    (`correlations.explained`; Bertossa et al., Phys. Rev. Lett. 122, 255901 (2019)).
 
     Parameters
     ----------
@@ -178,11 +185,15 @@ def green_kubo(
     -----
     UserWarning
         When the value depends on arbitrary atomic energies, because several species diffuse or more than 10 % of the
-        conductivity involves the convective flux; when there is no plateau; and when the value and that of cepstral
-        analysis differ by more than three standard errors.
+        conductivity involves the convective flux; when there is no plateau; when parts of the runs differ in
+        temperature; and when the value and that of cepstral analysis differ by more than three standard errors, or the
+        error of the latter is larger than the value.
     """
-    ensemble = _in_blocks(as_ensemble(series, FEWEST), blocks)
-    plateau, converged = _plateau(ensemble, window_ps)
+    ensemble = as_ensemble(series, FEWEST)
+    _warn_of_temperature(ensemble)
+    ensemble = _in_blocks(ensemble, blocks)
+    coefficients = explained(ensemble)
+    plateau, converged = _plateau(ensemble, coefficients, window_ps)
     lags = _number_of_lags(ensemble, plateau, max_lag_ps)
     each = [run_correlations(run, ensemble, lags) for run in ensemble.runs]
     mean = mean_correlations(each)
@@ -190,7 +201,7 @@ def green_kubo(
     parts = {name: float(np.trace(plateau.average(curve))) / 3.0 for name, curve in running.items()}
     plain = _estimate(lambda onsager: onsager[..., 0, 0], each, mean, plateau)
     diffusing = diffusing_currents(ensemble, plateau)
-    corrected = partial(_corrected, diffusing=diffusing)
+    corrected = partial(_corrected, coefficients=coefficients, diffusing=diffusing)
     free = _estimate(corrected, each, mean, plateau) if ensemble.species else None
     publish = "kappa_corrected" if diffusing.names else "kappa"
     spectral = cepstral(ensemble.runs, corrected=publish == "kappa_corrected")
@@ -221,8 +232,8 @@ def green_kubo(
     return result
 
 
-def _corrected(onsager: FloatArray, diffusing: Diffusing) -> FloatArray:
-    return without_species(reduced(onsager, diffusing))
+def _corrected(onsager: FloatArray, coefficients: FloatArray, diffusing: Diffusing) -> FloatArray:
+    return without_species(reduced(onsager, coefficients, diffusing))
 
 
 class _Estimate(NamedTuple):
@@ -264,8 +275,8 @@ def _anisotropic(kappas: FloatArray) -> bool:
 
 
 def _in_blocks(ensemble: Ensemble, blocks: int) -> Ensemble:
-    if blocks < 1:
-        raise ValueError(f"expected a positive number of blocks, got {blocks}")
+    if not isinstance(blocks, int | np.integer) or blocks < 1:
+        raise ValueError(f"expected a positive number of blocks, got {blocks!r}")
     if blocks == 1:
         return ensemble
     runs = []
@@ -275,23 +286,23 @@ def _in_blocks(ensemble: Ensemble, blocks: int) -> Ensemble:
     return as_ensemble(runs, FEWEST)
 
 
-def _plateau(ensemble: Ensemble, window_ps: tuple[float, float] | None) -> tuple[Plateau, bool]:
+def _plateau(
+    ensemble: Ensemble, coefficients: FloatArray, window_ps: tuple[float, float] | None
+) -> tuple[Plateau, bool]:
     """The window that was asked for, or the automatic one, and whether there is a plateau that begins before its end.
 
-    The automatic window ends at a quarter of the shortest run, or before.
+    The automatic window ends at a quarter of the shortest run, or before.  It is that of a flux which does not depend
+    on the zeros of the atomic energies (`explained`), and so does not depend on them either.
     """
     shortest = min(len(run) for run in ensemble.runs)
     frames = [len(run) for run in ensemble.runs]
     # Beyond an eighth of a run the noise is half of the value and says nothing; the window may end at a quarter.
-    curves = [correlation(run.total, max_lag=shortest // 8) for run in ensemble.runs]
+    curves = [correlation(unexplained(run, ensemble, coefficients), max_lag=shortest // 8) for run in ensemble.runs]
     plateau = find_plateau(integrated(np.average(curves, axis=0, weights=frames), ensemble), 3.0 * sum(frames))
     if window_ps is not None:
-        first, last = (round(1e3 * edge / ensemble.timestep_fs) for edge in window_ps)
-        if not 1 <= first < last < shortest:
-            limit = 1e-3 * ensemble.timestep_fs * shortest
-            raise ValueError(f"expected a window of two increasing lags in ps below {limit:g}, got {window_ps}")
+        first, last = _lags_of_window(window_ps, ensemble.timestep_fs, shortest)
         # The plateau begins at half of the lag from which on it is averaged.
-        return Plateau(first, last), plateau.found and plateau.first // 2 < last
+        return Plateau(first, last), plateau.found and plateau.first // 2 < last <= shortest // 4
     if not plateau.found:
         warnings.warn(
             "the running integral of the heat flux autocorrelation has no plateau within an eighth of the run: the"
@@ -302,15 +313,40 @@ def _plateau(ensemble: Ensemble, window_ps: tuple[float, float] | None) -> tuple
     return plateau, plateau.found
 
 
+def _lags_of_window(window_ps: tuple[float, float], timestep_fs: float, frames: int) -> tuple[int, int]:
+    """A window in frames (ValueError)."""
+    edges = 1e3 * np.asarray(window_ps, dtype=np.float64) / timestep_fs
+    if edges.shape != (2,) or not np.isfinite(edges).all() or not 1 <= round(edges[0]) < round(edges[1]) < frames:
+        step = 1e-3 * timestep_fs
+        raise ValueError(
+            f"expected a window of two increasing lags from {step:g} (a frame) to {step * (frames - 1):g} ps, got "
+            f"{window_ps}"
+        )
+    return round(edges[0]), round(edges[1])
+
+
 def _number_of_lags(ensemble: Ensemble, plateau: Plateau, max_lag_ps: float | None) -> int:
     shortest = min(len(run) for run in ensemble.runs)
     if max_lag_ps is None:
         return max(plateau.last, min(4 * plateau.last, shortest // 4))
-    lags = round(1e3 * max_lag_ps / ensemble.timestep_fs)
+    lags = round(1e3 * max_lag_ps / ensemble.timestep_fs) if np.isfinite(max_lag_ps) else 0
     if not plateau.last <= lags < shortest:
         first, last = (1e-3 * ensemble.timestep_fs * edge for edge in (plateau.last, shortest - 1))
         raise ValueError(f"expected max_lag_ps from {first:g} (the end of the window) to {last:g}, got {max_lag_ps:g}")
     return lags
+
+
+def _warn_of_temperature(ensemble: Ensemble) -> None:
+    """Warn where a quarter of the runs or one of several runs is hotter or colder than fluctuations explain."""
+    quarters = [part for run in ensemble.runs for part in np.array_split(run.temperature, 4)]
+    means = [part.mean() for part in quarters]
+    if np.ptp(means) > max(_CHANGE * ensemble.temperature, 2.0 * float(np.median([np.std(part) for part in quarters]))):
+        warnings.warn(
+            f"the temperature is {min(means):.0f} K in one part of the runs and {max(means):.0f} K in another: this is"
+            " no equilibrium, or are no runs of one state; look at it before you believe the thermal conductivity",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _warn_of_gauge(result: GreenKubo, species: tuple[str, ...]) -> None:
@@ -318,16 +354,24 @@ def _warn_of_gauge(result: GreenKubo, species: tuple[str, ...]) -> None:
     if len(species) < 2 or not (result.diffusing or abs(share) > _SHARE):
         return
     advice = _DIFFUSING.format(names=" and ".join(result.diffusing)) if result.diffusing else _CRYSTAL
-    message = _GAUGE.format(share=share, species=", ".join(species), advice=advice)
+    part = result.parts["total"] - result.parts["conductive"]
+    message = _GAUGE.format(part=part, total=result.parts["total"], species=", ".join(species), advice=advice)
     warnings.warn(message, UserWarning, stacklevel=3)
 
 
 def _warn_of_disagreement(result: GreenKubo) -> None:
     value, error = result.best
-    if abs(value - result.cepstral_kappa) > 3.0 * np.hypot(error, result.cepstral_error):
-        warnings.warn(
-            f"the running integral gives {value:.3g} +- {error:.2g} W/m/K and cepstral analysis"
-            f" {result.cepstral_kappa:.3g} +- {result.cepstral_error:.2g}: one misses slow correlations, draw both",
-            UserWarning,
-            stacklevel=3,
+    spectral = f"{result.cepstral_kappa:.3g} +- {result.cepstral_error:.2g}"
+    message = None
+    if result.cepstral_error > abs(value):
+        message = (
+            f"the running integral gives {value:.3g} W/m/K, less than the error of cepstral analysis, {spectral}:"
+            " longer or more runs are needed"
         )
+    elif abs(value - result.cepstral_kappa) > 3.0 * np.hypot(error, result.cepstral_error):
+        message = (
+            f"the running integral gives {value:.3g} +- {error:.2g} W/m/K and cepstral analysis {spectral}: one misses"
+            " slow correlations, draw both"
+        )
+    if message:
+        warnings.warn(message, UserWarning, stacklevel=3)

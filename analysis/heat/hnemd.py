@@ -14,7 +14,16 @@ from numpy.typing import ArrayLike
 
 from ..blocking import standard_error
 from ..results import Result, new_axes
-from .nonequilibrium import WATTS, FloatArray, check_at_rest, check_atoms, check_cell, check_steps, fluctuation_error
+from .nonequilibrium import (
+    WATTS,
+    FloatArray,
+    check_at_rest,
+    check_atoms,
+    check_cell,
+    check_steps,
+    check_timestep,
+    fluctuation_error,
+)
 from .series import Meter
 
 _METHOD = "HNEMD"
@@ -135,8 +144,9 @@ class HNEMD:
             raise ValueError(f"{_METHOD} needs a driving force that is not zero")
         self._dynamics, self._atoms, self._force = dynamics, atoms, driven.driving_force
         self._cell: FloatArray = atoms.cell.array.copy()
-        self._meter = Meter(atoms.numbers, atoms.get_masses())
+        self._meter = Meter(atoms.numbers)
         self._first = dynamics.nsteps + equilibration
+        self._timestep = dynamics.dt
         self._sample_fs = float(sampling * dynamics.dt / units.fs)
         self._rows: list[FloatArray] = []
         self._driven = atoms.calc = driven
@@ -166,6 +176,7 @@ class HNEMD:
         if self._atoms.calc is not self._driven:
             return
         check_cell(self._atoms, self._cell, _METHOD)
+        check_timestep(self._dynamics, self._timestep)
         if not self._rows:
             check_at_rest(self._atoms.get_velocities(), self._atoms.get_masses(), _METHOD)
         if self._dynamics.nsteps > self._first:

@@ -20,6 +20,7 @@ from .nonequilibrium import (
     check_atoms,
     check_cell,
     check_steps,
+    check_timestep,
     fluctuation_error,
     jackknife,
 )
@@ -128,7 +129,7 @@ class MullerPlathe:
     ------
     ValueError
         Other dynamics, a cell that is not periodic, constraints, no two atoms of equal mass, or numbers outside their
-        range; during the run a cell that changes or a centre of mass that moves.
+        range; during the run a cell or time step that changes or a centre of mass that moves.
 
     Examples
     --------
@@ -163,6 +164,7 @@ class MullerPlathe:
         self._cell: FloatArray = atoms.cell.array.copy()
         self._normal: FloatArray = np.linalg.inv(self._cell)[:, axis]
         self._first = dynamics.nsteps + equilibration
+        self._timestep = dynamics.dt
         self._sample_fs = float(sampling * dynamics.dt / units.fs)
         self._heat = 0.0
         self._average = BlockAverage()
@@ -232,6 +234,7 @@ class MullerPlathe:
         return kinetic, np.minimum(slab, self._slabs - 1)
 
     def _sample(self) -> None:
+        check_timestep(self._dynamics, self._timestep)
         heat, self._heat = self._heat, 0.0
         if self._average.frames == 0:
             check_at_rest(self._atoms.get_velocities(), self._atoms.get_masses(), _METHOD)

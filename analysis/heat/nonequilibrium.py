@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from ase import Atoms, units
+from ase.md.md import MolecularDynamics
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
@@ -46,6 +47,12 @@ def check_cell(atoms: Atoms, cell: FloatArray, method: str) -> None:
     """Refuse a cell that is no longer what it was at the beginning (ValueError)."""
     if not np.array_equal(atoms.cell.array, cell):
         raise ValueError(f"the cell has changed: {method} needs a run at constant volume")
+
+
+def check_timestep(dynamics: MolecularDynamics, timestep: float) -> None:
+    """Refuse a time step that is no longer what it was at the beginning (ValueError)."""
+    if dynamics.dt != timestep:
+        raise ValueError("the time step has changed: what is measured has to be of one")
 
 
 def check_at_rest(velocities: FloatArray, masses: FloatArray, method: str) -> None:

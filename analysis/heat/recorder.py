@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 from ase import units
+from ase.constraints import FixCom
 from ase.md.md import MolecularDynamics
 
+from .nonequilibrium import check_timestep
 from .series import FloatArray, HeatFluxCalculator, HeatFluxSeries, Meter, require_heat_flux, series_of
 
 _TITLE = "# heat flux, format 1"
@@ -39,8 +41,8 @@ class HeatFluxRecorder:
     path : path
         The file.
     append : bool
-        Continue a file of the same atoms and spacing: lines later than the present time are replaced, and a broken
-        last line is dropped.  Without it the file must not exist.
+        Continue a file of as many atoms of each species and of the same spacing: lines from the time of the next one on
+        are replaced, and a broken last line is dropped.  Without it the file must not exist.
     time_fs : float, optional
         Time of the present configuration.  By default that of ``dynamics.nsteps``; where that is 0 and a file is
         continued, that of its last line.
@@ -50,8 +52,9 @@ class HeatFluxRecorder:
     FileExistsError
         The file exists and `append` is not given.
     ValueError
-        `interval` is not positive, the calculator gives no heat flux, or the file is none to continue: of other atoms
-        or another spacing, or with a gap before the next line.
+        No dynamics, an `interval` that is no positive integer, constraints other than `FixCom` (their forces carry
+        heat, too), a calculator that gives no heat flux, or a file that is none to continue: of other atoms or another
+        spacing, or where the next line would not follow.  During the run: another time step.
 
     Examples
     --------
@@ -70,22 +73,31 @@ class HeatFluxRecorder:
         append: bool = False,
         time_fs: float | None = None,
     ) -> None:
-        if interval < 1:
-            raise ValueError(f"expected a positive interval in steps, got {interval}")
+        if not isinstance(dynamics, MolecularDynamics):
+            raise ValueError(f"expected dynamics of ase.md, got {type(dynamics).__name__}")
+        if not isinstance(interval, int | np.integer) or interval < 1:
+            raise ValueError(f"expected a positive interval in steps, got {interval!r}")
         require_heat_flux(calculator)
         atoms = dynamics.atoms
-        fixed = 3 * len(atoms) - atoms.get_number_of_degrees_of_freedom()
+        held = [type(constraint).__name__ for constraint in atoms.constraints if not isinstance(constraint, FixCom)]
+        if held:
+            raise ValueError(f"a heat flux needs atoms that are free to move: remove the constraints ({held[0]})")
         self._dynamics, self._calculator = dynamics, calculator
-        self._meter = Meter(atoms.numbers, atoms.get_masses(), fixed)
+        self._meter = Meter(atoms.numbers)
+        self._timestep = dynamics.dt
         self._step_fs = float(dynamics.dt / units.fs)
         self._format = " ".join(["%.6f"] + ["%.12e"] * (8 + 3 * len(self._meter.species))) + "\n"
-        header = _header(self._meter.species, interval * self._step_fs)
+        header = _header(self._meter, interval * self._step_fs)
         begun = append and os.path.exists(path)
         now = dynamics.nsteps * self._step_fs if time_fs is None and dynamics.nsteps else time_fs
         # ASE calls observers at the start of a run only when it begins with step 0.
         ahead = interval - dynamics.nsteps % interval if dynamics.nsteps else 0
         last = _continued(Path(path), header, now, ahead * self._step_fs) if begun else None
-        self._file = open(path, "ab" if begun else "xb", buffering=0)  # noqa: SIM115 -- closed with this object
+        try:
+            self._file = open(path, "ab" if begun else "xb", buffering=0)  # noqa: SIM115 -- closed with this object
+        except FileExistsError as error:
+            said = "there is such a file; continue it with append=True, or choose another name"
+            raise FileExistsError(error.errno, said, str(path)) from None
         weakref.finalize(self, self._file.close)
         if not begun:
             self._file.write(header.encode())
@@ -95,6 +107,7 @@ class HeatFluxRecorder:
 
     def __call__(self) -> None:
         """Add a line for the present configuration, unless the file has one of its time."""
+        check_timestep(self._dynamics, self._timestep)
         time = self._origin + self._dynamics.nsteps * self._step_fs
         if time <= self._last + _EVEN * self._step_fs:
             return
@@ -125,10 +138,11 @@ def read_heat_flux(path: _Path) -> HeatFluxSeries:
     return series_of(rows[:, 1:], species, spacing)
 
 
-def _header(species: tuple[str, ...], spacing: float) -> str:
-    names = ["time", *(f"{part}_{x}" for part in ("convective", "conductive", *species) for x in "xyz")]
+def _header(meter: Meter, spacing: float) -> str:
+    names = ["time", *(f"{part}_{x}" for part in ("convective", "conductive", *meter.species) for x in "xyz")]
     columns = " ".join([*names, "temperature", "volume"])
-    return f"{_TITLE}\n{_SPECIES} {' '.join(species)}\n{_SPACING} {spacing:.9g} fs\n{_UNITS}\n# {columns}\n"
+    species = " ".join(f"{name} {count}" for name, count in zip(meter.species, np.bincount(meter.kinds), strict=True))
+    return f"{_TITLE}\n{_SPECIES} {species}\n{_SPACING} {spacing:.9g} fs\n{_UNITS}\n# {columns}\n"
 
 
 def _parsed(path: Path) -> tuple[tuple[str, ...], float, FloatArray]:
@@ -138,8 +152,11 @@ def _parsed(path: Path) -> tuple[tuple[str, ...], float, FloatArray]:
     marks = (_TITLE, _SPECIES, _SPACING)
     if len(lines) < 6 or not all(line.startswith(mark) for line, mark in zip(lines, marks, strict=False)):
         raise ValueError(f"{path}: expected a file of HeatFluxRecorder, which begins with {_TITLE!r}")
-    species = tuple(lines[1].removeprefix(_SPECIES).split())
-    spacing = float(lines[2].removeprefix(_SPACING).split()[0])
+    species = tuple(lines[1].removeprefix(_SPECIES).split()[::2])  # each with its number of atoms
+    try:
+        spacing = float(lines[2].removeprefix(_SPACING).removesuffix(" fs"))
+    except ValueError:
+        raise ValueError(f"{path}:3: expected a time step in fs, got {lines[2][:40]!r}") from None
     width = 9 + 3 * len(species)
     body = lines[5].split("\n")[:-1]
     try:
@@ -160,9 +177,9 @@ def _is_row(line: str, width: int) -> bool:
 
 
 def _continued(path: Path, header: str, time_fs: float | None, ahead_fs: float) -> float | None:
-    """Cut a file behind the last complete line that is not later than a time, and return the time of that line.
+    """Cut a file behind the last complete line before the next one, and return the time of that line.
 
-    The next line will be that of `ahead_fs` after this time, before which there must be no gap.
+    The next line will be that of `ahead_fs` after the present time; where that is now, the file may have it already.
     """
     content = path.read_bytes()
     if not content.startswith(header.encode()):
@@ -171,13 +188,15 @@ def _continued(path: Path, header: str, time_fs: float | None, ahead_fs: float) 
             return None
         raise ValueError(f"{path}: is not of these atoms and this time step, and cannot be continued")
     _, spacing, rows = _parsed(path)
-    kept = rows if time_fs is None else rows[rows[:, 0] <= time_fs + _EVEN * spacing]
-    if time_fs is not None and len(kept) and time_fs + ahead_fs - kept[-1, 0] > (1.0 + _EVEN) * spacing:
-        raise ValueError(
-            f"{path}: ends at {kept[-1, 0]:g} fs and cannot be continued at {time_fs + ahead_fs:g} fs, since what lies "
-            "between was not recorded: continue with a new file of heat fluxes"
-        )
+    if time_fs is not None and len(rows):
+        place = (time_fs + ahead_fs - rows[0, 0]) / spacing  # of the next line among those of the file
+        if not (-_EVEN <= place <= len(rows) + _EVEN and abs(place - round(place)) <= _EVEN):
+            raise ValueError(
+                f"{path}: has lines every {spacing:g} fs from {rows[0, 0]:g} to {rows[-1, 0]:g} fs, and cannot go on "
+                f"with one at {time_fs + ahead_fs:g} fs: continue with a new file of heat fluxes"
+            )
+        rows = rows[: round(place) + (ahead_fs == 0.0)]  # that of now is as the next would be
     lines = content.splitlines(keepends=True)
     with open(path, "r+b") as file:
-        file.truncate(sum(len(line) for line in lines[: 5 + len(kept)]))
-    return float(kept[-1, 0]) if len(kept) else None
+        file.truncate(sum(len(line) for line in lines[: 5 + len(rows)]))
+    return float(rows[-1, 0]) if len(rows) else None

@@ -72,17 +72,19 @@ def replay(
     Raises
     ------
     ValueError
-        A calculator without heat flux, no velocities, an unknown time step, fewer than two frames, or a trajectory
-        that cannot be read.
+        No sequence, a calculator without heat flux, no velocities, an unknown time step, fewer than two frames, or a
+        trajectory that cannot be read.
     Interrupted
         On Ctrl-C, with the list of results of the frames read so far.
     """
+    if not isinstance(calculators, Sequence):
+        raise ValueError(f"expected a sequence of calculators, got {type(calculators).__name__}")
     for calculator in calculators:
         require_heat_flux(calculator)
     source = as_trajectory(trajectory, timestep_fs)
     step = source.timestep_fs
     atoms = Atoms(numbers=source.numbers, masses=source.masses, pbc=source.pbc)
-    meter = Meter(source.numbers, source.masses)
+    meter = Meter(source.numbers)
     tapes = [_Tape(calculator) for calculator in calculators]
     frames = 0
     try:

@@ -65,7 +65,9 @@ class HeatFluxSeries(Result):
         return len(self.convective)
 
     def __getitem__(self, frames: slice) -> HeatFluxSeries:
-        """Some of the frames, for example ``series[1000:]``; a step makes the time step longer."""
+        """Some of the frames, for example ``series[1000:]``; a step makes the time step longer (ValueError)."""
+        if not isinstance(frames, slice) or (frames.step is not None and frames.step < 1):
+            raise ValueError(f"expected frames as a slice that goes forward, such as 1000:, got {frames!r}")
         return HeatFluxSeries(
             self.timestep_fs * (frames.step or 1),
             self.convective[frames],
@@ -131,12 +133,14 @@ def as_ensemble(series: HeatFluxSeries | Sequence[HeatFluxSeries], fewest: int) 
     Raises
     ------
     ValueError
-        No run, too few frames, a cell that is not periodic or changes, values that are not finite, runs of different
-        systems or time steps, or one run twice.
+        No run, too few frames, a cell that is not periodic or changes, values that are not finite, no flux, runs of
+        different systems or time steps, or one run twice.
     """
     runs = (series,) if isinstance(series, HeatFluxSeries) else tuple(series)
     if not runs:
         raise ValueError("expected at least one heat flux series")
+    if not all(isinstance(run, HeatFluxSeries) for run in runs):
+        raise ValueError(f"expected HeatFluxSeries, such as read_heat_flux gives, got {series!r}")
     for run in runs:
         _check_run(run, fewest)
     first = runs[0]
@@ -162,6 +166,8 @@ def _check_run(run: HeatFluxSeries, fewest: int) -> None:
     parts = (run.convective, run.conductive, run.temperature, run.volume, *run.currents.values())
     if not all(np.isfinite(part).all() for part in parts):
         raise ValueError("the heat flux has values that are not finite")
+    if not run.total.any():
+        raise ValueError("the heat flux is zero throughout: no atom has moved")
     if not (run.volume > 0.0).all():
         raise ValueError("a thermal conductivity needs a cell that is periodic in all three directions")
     if np.ptp(run.volume) > _EVEN_VOLUME * run.volume.mean():
@@ -205,14 +211,13 @@ class Meter:
         Which of them each atom is.
     """
 
-    def __init__(self, numbers: NDArray[Any], masses: FloatArray, fixed: int = 0) -> None:
-        """Take the atoms' numbers (N,) and masses (N,), and how many degrees of freedom constraints remove."""
+    def __init__(self, numbers: NDArray[Any]) -> None:
+        """Take the atomic numbers (N,)."""
         found = list(dict.fromkeys(numbers.tolist()))
         self.species = tuple(chemical_symbols[number] for number in found)
         self.kinds = np.array([found.index(number) for number in numbers.tolist()], np.int32)
-        self._masses = np.array(masses, np.float64)
-        self._per_kelvin = 1.0 / (units.kB * max(3 * len(masses) - max(fixed, 3), 1))
-        self._velocities = np.empty((len(masses), 3))
+        self._per_kelvin = 1.0 / (units.kB * max(3 * len(numbers) - 3, 1))
+        self._velocities = np.empty((len(numbers), 3))
         self._cell = b"", 0.0  # that of the last volume
 
     def measure(self, calculator: HeatFluxCalculator, atoms: Atoms) -> FloatArray:
@@ -221,7 +226,7 @@ class Meter:
         Of the atoms with their present momenta, seen from the centre of mass; fluxes and currents are per fs.
         """
         row = np.empty(8 + 3 * len(self.species))
-        twice_kinetic = peculiar(atoms.get_momenta(), self._masses, self.kinds, self._velocities, row[6:-2])
+        twice_kinetic = peculiar(atoms.get_momenta(), atoms.get_masses(), self.kinds, self._velocities, row[6:-2])
         row[:3], row[3:6] = calculator.get_heat_flux_parts(atoms, self._velocities)
         row *= units.fs
         row[-2] = self._per_kelvin * twice_kinetic

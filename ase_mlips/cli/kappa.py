@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from ase_mlips.analysis.heat.green_kubo import GreenKubo, green_kubo
 from ase_mlips.analysis.heat.recorder import read_heat_flux
 from ase_mlips.analysis.heat.series import HeatFluxSeries
+from ase_mlips.places import require_place
 
 from .common import print_table, replacing
 
@@ -22,6 +23,8 @@ def run(args: Namespace) -> int:
     picture = Path(args.output).with_suffix(".png")
     if not args.output.endswith(".npz"):
         raise ValueError(f"{args.output}: numbers are written as NumPy arrays, expected a name that ends in .npz")
+    for path in (args.output, picture):
+        require_place(path)
     runs = [_read(path, args.discard) for path in args.files]
     options = {"window_ps": args.window and tuple(args.window), "max_lag_ps": args.max_lag, "blocks": args.blocks}
     with warnings.catch_warnings(record=True) as caught:
@@ -40,7 +43,11 @@ def run(args: Namespace) -> int:
 
 def _read(path: str, discard_ps: float) -> HeatFluxSeries:
     series = read_heat_flux(path)
-    return series[round(1e3 * discard_ps / series.timestep_fs) :]
+    first = round(1e3 * discard_ps / series.timestep_fs)
+    if first >= len(series):
+        length = 1e-3 * series.timestep_fs * (len(series) - 1)
+        raise ValueError(f"{path}: nothing is left of {length:g} ps after --discard {discard_ps:g}")
+    return series[first:]
 
 
 def _print(result: GreenKubo, runs: list[HeatFluxSeries]) -> None:

@@ -132,7 +132,7 @@ class _Frame:
                 atoms.set_array(name, values)
         results = {"energy": self._energy, "forces": self._array("forces"), "energies": self._array("site_en")}
         if self._plus_stress is not None:
-            if atoms.cell.rank == 3:
+            if np.linalg.matrix_rank(self._cell) == 3:
                 results["stress"] = -self._plus_stress / atoms.get_volume()
             else:
                 atoms.info["PlusStress"] = self._plus_stress

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..fields import Record, finite, frozen_array, integer, pair, require_shape
+from ..text import quoted
 from .radii import RADII
 
 FloatArray = NDArray[np.float64]
@@ -240,7 +241,8 @@ class NepModel(Record):
             raise ValueError("expected elements, got none")
         for n, symbol in enumerate(self.elements):
             if symbol not in RADII:
-                raise ValueError(f"expected elements to be chemical symbols from H to Pu, got {symbol!r}")
+                shown = quoted(symbol) if isinstance(symbol, str) else repr(symbol)
+                raise ValueError(f"expected elements to be chemical symbols from H to Pu, got {shown}")
             if symbol in self.elements[:n]:
                 raise ValueError(f"expected elements to be distinct, got {symbol} twice")
 

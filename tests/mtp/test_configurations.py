@@ -249,6 +249,14 @@ def test_labels_of_clusters_are_kept():
     check_same(one(written(atoms)), atoms)
 
 
+def test_a_cell_without_volume_has_no_stress():
+    atoms = one(
+        FULL.replace("    0.0 1e0 6.0\n", "    8.0 0.0 0.0\n").replace("    4.0 0.0 0.0\n", "    4.0 0.0 0.0\n")
+    )
+    assert "stress" not in atoms.calc.results
+    assert atoms.info["PlusStress"].tolist() == [12.0, 24.0, -36.0, 1.2, 2.4, 3.6]
+
+
 def test_no_atoms():
     check_same(one(written(Atoms())), Atoms())
     assert len(one(block(" Size 0\n"))) == 0

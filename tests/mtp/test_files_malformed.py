@@ -4,23 +4,12 @@ import re
 
 import numpy as np
 import pytest
+from support.damage import refusal, replaced
 from support.mtp_texts import SMALL, an_active_set
 
 from ase_mlips.mtp.files import read_active_set, read_mtp, write_mtp
 
 KEYS = [line.split("=")[0].strip() for line in SMALL.split("\n") if "=" in line]
-
-
-@pytest.fixture
-def put(tmp_path):
-    """Write text, or bytes, and return the path."""
-
-    def write(content: str | bytes, name: str = "pot.mtp"):
-        path = tmp_path / name
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        return path
-
-    return write
 
 
 WRONG = {
@@ -96,19 +85,17 @@ WRONG = {
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_malformed_files(case, put):
+def test_malformed_files(case, tmp_path):
     old, new, line, message = WRONG[case]
-    assert old in SMALL
-    path = put(SMALL.replace(old, new, 1))
-    with pytest.raises(ValueError, match=rf"^{re.escape(f'{path}:{line}: expected {message}')}"):
-        read_mtp(path)
+    path = tmp_path / "pot.mtp"
+    assert refusal(read_mtp, path, replaced(SMALL, old, new)).startswith(f"{path}:{line}: expected {message}")
 
 
 @pytest.mark.parametrize("key", [key for key in KEYS if not key.startswith(("potential", "scaling"))])
-def test_missing_keys(key, put):
+def test_missing_keys(key, tmp_path):
     content = re.sub(rf"^\t*{key} =.*\n", "", SMALL, flags=re.M)
-    with pytest.raises(ValueError, match=rf"pot.mtp:\d+: expected .*({key}|{key.split('_')[0]}_coeffs).*, got "):
-        read_mtp(put(content))
+    message = refusal(read_mtp, tmp_path / "pot.mtp", content)
+    assert re.search(rf"pot.mtp:\d+: expected .*({key}|{key.split('_')[0]}_coeffs).*, got ", message)
 
 
 ACTIVE = {
@@ -126,7 +113,7 @@ ACTIVE = {
     "link_more": (b"\n-1 -1\n", b"\n-1 -1\n-1 -1\n", "# behind the links, got "),
     "begin": (b"\n\nBEGIN_CFG", b"\n\nBEGIN", "BEGIN_CFG, got 'BEGIN'"),
     "end": (b"END_CFG\n\nB", b"B", "END_CFG, got 'BEGIN_CFG'"),
-    "no_end": (b"END_CFG\n\n", b"\n", "END_CFG, got the end of the file"),
+    "no_end": (b"\r\nEND_CFG\n\n", b"\r\n\n", "END_CFG, got the end of the file"),
 }
 
 
@@ -134,13 +121,9 @@ ACTIVE = {
 def test_malformed_active_sets(case, tmp_path):
     model = read_mtp_of_small(tmp_path)
     write_mtp(tmp_path / "a", model, an_active_set(model.n_parameters))
-    content = (tmp_path / "a").read_bytes()
     old, new, message = ACTIVE[case]
-    assert old in content
-    start = content.rfind(old) if case == "no_end" else content.find(old)
-    (tmp_path / "a").write_bytes(content[:start] + new + content[start + len(old) :])
-    with pytest.raises(ValueError, match=rf"^[^:]*a:\d+: expected {re.escape(message)}"):
-        read_active_set(tmp_path / "a")
+    damaged = replaced((tmp_path / "a").read_bytes(), old, new)
+    assert re.search(rf"/a:\d+: expected {re.escape(message)}", refusal(read_active_set, tmp_path / "a", damaged))
     assert read_mtp(tmp_path / "a") == model
 
 
@@ -148,10 +131,9 @@ def test_lines_of_active_sets(tmp_path):
     model = read_mtp_of_small(tmp_path)
     write_mtp(tmp_path / "a", model, an_active_set(model.n_parameters))
     content = (tmp_path / "a").read_bytes()
-    (tmp_path / "a").write_bytes(content.replace(b"\n-1 -1\n", b"\nx -1\n"))
     line = content[: content.index(b"\n-1 -1\n")].count(b"\n") + 2
-    with pytest.raises(ValueError, match=rf"a:{line}: expected an integer for the link of a row, got 'x'"):
-        read_active_set(tmp_path / "a")
+    message = refusal(read_active_set, tmp_path / "a", replaced(content, b"\n-1 -1\n", b"\nx -1\n"))
+    assert message.endswith(f"a:{line}: expected an integer for the link of a row, got 'x'")
 
 
 def test_truncated_matrices(tmp_path):
@@ -159,20 +141,16 @@ def test_truncated_matrices(tmp_path):
     write_mtp(tmp_path / "a", model, an_active_set(model.n_parameters))
     content = (tmp_path / "a").read_bytes()
     end = content.index(b"weight_scaling 2\n#") + 18 + 2 * 16 * 16 * 8
-    (tmp_path / "a").write_bytes(content[: end - 1])
-    with pytest.raises(ValueError, match=r"a:36: expected two matrices of 16 x 16 numbers, got the end of the file"):
-        read_active_set(tmp_path / "a")
+    message = refusal(read_active_set, tmp_path / "a", content[: end - 1])
+    assert "a:36: expected two matrices of 16 x 16 numbers, got the end of the file" in message
     nan = np.full(1, np.nan).tobytes()
-    (tmp_path / "a").write_bytes(content[: end - 8] + nan + content[end:])
-    with pytest.raises(ValueError, match=r"a:36: expected two matrices of 16 x 16 finite numbers, got others"):
-        read_active_set(tmp_path / "a")
+    message = refusal(read_active_set, tmp_path / "a", content[: end - 8] + nan + content[end:])
+    assert "a:36: expected two matrices of 16 x 16 finite numbers, got others" in message
 
 
-def test_the_state_of_mlip_2_is_refused(put):
-    with pytest.raises(
-        ValueError, match=r"pot.mtp:31: expected the active set of MLIP-3 \(#MVS_v1.1\), got that of MLIP-2"
-    ):
-        read_active_set(put(SMALL + "\n^" + "\0" * 32 + "\n#"))
+def test_the_state_of_mlip_2_is_refused(tmp_path):
+    message = refusal(read_active_set, tmp_path / "pot.mtp", SMALL + "\n^" + "\0" * 32 + "\n#")
+    assert "pot.mtp:31: expected the active set of MLIP-3 (#MVS_v1.1), got that of MLIP-2" in message
 
 
 def read_mtp_of_small(folder):

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from support.damage import beginnings, refusal, replaced
 from support.nep_models import synthetic_nep_models
 
 from ase_mlips.elements import ELEMENTS as ALL_ELEMENTS
@@ -31,16 +32,8 @@ FORM = "cutoff <radial> <angular> [<number> <number>], or two cutoffs of each el
 def refused(tmp_path):
     """Read a text that is to be refused and return the message without the path."""
 
-    def reader(content):
-        path = tmp_path / "nep.txt"
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
-        with pytest.raises(ValueError, match=r"nep.txt:\d+: expected .*, got ") as caught:
-            read_nep(path)
-        message = str(caught.value)
-        assert message.startswith(f"{path}:")
-        return message.removeprefix(f"{path}:")
-
-    return reader
+    path = tmp_path / "nep.txt"
+    return lambda content: refusal(read_nep, path, content).removeprefix(f"{path}:")
 
 
 def test_the_undamaged_text_is_a_model(tmp_path):
@@ -51,14 +44,13 @@ def test_the_undamaged_text_is_a_model(tmp_path):
 @pytest.mark.parametrize("name", ["nep3", "nep4_zbl_flexible", "nep5", "charge1_zbl", "polarizability", "typewise"])
 def test_truncated_at_any_line(tmp_path, refused, name):
     write_nep(tmp_path / "whole.txt", MODELS[name])
-    lines = (tmp_path / "whole.txt").read_text().splitlines(keepends=True)
-    start = sum(line[0].isalpha() for line in lines)
-    for count in range(len(lines)):
-        message = refused("".join(lines[:count]))
+    text = (tmp_path / "whole.txt").read_text()
+    start = len(re.findall(r"^[a-zA-Z]", text, re.M))
+    length = text.count("\n") - start
+    for count, beginning in enumerate(beginnings(text)):
+        message = refused(beginning)
         if count > start:
-            expected = (
-                f"{count}: expected {len(lines) - start} numbers behind the header, got the end of the file after "
-            )
+            expected = f"{count}: expected {length} numbers behind the header, got the end of the file after "
             assert message.removeprefix(expected).split(",")[0] == str(count - start)
         else:
             assert message.startswith(f"{max(count, 1)}: expected ")
@@ -172,7 +164,7 @@ MALFORMED = [
 @pytest.mark.parametrize(("old", "new", "message"), MALFORMED)
 def test_one_sentence_says_what_is_wrong(refused, old, new, message):
     assert TEXT.count(old) == 1
-    assert re.match(message, refused(TEXT.replace(old, new)))
+    assert re.match(message, refused(replaced(TEXT, old, new)))
 
 
 def test_invariants_beyond_l_max(refused):

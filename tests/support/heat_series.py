@@ -52,7 +52,7 @@ def write_heat_flux(path: Path, series: HeatFluxSeries) -> None:
     times = series.timestep_fs * np.arange(len(series))
     vectors = [series.convective, series.conductive, *series.currents.values()]
     rows = np.column_stack([times, *vectors, series.temperature, series.volume])
-    species = " ".join(series.currents)
+    species = " ".join(f"{name} 1" for name in series.currents)
     head = f"# heat flux, format 1\n# species: {species}\n# time step: {series.timestep_fs} fs\n# units\n# columns\n"
     with open(path, "w") as file:
         file.write(head)

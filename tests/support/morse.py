@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from ase import Atoms
+from ase.build import bulk
 
 from ase_mlips.calculator import PotentialCalculator
 from ase_mlips.neighbors import NeighborList
@@ -66,3 +68,20 @@ class MorseCalculator(PotentialCalculator):
     @classmethod
     def recognizes(cls, path: Path) -> bool:
         return path.suffix == ".morse" and path.exists()
+
+
+def crystal() -> Atoms:
+    """Eight rattled atoms of both elements in a periodic cell narrower than the cutoff, with a calculator."""
+    atoms = bulk("Cu", cubic=True) * (2, 1, 1)
+    atoms.symbols[[1, 4]] = "Au"
+    atoms.rattle(0.1, seed=1)
+    atoms.calc = MorseCalculator()
+    return atoms
+
+
+def cluster() -> Atoms:
+    """Four moving atoms without a cell, with a calculator."""
+    atoms = Atoms("Cu2AuCu", [[0.0, 0.0, 0.0], [2.4, 0.3, 0.0], [0.2, 2.7, 0.4], [1.0, 1.1, 2.2]])
+    atoms.set_velocities(np.random.default_rng(5).normal(scale=0.04, size=(4, 3)))
+    atoms.calc = MorseCalculator()
+    return atoms

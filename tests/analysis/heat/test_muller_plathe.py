@@ -307,6 +307,13 @@ def test_runs_that_cannot_be_used():
         dynamics.run(50)
 
     atoms, *_ = prepared()
+    dynamics = Prepared(atoms, 1.0)
+    MullerPlathe(dynamics, slabs=12)
+    dynamics.dt = 2.0
+    with pytest.raises(ValueError, match="the time step has changed"):
+        dynamics.run(10)
+
+    atoms, *_ = prepared()
     atoms.set_momenta(atoms.get_momenta() + 0.01)
     dynamics = VelocityVerlet(atoms, 1.0)
     MullerPlathe(dynamics, slabs=12)

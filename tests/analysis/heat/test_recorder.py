@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from ase import Atoms, units
 from ase.calculators.emt import EMT
+from ase.constraints import FixAtoms, FixCom
 from ase.io import Trajectory as TrajectoryFile
 from ase.md.verlet import VelocityVerlet
+from ase.optimize import BFGS
 from ase_mlips.analysis.heat.recorder import HeatFluxRecorder, read_heat_flux
 from ase_mlips.analysis.heat.replay import Replay, plot_energies, replay
 from ase_mlips.analysis.heat.series import HeatFluxSeries
@@ -150,13 +152,48 @@ def test_files_that_are_not_to_be_continued(tmp_path):
     path = tmp_path / "flux.txt"
     record(mixture(), path, 10)
     content = path.read_text()
-    with pytest.raises(FileExistsError):
+    with pytest.raises(FileExistsError, match=r"continue it with append=True.*flux\.txt"):
         record(mixture(), path, 10)
-    with pytest.raises(ValueError, match="not of these atoms"):
-        record(argon(50.0, repeat=2), path, 10, append=True)
+    for other in (argon(50.0, repeat=2), fluid(0.6, 1.35, repeat=2, elements=("Ar", "Kr"))):
+        with pytest.raises(ValueError, match="not of these atoms"):
+            record(other, path, 10, append=True)
     assert path.read_text() == content
-    with pytest.raises(ValueError, match="positive interval"):
-        HeatFluxRecorder(VelocityVerlet(mixture(), 1.0), mixture().calc, 0, path=path)
+
+
+def test_what_cannot_be_recorded(tmp_path):
+    path, atoms = tmp_path / "flux.txt", mixture()
+    dynamics = VelocityVerlet(atoms, 1.0)
+    for interval in (0, 2.5):
+        with pytest.raises(ValueError, match=f"positive interval in steps, got {interval}"):
+            HeatFluxRecorder(dynamics, atoms.calc, interval, path=path)
+    with pytest.raises(ValueError, match=r"dynamics of ase\.md, got BFGS"):
+        HeatFluxRecorder(BFGS(atoms, logfile=None), atoms.calc, path=path)
+    atoms.set_constraint([FixCom(), FixAtoms([0])])
+    with pytest.raises(ValueError, match=r"free to move: remove the constraints \(FixAtoms\)"):
+        HeatFluxRecorder(dynamics, atoms.calc, path=path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_time_step_that_changes_ends_the_run(tmp_path):
+    atoms, path = mixture(), tmp_path / "flux.txt"
+    atoms.set_constraint(FixCom())
+    dynamics = VelocityVerlet(atoms, 0.02 * STEP * units.fs)
+    HeatFluxRecorder(dynamics, atoms.calc, 5, path=path)
+    dynamics.run(10)
+    dynamics.dt *= 2.0
+    with pytest.raises(ValueError, match="the time step has changed"):
+        dynamics.run(10)
+    assert len(read_heat_flux(path)) == 3
+
+
+def test_masses_may_change(tmp_path):
+    atoms, path = mixture(), tmp_path / "flux.txt"
+    dynamics = VelocityVerlet(atoms, 0.02 * STEP * units.fs)
+    HeatFluxRecorder(dynamics, atoms.calc, 5, path=path)
+    atoms.set_masses(3.0 * atoms.get_masses())
+    dynamics.run(5)
+    expected = units.fs * atoms.calc.get_heat_flux_parts(atoms).convective
+    np.testing.assert_allclose(read_heat_flux(path).convective[-1], expected, atol=1e-10 * np.abs(expected).max())
 
 
 def test_a_gap_is_refused_and_the_file_stays(tmp_path):
@@ -168,10 +205,15 @@ def test_a_gap_is_refused_and_the_file_stays(tmp_path):
     dynamics.nsteps = 24  # the next line would be that of step 25
     HeatFluxRecorder(dynamics, atoms.calc, 5, path=path, append=True).close()
     dynamics.nsteps = 25  # that of step 30
-    with pytest.raises(ValueError, match=r"ends at 0\.8 fs and cannot be continued at 1\.2 fs"):
+    with pytest.raises(
+        ValueError, match=r"lines every 0\.2 fs from 0 to 0\.8 fs, and cannot go on with one at 1\.2 fs"
+    ):
         HeatFluxRecorder(dynamics, atoms.calc, 5, path=path, append=True)
-    with pytest.raises(ValueError, match=r"ends at 0\.8 fs and cannot be continued at 7 fs"):
-        HeatFluxRecorder(VelocityVerlet(atoms, 0.04 * units.fs), atoms.calc, 5, path=path, append=True, time_fs=7.0)
+    for time in (7.0, 0.5, -0.2, np.nan):
+        with pytest.raises(ValueError, match=rf"cannot go on with one at {time:g} fs"):
+            HeatFluxRecorder(
+                VelocityVerlet(atoms, 0.04 * units.fs), atoms.calc, 5, path=path, append=True, time_fs=time
+            )
     assert path.read_bytes() == content
 
 
@@ -181,6 +223,8 @@ def test_calculators_without_a_heat_flux(tmp_path):
         HeatFluxRecorder(VelocityVerlet(atoms, 1.0), EMT(), path=tmp_path / "flux.txt")
     with pytest.raises(ValueError, match=r"needs a calculator with get_heat_flux_parts.*got EMT"):
         replay([atoms, atoms], [atoms.calc, EMT()], timestep_fs=1.0)
+    with pytest.raises(ValueError, match="a sequence of calculators, got PotentialCalculator"):
+        replay([atoms, atoms], atoms.calc, timestep_fs=1.0)
     assert not list(tmp_path.iterdir())
 
 
@@ -188,6 +232,9 @@ def test_files_that_are_damaged(tmp_path):
     path = tmp_path / "flux.txt"
     record(mixture(), path, 20)
     lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:2], "# time step: abc fs\n", *lines[3:]]))
+    with pytest.raises(ValueError, match=r"flux.txt:3: expected a time step in fs, got '# time step: abc fs'"):
+        read_heat_flux(path)
     for k, wrong in ((6, "1.0 2.0\n"), (7, lines[7].replace("e", "x", 1)), (5, "\n")):
         path.write_text("".join([*lines[:k], wrong, *lines[k + 1 :]]))
         with pytest.raises(ValueError, match=rf"flux.txt:{k + 1}: expected {COLUMNS} numbers"):
@@ -218,6 +265,9 @@ def test_series_can_be_cut_shifted_saved_and_drawn(tmp_path):
     np.testing.assert_allclose(moved.total - series.total, change, rtol=0, atol=1e-12 * np.abs(series.total).max())
     with pytest.raises(ValueError, match=r"Kr, Ar.*Xe"):
         series.shifted({"Xe": 1.0})
+    for frames in (3, slice(None, None, -1)):
+        with pytest.raises(ValueError, match="as a slice that goes forward"):
+            series[frames]
     assert series[::2].timestep_fs == pytest.approx(0.2 * STEP)
     moved.save(tmp_path / "series.npz")
     assert_same(HeatFluxSeries.load(tmp_path / "series.npz"), moved, 0.0)
