@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ FloatArray = NDArray[np.float64]
 _BLOCK = 1 << 18  # numbers transformed at once: 2 MB, which stay in the cache of a core from one step to the next
 _TILE = 1024  # frames transposed at once, for the same reason
 _LINE = 8  # columns transposed at once from a long series: the numbers in a line of the cache
-# A long series is cut into stretches of 2^13 to 2^17 frames, so that the lags are one of them, or up to 2^4 of the
-# longest, or 2^4 still longer ones.
+# A long series is cut into stretches of about 2^13 to 2^17 frames, so that the lags are about one of them, or up to 2^4
+# of the longest, or 2^4 still longer ones.
 _SHORTEST, _LONGEST, _REACH = 13, 17, 4
 _FEWEST = 4  # stretches; a shorter series is transformed as a whole
 _TOGETHER = 8  # stretches, which vector instructions transform side by side
@@ -47,10 +48,13 @@ def correlation(a: ArrayLike, b: ArrayLike | None = None, *, max_lag: int | None
     Raises
     ------
     ValueError
-        When the shapes differ, there is no frame, or `max_lag` is not within ``0 ... F - 1``.
+        When the shapes differ, the series are not real, there is no frame, or `max_lag` is not within ``0 ... F - 1``.
     """
     first = np.asarray(a)
     second = first if b is None else np.asarray(b)
+    for series in (first, second):
+        if series.dtype.kind not in "biuf":
+            raise ValueError(f"expected series of real numbers, got {series.dtype}")
     if first.ndim == 0 or len(first) == 0:
         raise ValueError(f"expected at least one frame along the first axis, got shape {first.shape}")
     if second.shape != first.shape:
@@ -90,11 +94,12 @@ def _by_stretches(first: NDArray[Any], second: NDArray[Any] | None, lags: int, s
     """
     count = 1 + lags // stretch
     products = np.zeros((count + 1, stretch + 1), np.complex128)
-    for one, other in zip(_columns(first), _columns(first if second is None else second), strict=True):
+    others: Iterable[NDArray[Any] | None] = repeat(None) if second is None else _columns(second)
+    for one, other in zip(_columns(first), others, strict=False):
         before: deque[NDArray[np.complex128]] = deque(maxlen=1 + -(-count // _TOGETHER))
         for start in range(0, len(first), _TOGETHER * stretch):
             before.appendleft(_spectra(one[start:], stretch))
-            later = before[0] if second is None else _spectra(other[start:], stretch)
+            later = before[0] if other is None else _spectra(other[start:], stretch)
             for age, earlier in enumerate(before):
                 add_products(earlier, later, age * _TOGETHER, products)
     products[:-1, ::2] += products[1:, ::2]

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Diffusion in a superionic conductor, from many short trajectories
 #
-# Copper in the argyrodite Cu7PS6 with the embedded network SNAP. As in studies of superionic conductors, the mean
+# Copper in the argyrodite Cu7PS6 with the embedded SNAP. As in studies of superionic conductors, the mean
 # squared displacement is averaged over independent short runs, each with velocities of its own: the standard error
 # of the diffusion coefficient is that of the mean of the runs, and supposes nothing about the motion. Three
 # temperatures give the activation energy.

@@ -16,6 +16,7 @@ from scipy import fft
 from scipy.special import polygamma, psi
 
 from ..results import Result, new_axes
+from .correlations import independent_currents
 from .series import Ensemble, FloatArray, HeatFluxSeries, as_ensemble
 
 FEWEST = 200  # frames
@@ -100,8 +101,8 @@ def cepstral(
     Raises
     ------
     ValueError
-        Fewer than 200 frames, no periodic cell of constant volume, a cut-off out of range, or more species than the
-        number of runs and directions can tell apart.
+        Fewer than 200 frames, no flux, no periodic cell of constant volume, a cut-off out of range, or more species
+        than the number of runs and directions can tell apart.
     """
     ensemble = as_ensemble(series, FEWEST)
     frames = min(len(run) for run in ensemble.runs)
@@ -123,21 +124,21 @@ def cepstral(
 
 def _spectrum(ensemble: Ensemble, frames: int, corrected: bool) -> tuple[FloatArray, int]:
     """Periodogram in W/(m K), and half the degrees of freedom of its chi-squared distribution."""
-    species = ensemble.species if corrected else ()
-    currents = [[run.total, *(run.currents[name] for name in species)] for run in ensemble.runs]
-    degrees = 3 * len(ensemble.runs) - len(species)
+    names = ensemble.species
+    basis = independent_currents(ensemble) if corrected else np.empty((len(names), 0))
+    degrees = 3 * len(ensemble.runs) - basis.shape[1]
     if degrees < 1:
-        raise ValueError(f"{len(species) + 1} species need at least {len(species) // 3 + 1} independent runs")
+        raise ValueError(f"{len(names) + 1} species need at least {basis.shape[1] // 3 + 1} independent runs")
     matrix: Any = 0.0
-    for run in currents:
-        transforms: NDArray[np.complex128] = fft.rfft(np.array([current[:frames] for current in run]), axis=1)
+    for run in ensemble.runs:
+        currents = np.array([run.currents[name][:frames] for name in names]).reshape(len(names), frames, 3)
+        fluxes = [run.total[:frames], *np.einsum("sk,sfa->kfa", basis, currents)]
+        transforms: NDArray[np.complex128] = fft.rfft(np.array(fluxes), axis=1)
         matrix = matrix + np.einsum("ifa,jfa->fij", transforms, transforms.conj())
     # Half of the integral over all times is that over positive times.
     scale = 0.5 * ensemble.prefactor * ensemble.timestep_fs / (frames * degrees)
-    if not species:
-        return scale * matrix[:, 0, 0].real, degrees
-    explained = np.linalg.solve(matrix[:, 1:, 1:], matrix[:, 1:, :1])
-    residual: FloatArray = (matrix[:, 0, 0] - np.einsum("fi,fi->f", matrix[:, 0, 1:], explained[:, :, 0])).real
+    solution = np.linalg.solve(matrix[:, 1:, 1:], matrix[:, 1:, :1])
+    residual: FloatArray = (matrix[:, 0, 0] - np.einsum("fi,fi->f", matrix[:, 0, 1:], solution[:, :, 0])).real
     return scale * residual, degrees
 
 

@@ -70,8 +70,8 @@ def without_species(onsager: FloatArray) -> FloatArray:
     block, column = onsager[..., 1:, 1:], onsager[..., 1:, :1]
     regular = np.abs(np.linalg.det(block)) > 0.0
     safe = np.where(regular[..., None, None], block, np.eye(block.shape[-1]))
-    explained = (column * np.linalg.solve(safe, column)).sum(axis=(-2, -1))
-    result: FloatArray = np.where(regular, onsager[..., 0, 0] - explained, np.nan)
+    share = (column * np.linalg.solve(safe, column)).sum(axis=(-2, -1))
+    result: FloatArray = np.where(regular, onsager[..., 0, 0] - share, np.nan)
     return result
 
 
@@ -81,12 +81,24 @@ def explained(ensemble: Ensemble) -> FloatArray:
     What they leave of the heat flux, J', does not depend on the zeros of the atomic energies.  Where nothing diffuses
     its integral is that of J, with less noise, as the integrals of the currents vanish.
     """
-    names = ensemble.species
-    currents = np.array([np.concatenate([run.currents[name].ravel() for run in ensemble.runs]) for name in names])
-    if not names:
-        return np.empty(0)
+    currents = _all_currents(ensemble)
     total = np.concatenate([run.total.ravel() for run in ensemble.runs])
     return np.asarray(np.linalg.lstsq(currents @ currents.T, currents @ total, rcond=_SINGULAR)[0])
+
+
+def independent_currents(ensemble: Ensemble) -> FloatArray:
+    """Combinations (S - 1, R) of the currents of `Correlations` that are independent and not always zero."""
+    currents = _all_currents(ensemble)
+    squares, vectors = np.linalg.eigh(currents @ currents.T)
+    return np.asarray(vectors[:, squares > _SINGULAR * squares.max(initial=0.0)])
+
+
+def _all_currents(ensemble: Ensemble) -> FloatArray:
+    """Of all frames, directions and runs, (S - 1, ...)."""
+    samples = 3 * sum(len(run) for run in ensemble.runs)
+    names = ensemble.species
+    currents = [np.concatenate([run.currents[name].ravel() for run in ensemble.runs]) for name in names]
+    return np.array(currents).reshape(len(names), samples)
 
 
 def unexplained(run: HeatFluxSeries, ensemble: Ensemble, coefficients: FloatArray) -> FloatArray:

@@ -69,7 +69,8 @@ class GreenKubo(Result):
         scatter between runs, and that between directions, see `green_kubo`.  What a longer run would add to a running
         integral without a plateau is not in it.
     converged : bool
-        Whether the running integral has a plateau, and the window does not end before it.
+        Whether the running integral has a plateau, and the window ends neither before it nor beyond a quarter of the
+        shortest run.
     run_kappas : (R,) array
         kappa of each run (or block) alone.
     running_corrected : (K,) array or None
@@ -178,8 +179,8 @@ def green_kubo(
     Raises
     ------
     ValueError
-        Fewer than 200 frames in a run or block, no periodic cell, a volume that changes, runs of different systems, or
-        a lag out of range.
+        Fewer than 200 frames in a run or block, no flux, no periodic cell, a volume that changes, runs of different
+        systems, or a lag out of range.
 
     Warns
     -----
@@ -189,9 +190,7 @@ def green_kubo(
         temperature; and when the value and that of cepstral analysis differ by more than three standard errors, or the
         error of the latter is larger than the value.
     """
-    ensemble = as_ensemble(series, FEWEST)
-    _warn_of_temperature(ensemble)
-    ensemble = _in_blocks(ensemble, blocks)
+    ensemble = _in_blocks(series, blocks)
     coefficients = explained(ensemble)
     plateau, converged = _plateau(ensemble, coefficients, window_ps)
     lags = _number_of_lags(ensemble, plateau, max_lag_ps)
@@ -274,7 +273,9 @@ def _anisotropic(kappas: FloatArray) -> bool:
     return bool(between > within * variance_ratio.isf(_UNLIKELY, 2, 2 * (runs - 1)))
 
 
-def _in_blocks(ensemble: Ensemble, blocks: int) -> Ensemble:
+def _in_blocks(series: HeatFluxSeries | Sequence[HeatFluxSeries], blocks: int) -> Ensemble:
+    ensemble = as_ensemble(series, FEWEST)
+    _warn_of_temperature(ensemble)
     if not isinstance(blocks, int | np.integer) or blocks < 1:
         raise ValueError(f"expected a positive number of blocks, got {blocks!r}")
     if blocks == 1:
@@ -290,6 +291,8 @@ def _plateau(
     ensemble: Ensemble, coefficients: FloatArray, window_ps: tuple[float, float] | None
 ) -> tuple[Plateau, bool]:
     """The window that was asked for, or the automatic one, and whether there is a plateau that begins before its end.
+
+    A window that ends beyond a quarter of the shortest run is noise, and counts as none.
 
     The automatic window ends at a quarter of the shortest run, or before.  It is that of a flux which does not depend
     on the zeros of the atomic energies (`explained`), and so does not depend on them either.
@@ -345,7 +348,7 @@ def _warn_of_temperature(ensemble: Ensemble) -> None:
             f"the temperature is {min(means):.0f} K in one part of the runs and {max(means):.0f} K in another: this is"
             " no equilibrium, or are no runs of one state; look at it before you believe the thermal conductivity",
             UserWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

@@ -114,8 +114,8 @@ class HNEMD:
     ------
     ValueError
         Other dynamics, a calculator without virials of nine components, a cell that is not periodic, constraints, a
-        force of zero, or numbers outside their range; during the run a cell that changes or a centre of mass that
-        moves.
+        force of zero, or numbers outside their range; during the run a cell or time step that changes or a centre of
+        mass that moves.
 
     Examples
     --------

@@ -52,7 +52,7 @@ def check_cell(atoms: Atoms, cell: FloatArray, method: str) -> None:
 def check_timestep(dynamics: MolecularDynamics, timestep: float) -> None:
     """Refuse a time step that is no longer what it was at the beginning (ValueError)."""
     if dynamics.dt != timestep:
-        raise ValueError("the time step has changed: what is measured has to be of one")
+        raise ValueError("the time step has changed: what is measured needs a constant one")
 
 
 def check_at_rest(velocities: FloatArray, masses: FloatArray, method: str) -> None:

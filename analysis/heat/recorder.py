@@ -11,7 +11,9 @@ from ase import units
 from ase.constraints import FixCom
 from ase.md.md import MolecularDynamics
 
-from .nonequilibrium import check_timestep
+from ase_mlips.places import require_place
+
+from .nonequilibrium import check_steps, check_timestep
 from .series import FloatArray, HeatFluxCalculator, HeatFluxSeries, Meter, require_heat_flux, series_of
 
 _TITLE = "# heat flux, format 1"
@@ -75,9 +77,9 @@ class HeatFluxRecorder:
     ) -> None:
         if not isinstance(dynamics, MolecularDynamics):
             raise ValueError(f"expected dynamics of ase.md, got {type(dynamics).__name__}")
-        if not isinstance(interval, int | np.integer) or interval < 1:
-            raise ValueError(f"expected a positive interval in steps, got {interval!r}")
+        check_steps(interval=interval)
         require_heat_flux(calculator)
+        require_place(path, append=True)
         atoms = dynamics.atoms
         held = [type(constraint).__name__ for constraint in atoms.constraints if not isinstance(constraint, FixCom)]
         if held:
@@ -87,17 +89,17 @@ class HeatFluxRecorder:
         self._timestep = dynamics.dt
         self._step_fs = float(dynamics.dt / units.fs)
         self._format = " ".join(["%.6f"] + ["%.12e"] * (8 + 3 * len(self._meter.species))) + "\n"
-        header = _header(self._meter, interval * self._step_fs)
+        spacing = interval * self._step_fs
+        header = _header(self._meter, spacing)
         begun = append and os.path.exists(path)
         now = dynamics.nsteps * self._step_fs if time_fs is None and dynamics.nsteps else time_fs
         # ASE calls observers at the start of a run only when it begins with step 0.
         ahead = interval - dynamics.nsteps % interval if dynamics.nsteps else 0
-        last = _continued(Path(path), header, now, ahead * self._step_fs) if begun else None
+        last = _continued(Path(path), header, spacing, now=now, ahead=ahead * self._step_fs) if begun else None
         try:
             self._file = open(path, "ab" if begun else "xb", buffering=0)  # noqa: SIM115 -- closed with this object
-        except FileExistsError as error:
-            said = "there is such a file; continue it with append=True, or choose another name"
-            raise FileExistsError(error.errno, said, str(path)) from None
+        except FileExistsError:
+            raise FileExistsError(f"{path}: exists; continue it with append=True, or choose another name") from None
         weakref.finalize(self, self._file.close)
         if not begun:
             self._file.write(header.encode())
@@ -152,7 +154,8 @@ def _parsed(path: Path) -> tuple[tuple[str, ...], float, FloatArray]:
     marks = (_TITLE, _SPECIES, _SPACING)
     if len(lines) < 6 or not all(line.startswith(mark) for line, mark in zip(lines, marks, strict=False)):
         raise ValueError(f"{path}: expected a file of HeatFluxRecorder, which begins with {_TITLE!r}")
-    species = tuple(lines[1].removeprefix(_SPECIES).split()[::2])  # each with its number of atoms
+    words = lines[1].removeprefix(_SPECIES).split()
+    species = tuple(word for word in words if not word.isdigit())  # each has its number of atoms behind it
     try:
         spacing = float(lines[2].removeprefix(_SPACING).removesuffix(" fs"))
     except ValueError:
@@ -176,10 +179,10 @@ def _is_row(line: str, width: int) -> bool:
         return False
 
 
-def _continued(path: Path, header: str, time_fs: float | None, ahead_fs: float) -> float | None:
+def _continued(path: Path, header: str, spacing: float, *, now: float | None, ahead: float) -> float | None:
     """Cut a file behind the last complete line before the next one, and return the time of that line.
 
-    The next line will be that of `ahead_fs` after the present time; where that is now, the file may have it already.
+    The next line will be that of `ahead` fs after the present time; where that is `now`, the file may have it already.
     """
     content = path.read_bytes()
     if not content.startswith(header.encode()):
@@ -187,15 +190,15 @@ def _continued(path: Path, header: str, time_fs: float | None, ahead_fs: float) 
             path.write_text(header)
             return None
         raise ValueError(f"{path}: is not of these atoms and this time step, and cannot be continued")
-    _, spacing, rows = _parsed(path)
-    if time_fs is not None and len(rows):
-        place = (time_fs + ahead_fs - rows[0, 0]) / spacing  # of the next line among those of the file
+    rows = _parsed(path)[2]
+    if now is not None and len(rows):
+        place = (now + ahead - rows[0, 0]) / spacing  # of the next line among those of the file
         if not (-_EVEN <= place <= len(rows) + _EVEN and abs(place - round(place)) <= _EVEN):
             raise ValueError(
                 f"{path}: has lines every {spacing:g} fs from {rows[0, 0]:g} to {rows[-1, 0]:g} fs, and cannot go on "
-                f"with one at {time_fs + ahead_fs:g} fs: continue with a new file of heat fluxes"
+                f"with one at {now + ahead:g} fs: continue with a new file of heat fluxes"
             )
-        rows = rows[: round(place) + (ahead_fs == 0.0)]  # that of now is as the next would be
+        rows = rows[: round(place) + (ahead == 0.0)]  # that of now is as the next would be
     lines = content.splitlines(keepends=True)
     with open(path, "r+b") as file:
         file.truncate(sum(len(line) for line in lines[: 5 + len(rows)]))

@@ -167,7 +167,7 @@ def _check_run(run: HeatFluxSeries, fewest: int) -> None:
     if not all(np.isfinite(part).all() for part in parts):
         raise ValueError("the heat flux has values that are not finite")
     if not run.total.any():
-        raise ValueError("the heat flux is zero throughout: no atom has moved")
+        raise ValueError("the heat flux is zero throughout")
     if not (run.volume > 0.0).all():
         raise ValueError("a thermal conductivity needs a cell that is periodic in all three directions")
     if np.ptp(run.volume) > _EVEN_VOLUME * run.volume.mean():
@@ -224,7 +224,10 @@ class Meter:
         """Convective and conductive flux, currents of the species, temperature and volume, (6 + 3 S + 2,).
 
         Of the atoms with their present momenta, seen from the centre of mass; fluxes and currents are per fs.
+        ValueError for another number of atoms.
         """
+        if len(atoms) != len(self.kinds):
+            raise ValueError(f"the number of atoms has changed from {len(self.kinds)} to {len(atoms)}")
         row = np.empty(8 + 3 * len(self.species))
         twice_kinetic = peculiar(atoms.get_momenta(), atoms.get_masses(), self.kinds, self._velocities, row[6:-2])
         row[:3], row[3:6] = calculator.get_heat_flux_parts(atoms, self._velocities)

@@ -66,8 +66,14 @@ def _print(result: GreenKubo, runs: list[HeatFluxSeries]) -> None:
     rows.append([kind, f"{result.cepstral_kappa:.4g}", f"{result.cepstral_error:.2g}"])
     print_table(["method", "kappa", "error"], rows)
     value, error = result.best
+    shortest = 1e-3 * min((len(run) - 1) * run.timestep_fs for run in runs)
     if result.converged:
         print(f"thermal conductivity: {value:.4g} ± {error:.2g} W/(m K)")
+    elif last > 0.25 * shortest:
+        print(
+            f"thermal conductivity: not converged; the window ends beyond a quarter of {shortest:.4g} ps, where the "
+            "integral is noise; a longer run is needed, or an earlier --window"
+        )
     else:
         print(
             f"thermal conductivity: not converged; the integral has no plateau before {last:.4g} ps, the end of the "

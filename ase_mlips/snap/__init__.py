@@ -20,7 +20,7 @@ from .tables import equal_descriptors
 
 __all__ = ["SNAP", "PairGradients", "SnapModel", "SnapPotential", "Zbl", "import_fitsnap", "read_snap", "write_snap"]
 
-EMBEDDED = {"Si": "silicon.snap", "Mo": "molybdenum.snap", "Cu7PS6": "cu7ps6.snap.npz"}
+EMBEDDED = {"Si": "silicon.snap", "Mo": "molybdenum.snap", "Cu7PS6": "copper_argyrodite.snap"}
 
 
 class SNAP(PotentialCalculator):

@@ -1,7 +1,8 @@
-"""Distil a potential of Cu7PS6 into a SNAP with a network: ``python make.py TEACHER STRUCTURE OUT.snap.npz``.
+"""Distil a potential of Cu7PS6 into a SNAP: ``python make.py TEACHER STRUCTURE OUT.snap [STRUCTURES]``.
 
-The teacher is any potential that `ase_mlips.load` reads.  Its molecular dynamics gives the first frames; then the
-student runs, its frames are labelled by the teacher and join the training, until no run of it goes astray.
+The teacher is any potential that `ase_mlips.load` reads.  Its molecular dynamics, and structures that it labels, give
+the first frames; then the student runs, its frames are labelled by the teacher and join the training.  A run ends where
+both disagree, or where atoms come closer than the teacher can be trusted.
 """
 
 import sys
@@ -11,18 +12,20 @@ from ase import units
 from ase.io import read
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import thermalize_momenta
+from ase.md.verlet import VelocityVerlet
 
 from ase_mlips import SNAP, load
-from ase_mlips.fit import Loss, Training, fit_network, read_frames, snap_template, split_frames
+from ase_mlips.fit import Loss, fit_snap, read_frames, snap_template, split_frames
 
 TEMPERATURES = 300, 450, 600, 750
 STRAINS = -0.01, 0.0, 0.02
-STEP, INTERVAL = 2.0, 100  # fs, steps
+STEP, INTERVAL = 2.0, 20  # fs, steps
 ASTRAY = 3.0  # eV/A, a force error that ends a run
+CLOSEST = {"CuCu": 2.05, "CuP": 2.2, "CuS": 1.85, "PP": 5.0, "PS": 1.8, "SS": 2.7}  # A
+GENERATIONS = 9
 
 teacher, start = load(sys.argv[1]), read(sys.argv[2])
 rng = np.random.default_rng(0)
-TRAINING = Training(activation="softplus", epochs=120, batch_size=2, learning_rate=4e-3)
 
 
 def label(atoms):
@@ -35,43 +38,59 @@ def label(atoms):
     return frame
 
 
-def run(calc, temperature, strain, steps):
-    """Labelled frames of a run, until it goes astray."""
+def closest(atoms):
+    """Least distance of each kind of pair, as in `CLOSEST`."""
+    distances = atoms.get_all_distances(mic=True) + 9.0 * np.eye(len(atoms))
+    of = {name: np.flatnonzero(np.array(atoms.get_chemical_symbols()) == name) for name in ("Cu", "P", "S")}
+    return {a + b: distances[np.ix_(of[a], of[b])].min() for a in of for b in of if a + b in CLOSEST}
+
+
+def prepared(calc, temperature, strain=0.0):
+    """The structure with a calculator and velocities, and its Langevin dynamics."""
     atoms = start.copy()
     atoms.set_cell(atoms.cell * (1.0 + strain), scale_atoms=True)
     atoms.calc = calc
     thermalize_momenta(atoms, temperature_K=temperature, rng=rng)
+    bath = {"temperature_K": temperature, "friction": 0.01 / units.fs}
+    return atoms, Langevin(atoms, STEP * units.fs, **bath, fixcm=False, rng=rng)
+
+
+def run(calc, temperature, strain, steps):
+    """Labelled frames of a run until it goes astray, and whether it did not."""
+    atoms, dynamics = prepared(calc, temperature, strain)
     found = []
-    dynamics = Langevin(
-        atoms, STEP * units.fs, temperature_K=temperature, friction=0.01 / units.fs, fixcm=False, rng=rng
-    )
     for _ in range(steps // INTERVAL):
         dynamics.run(INTERVAL)
-        frame = label(atoms)
-        error = np.abs(frame.arrays["forces"] - atoms.get_forces()).max()
-        if np.abs(frame.arrays["forces"]).max() < 15.0:
-            found.append(frame)
-        if error > ASTRAY:
+        if any(distance < CLOSEST[pair] for pair, distance in closest(atoms).items()):
+            return found, False
+        found.append(label(atoms))
+        if np.abs(found[-1].arrays["forces"] - atoms.get_forces()).max() > ASTRAY:
             return found, False
     return found, True
 
 
-frames = []
+frames = [label(atoms) for path in sys.argv[4:] for atoms in read(path, ":")]
 for temperature in TEMPERATURES:
     for strain in STRAINS:
-        frames += run(teacher, temperature, strain, 2500)[0]
-template = snap_template(
-    ["Cu", "P", "S"], radii=[0.5] * 3, weights=[1.0, 0.6, -0.8], twojmax=6, rcutfac=5.0, zbl=(1.0, 1.7)
-)
-for generation in range(6):
-    train, test = split_frames(read_frames(frames), 0.1)
-    fit = fit_network(template, train, test=test, loss=Loss(energy=30, force=1, stress=0.05), training=TRAINING)
-    print(generation, len(frames), [str(s) for s in fit.report.scores() if s.group in ("all", "*all")], flush=True)
+        frames += run(teacher, temperature, strain, 2500)[0][::10]
+template = snap_template(["Cu", "P", "S"], radii=[0.5] * 3, twojmax=4, rcutfac=5.0, zbl=(1.5, 1.9), chemflag=True)
+for generation in range(GENERATIONS):
+    train, test = split_frames(read_frames(frames), 0.08)
+    fit = fit_snap(template, train, test=test, loss=Loss(ridge=1e-5))
+    print(f"generation {generation}, {len(frames)} frames")
+    print(*(score for score in fit.report.scores() if score.group == "all"), sep="\n", flush=True)
     fit.save(sys.argv[3])
-    student, good = SNAP(fit.model), 0
+    student = SNAP(fit.model)
     for temperature in TEMPERATURES[2:]:
         for strain in STRAINS:
-            more, kept = run(student, temperature, strain, 4000)
-            frames += more[::2] if kept else more[-12:]
-            good += kept
-    print("runs kept", good, "of", 6, flush=True)
+            more, kept = run(student, temperature, strain, 10_000)
+            print(f"{temperature} K, strain {strain}: {1e-3 * STEP * INTERVAL * len(more):.1f} ps, {kept=}", flush=True)
+            frames += more[::60] if kept else [*more[-60:-16:8], *more[-16::4]]
+
+for temperature in TEMPERATURES[2:] * 3:
+    atoms, bath = prepared(student, temperature)
+    bath.run(1000)
+    dynamics, energy = VelocityVerlet(atoms, STEP * units.fs), atoms.get_total_energy()
+    dynamics.run(40_000)
+    change = 1e3 * (atoms.get_total_energy() - energy) / len(atoms)
+    print(f"80 ps from {temperature} K: {atoms.get_temperature():.0f} K, {change:+.2f} meV/atom,", closest(atoms))

@@ -1,5 +1,7 @@
 """Cepstral analysis of fluxes whose thermal conductivity is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase_mlips.analysis.heat.cepstral import Cepstral, cepstral
@@ -66,6 +68,17 @@ def test_species_currents_are_taken_out():
     assert np.mean(corrected.spectrum[low] / corrected.smooth[1:]) == pytest.approx(1.0, abs=0.05)
     other = cepstral(series.shifted({"Ar": 5.0, "Kr": -7.0}), corrected=True)
     assert other.kappa == pytest.approx(corrected.kappa, rel=1e-8)
+
+
+@pytest.mark.parametrize("factors", [(1.0, -1.0, 0.0), (1.0, -0.3, -0.7), (0.0, 1.0, -1.0)])
+def test_currents_that_depend_on_each_other_count_once(factors):
+    series = mixture(5_000, kappa=KAPPA, shifts=(30.0, -20.0), seed=2)
+    current = series.currents["Ar"]
+    names = ("Ar", "Kr", "Xe")
+    dependent = replace(series, currents={name: factor * current for name, factor in zip(names, factors, strict=True)})
+    expected, found = cepstral(series, corrected=True), cepstral(dependent, corrected=True)
+    assert found.kappa == pytest.approx(expected.kappa, rel=1e-8)
+    assert found.error == pytest.approx(expected.error, rel=1e-8)
 
 
 def test_corrected_error_bars():

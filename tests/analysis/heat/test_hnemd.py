@@ -291,6 +291,12 @@ def test_atoms_and_dynamics_that_cannot_be_used():
     with pytest.raises(ValueError, match="HNEMD needs a run at constant volume"):
         dynamics.run(5)
     atoms = alloy()
+    dynamics = VelocityVerlet(atoms, 0.05)
+    HNEMD(dynamics, FORCE)
+    dynamics.dt = 0.1
+    with pytest.raises(ValueError, match="the time step has changed"):
+        dynamics.run(1)
+    atoms = alloy()
     atoms.set_momenta(atoms.get_momenta() + 0.1)
     dynamics = VelocityVerlet(atoms, 0.05)
     HNEMD(dynamics, FORCE)

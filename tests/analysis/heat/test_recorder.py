@@ -152,7 +152,7 @@ def test_files_that_are_not_to_be_continued(tmp_path):
     path = tmp_path / "flux.txt"
     record(mixture(), path, 10)
     content = path.read_text()
-    with pytest.raises(FileExistsError, match=r"continue it with append=True.*flux\.txt"):
+    with pytest.raises(FileExistsError, match=r"flux\.txt: exists; continue it with append=True"):
         record(mixture(), path, 10)
     for other in (argon(50.0, repeat=2), fluid(0.6, 1.35, repeat=2, elements=("Ar", "Kr"))):
         with pytest.raises(ValueError, match="not of these atoms"):
@@ -164,8 +164,12 @@ def test_what_cannot_be_recorded(tmp_path):
     path, atoms = tmp_path / "flux.txt", mixture()
     dynamics = VelocityVerlet(atoms, 1.0)
     for interval in (0, 2.5):
-        with pytest.raises(ValueError, match=f"positive interval in steps, got {interval}"):
+        with pytest.raises(ValueError, match=f"expected interval= as a number of steps of at least 1, got {interval}"):
             HeatFluxRecorder(dynamics, atoms.calc, interval, path=path)
+    with pytest.raises(ValueError, match="is a directory"):
+        HeatFluxRecorder(dynamics, atoms.calc, path=tmp_path)
+    with pytest.raises(ValueError, match="there is no such directory"):
+        HeatFluxRecorder(dynamics, atoms.calc, path=tmp_path / "none" / "flux.txt")
     with pytest.raises(ValueError, match=r"dynamics of ase\.md, got BFGS"):
         HeatFluxRecorder(BFGS(atoms, logfile=None), atoms.calc, path=path)
     atoms.set_constraint([FixCom(), FixAtoms([0])])
@@ -184,6 +188,27 @@ def test_a_time_step_that_changes_ends_the_run(tmp_path):
     with pytest.raises(ValueError, match="the time step has changed"):
         dynamics.run(10)
     assert len(read_heat_flux(path)) == 3
+
+
+def test_another_number_of_atoms_ends_the_run(tmp_path):
+    atoms = mixture()
+    recorder = HeatFluxRecorder(VelocityVerlet(atoms, 1.0), atoms.calc, path=tmp_path / "flux.txt")
+    atoms.extend(Atoms("Ar", positions=[[0.5, 0.5, 0.5]]))
+    with pytest.raises(ValueError, match="number of atoms has changed from 108 to 109"):
+        recorder()
+
+
+def test_a_long_file_is_continued(tmp_path):
+    """The header has nine digits of the spacing, which half a million lines multiply."""
+    atoms, path, rows = mixture(), tmp_path / "flux.txt", 500_000
+    spacing = 5 * 0.002 / units.fs
+    HeatFluxRecorder(VelocityVerlet(atoms, 0.002), atoms.calc, 5, path=path).close()
+    with open(path, "a") as file:
+        file.writelines(f"{k * spacing:.6f}" + " 0" * (COLUMNS - 1) + "\n" for k in range(rows))
+    dynamics = VelocityVerlet(atoms, 0.002)
+    HeatFluxRecorder(dynamics, atoms.calc, 5, path=path, append=True, time_fs=rows * spacing)
+    dynamics.run(5)
+    assert len(read_heat_flux(path)) == rows + 2
 
 
 def test_masses_may_change(tmp_path):
