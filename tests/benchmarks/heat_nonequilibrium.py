@@ -49,10 +49,11 @@ def run_fluid(options: argparse.Namespace) -> None:
     begin = time.perf_counter()
     atoms = fluid(0.6, 1.35, repeat=(5, 5, 10), seed=options.seed)
     dynamics = equilibrate(atoms, temperature, timestep=0.005, steps=5000, seed=options.seed)
-    exchange = MullerPlathe(dynamics, slabs=20, interval=30, equilibration=options.steps // 5)
+    exchange = MullerPlathe(dynamics, slabs=20, interval=options.interval, equilibration=options.steps // 5)
     dynamics.run(options.steps)
     result = exchange.result()
-    print("gradients on both sides:", result.gradients * units.kB, "+-", result.gradient_errors * units.kB)
+    print("gradients on both sides:", result.gradients * units.kB, "+-", result.gradient_errors * units.kB, end=", ")
+    print(f"T* {result.temperature.min() * units.kB:.2f} to {result.temperature.max() * units.kB:.2f}", flush=True)
     compare("fluid, Mueller-Plathe", (result.kappa / REDUCED, result.kappa_error / REDUCED), known, begin)
 
     begin = time.perf_counter()
@@ -127,6 +128,9 @@ def main() -> None:
         command = commands.add_parser(name)
         command.add_argument("--steps", type=int, default=steps, help=f"default {steps}")
         command.add_argument("--seed", type=int, default=0)
+    commands.choices["fluid"].add_argument(
+        "--interval", type=int, default=60, help="steps between exchanges, default 60"
+    )
     commands.choices["silicon"].add_argument("--force", type=float, default=1e-3, help="1/A, default 1e-3")
     commands.choices["silicon"].add_argument("--known", type=float, nargs=2, metavar=("KAPPA", "ERROR"))
     commands.choices["silicon"].add_argument("--save", type=Path, help="file for the result")
