@@ -1,0 +1,113 @@
+"""Green-Kubo in mixtures: what does not depend on the zeros of the atomic energies, and what is said of the rest."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ase_mlips.analysis.heat.green_kubo import GreenKubo, green_kubo
+from ase_mlips.analysis.heat.series import HeatFluxSeries
+from support.heat_series import mixture, ornstein_uhlenbeck
+
+TRUE = 2.5  # W/(m K)
+
+
+def test_onsager_correction_does_not_depend_on_the_zero_of_energy():
+    reference = green_kubo_of_mixture(mixture(50_000, shifts=(0.0, 0.0), kappa=TRUE, seed=1))
+    window = reference.window_ps
+    for shifts in ((20.0, 0.0), (0.0, -20.0), (-7.0, 30.0)):
+        result = green_kubo_of_mixture(mixture(50_000, shifts=shifts, kappa=TRUE, seed=1), window)
+        assert result.kappa > 5.0 * TRUE
+        assert result.kappa_corrected == pytest.approx(reference.kappa_corrected, rel=1e-8)
+        first = result.running_corrected[1:]
+        np.testing.assert_allclose(first, reference.running_corrected[1:], rtol=1e-8, atol=1e-8 * TRUE)
+        assert np.isnan(result.running_corrected[0])
+        assert result.publish == "kappa_corrected"
+        assert result.best == (result.kappa_corrected, result.error_corrected)
+        assert result.cepstral_kappa == pytest.approx(reference.cepstral_kappa, rel=1e-8)
+    assert abs(reference.kappa_corrected - TRUE) < 3.0 * reference.error_corrected
+
+
+def green_kubo_of_mixture(series: HeatFluxSeries, window: tuple[float, float] | None = None) -> GreenKubo:
+    with pytest.warns(
+        UserWarning, match=r"arbitrary zero of the atomic energies.*diffuse here: publish kappa_corrected"
+    ):
+        return green_kubo(series, window_ps=window)
+
+
+def test_three_species():
+    runs = [mixture(20_000, shifts=(4.0, -3.0, 2.0), kappa=TRUE, seed=seed) for seed in range(6)]
+    result = green_kubo_of_mixture(runs)
+    assert result.diffusing == ("Ar", "Kr", "Xe")
+    assert abs(result.kappa_corrected - TRUE) < 3.0 * result.error_corrected
+    other = green_kubo_of_mixture([run.shifted({"Ar": 9.0, "Xe": -5.0}) for run in runs], result.window_ps)
+    assert other.kappa_corrected == pytest.approx(result.kappa_corrected, rel=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_rigid_framework_is_one_species(seed):
+    """Its two species move as one but for vibrations, whose integral is noise by which nothing must be divided."""
+    two = mixture(10_000, shifts=(2.0, -2.0), kappa=TRUE, seed=seed)
+    vibration = np.diff(ornstein_uhlenbeck(10_001, decay=3.0, seed=500 + seed).total, axis=0)
+    ions, framework = two.currents.values()
+    currents = {"Ar": ions, "Kr": 0.4 * framework + vibration, "Xe": 0.6 * framework - vibration}
+    three = green_kubo_of_mixture(replace(two, currents=currents), (0.4, 0.8))
+    expected = green_kubo_of_mixture(two, (0.4, 0.8))
+    assert abs(three.kappa_corrected - expected.kappa_corrected) < 0.2 * expected.error_corrected
+
+
+def test_corrected_error_bars():
+    """40 seeds, correction of ten times the value: within 3 standard errors at least 95 %."""
+    z = []
+    for seed in range(40):
+        result = green_kubo_of_mixture(mixture(10_000, shifts=(4.0, -3.0), kappa=TRUE, seed=seed), (0.4, 0.8))
+        z.append((result.kappa_corrected - TRUE) / result.error_corrected)
+    assert np.mean(np.abs(np.array(z)) < 3.0) >= 0.95
+
+
+def test_a_crystal_needs_no_correction():
+    """Species currents whose integral vanishes: a shift changes nothing but the convective share, of which we warn."""
+    crystal = mixture(50_000, kappa=TRUE, diffuses=False, seed=3)
+    crystal = replace(crystal, convective=0.01 * crystal.total, conductive=0.99 * crystal.total)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plain = green_kubo(crystal)
+    assert plain.publish == "kappa"
+    assert plain.diffusing == ()
+    assert plain.best == (plain.kappa, plain.error)
+    assert abs(plain.kappa_corrected - plain.kappa) < 0.5 * plain.error
+    assert abs(plain.kappa - TRUE) < 3.0 * plain.error
+    moved = green_kubo(crystal.shifted({"Ar": 0.5}), window_ps=plain.window_ps)
+    assert abs(moved.kappa - plain.kappa) < plain.error
+
+
+@pytest.mark.parametrize("diffuses", [True, False])
+@pytest.mark.parametrize("shifts", [{"Ar": 3.0}, {"Kr": -20.0, "Xe": 1.0}])
+def test_zeros_of_energy_change_neither_the_window_nor_the_corrected_value(shifts, diffuses):
+    series = mixture(20_000, shifts=(0.2, 0.0, 0.1), kappa=TRUE, diffuses=diffuses)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        first, other = green_kubo(series), green_kubo(series.shifted(shifts))
+    assert other.window_ps == first.window_ps
+    assert other.diffusing == first.diffusing
+    assert bool(first.diffusing) == diffuses
+    assert other.kappa_corrected == pytest.approx(first.kappa_corrected, rel=1e-8)
+    assert other.error_corrected == pytest.approx(first.error_corrected, rel=1e-6)
+    np.testing.assert_allclose(other.running_corrected, first.running_corrected, rtol=1e-6, atol=1e-8 * TRUE)
+    assert abs(other.kappa - first.kappa) > 1e-4 * TRUE
+
+
+def test_a_large_convective_share_of_a_mixture_is_said():
+    crystal = mixture(20_000, kappa=TRUE, diffuses=False, seed=3)  # a fifth is convective
+    with pytest.warns(UserWarning, match=r"0\.49 of the 2\.58 W/m/K of Ar, Kr.*No species was found to diffuse"):
+        green_kubo(crystal)
+
+
+def test_one_species_has_no_gauge():
+    """Its current is zero but for rounding, whatever its conductivity: no correction, no warning."""
+    series = ornstein_uhlenbeck(5_000)
+    rounding = {"Ar": 1e-16 * np.random.default_rng(0).normal(size=(5_000, 3))}
+    result = green_kubo(replace(series, currents=rounding))
+    assert result.kappa_corrected is None
+    assert result.running_corrected is None
+    assert result.publish == "kappa"
