@@ -76,9 +76,12 @@ def test_kappa_without_a_plateau_says_no_number(here, capsys):
     assert not GreenKubo.load("kappa.npz").converged
 
 
-def test_a_window_that_is_too_late(here, capsys):
-    assert main(["kappa", "flux0.txt", "--window", "12", "19"]) == 0
-    assert "the window ends beyond a quarter of 20 ps" in capsys.readouterr().out
+@pytest.mark.parametrize(
+    ("options", "length"), [(["--window", "12", "19"], 20), (["--window", "1", "2", "--blocks", "4"], 5)]
+)
+def test_a_window_that_is_too_late(here, capsys, options, length):
+    assert main(["kappa", "flux0.txt", *options]) == 0
+    assert f"the window ends beyond a quarter of the {length} ps of a run or block" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

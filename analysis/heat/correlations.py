@@ -78,8 +78,9 @@ def without_species(onsager: FloatArray) -> FloatArray:
 def explained(ensemble: Ensemble) -> FloatArray:
     """Coefficients (S - 1,) in eV of the currents of `Correlations` that explain most of the heat flux at equal times.
 
-    What they leave of the heat flux, J', does not depend on the zeros of the atomic energies.  Where nothing diffuses
-    its integral is that of J, with less noise, as the integrals of the currents vanish.
+    What these energies, carried by the atoms, leave of the heat flux, J', does not depend on the zeros of the atomic
+    energies.  Where nothing diffuses its integral is that of J, with less noise, as the integrals of the currents
+    vanish.
     """
     currents = _all_currents(ensemble)
     total = np.concatenate([run.total.ravel() for run in ensemble.runs])
@@ -99,12 +100,6 @@ def _all_currents(ensemble: Ensemble) -> FloatArray:
     names = ensemble.species
     currents = [np.concatenate([run.currents[name].ravel() for run in ensemble.runs]) for name in names]
     return np.array(currents).reshape(len(names), samples)
-
-
-def unexplained(run: HeatFluxSeries, ensemble: Ensemble, coefficients: FloatArray) -> FloatArray:
-    """J' of `explained`, (F, 3), in eV A/fs."""
-    terms = (a * run.currents[name] for a, name in zip(coefficients, ensemble.species, strict=True))
-    return np.asarray(run.total - sum(terms, np.zeros(3)))
 
 
 class Diffusing(NamedTuple):

@@ -23,7 +23,6 @@ from .correlations import (
     mean_correlations,
     reduced,
     run_correlations,
-    unexplained,
     without_species,
 )
 from .plateau import Plateau, find_plateau
@@ -274,6 +273,7 @@ def _anisotropic(kappas: FloatArray) -> bool:
 
 
 def _in_blocks(series: HeatFluxSeries | Sequence[HeatFluxSeries], blocks: int) -> Ensemble:
+    """The runs, checked and cut into so many blocks each."""
     ensemble = as_ensemble(series, FEWEST)
     _warn_of_temperature(ensemble)
     if not isinstance(blocks, int | np.integer) or blocks < 1:
@@ -300,7 +300,8 @@ def _plateau(
     shortest = min(len(run) for run in ensemble.runs)
     frames = [len(run) for run in ensemble.runs]
     # Beyond an eighth of a run the noise is half of the value and says nothing; the window may end at a quarter.
-    curves = [correlation(unexplained(run, ensemble, coefficients), max_lag=shortest // 8) for run in ensemble.runs]
+    energies = dict(zip(ensemble.species, coefficients, strict=True))
+    curves = [correlation(run.total - run.carried(energies), max_lag=shortest // 8) for run in ensemble.runs]
     plateau = find_plateau(integrated(np.average(curves, axis=0, weights=frames), ensemble), 3.0 * sum(frames))
     if window_ps is not None:
         first, last = _lags_of_window(window_ps, ensemble.timestep_fs, shortest)

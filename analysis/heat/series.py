@@ -88,8 +88,12 @@ class HeatFluxSeries(Result):
         unknown = shifts.keys() - self.currents.keys()
         if unknown:
             raise ValueError(f"expected shifts of {', '.join(self.currents)}, got one of {', '.join(sorted(unknown))}")
-        change = sum((c * self.currents[name] for name, c in shifts.items()), np.zeros(3))
-        return replace(self, convective=self.convective + change)
+        return replace(self, convective=self.convective + self.carried(shifts))
+
+    def carried(self, energies: Mapping[str, float]) -> FloatArray:
+        """Flux ``sum_s c_s J_s`` (F, 3) in eV A/fs of energies c_s (eV) that atoms of these species carry."""
+        terms = (c * self.currents[name] for name, c in energies.items())
+        return np.asarray(sum(terms, np.zeros((len(self), 3))))
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the three components of the flux against ps; returns the Axes."""

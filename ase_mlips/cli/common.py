@@ -22,6 +22,7 @@ from ase.io import iread, read
 from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
 import ase_mlips
+from ase_mlips.reading import readable
 
 
 def chosen_model(args: Namespace) -> Calculator:
@@ -61,7 +62,7 @@ def read_frames(specification: str) -> Iterator[Atoms]:
     frames = iread(specification, do_not_split_by_at_sign=os.path.exists(specification))
     count = 0
     while True:
-        with _reading(specification):
+        with readable(specification, "a structure"):
             atoms = next(frames, None)
         if atoms is None:
             break
@@ -73,24 +74,11 @@ def read_frames(specification: str) -> Iterator[Atoms]:
 
 def read_structure(specification: str) -> Atoms:
     """The last frame of ``file``, or the one of ``file@index``; raises like `read_frames`."""
-    with _reading(specification):
+    with readable(specification, "a structure"):
         atoms = read(specification, do_not_split_by_at_sign=os.path.exists(specification))
     if not isinstance(atoms, Atoms):
         raise ValueError(f"{specification}: expected one structure, got {len(atoms)}")
     return _checked(atoms, specification)
-
-
-@contextmanager
-def _reading(specification: str) -> Iterator[None]:
-    try:
-        yield
-    except UnknownFileTypeError as error:
-        raise ValueError(f"{specification}: ASE does not know this file format") from error
-    except Exception as error:  # ASE's readers fail on malformed files in every conceivable way
-        if isinstance(error, OSError) and error.filename is not None:
-            raise
-        reason = f"{type(error).__name__}: {error}".rstrip(": ")
-        raise ValueError(f"{specification}: cannot be read as a structure ({reason})") from error
 
 
 def _checked(atoms: Atoms, name: str) -> Atoms:

@@ -30,7 +30,7 @@ def run(args: Namespace) -> int:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         result = green_kubo(runs, **options)
-    _print(result, runs)
+    _print(result, runs, args.blocks)
     for warning in caught:
         print(f"ase-mlips: {warning.message}", file=sys.stderr)
     with replacing(args.output) as path:
@@ -50,7 +50,7 @@ def _read(path: str, discard_ps: float) -> HeatFluxSeries:
     return series[first:]
 
 
-def _print(result: GreenKubo, runs: list[HeatFluxSeries]) -> None:
+def _print(result: GreenKubo, runs: list[HeatFluxSeries], blocks: int) -> None:
     length = 1e-3 * sum(len(run) * run.timestep_fs for run in runs)
     first, last = result.window_ps
     print(f"{len(runs)} runs, {length:g} ps in all, {result.temperature:.1f} K, {result.volume:.1f} Å^3")
@@ -66,13 +66,13 @@ def _print(result: GreenKubo, runs: list[HeatFluxSeries]) -> None:
     rows.append([kind, f"{result.cepstral_kappa:.4g}", f"{result.cepstral_error:.2g}"])
     print_table(["method", "kappa", "error"], rows)
     value, error = result.best
-    shortest = 1e-3 * min((len(run) - 1) * run.timestep_fs for run in runs)
+    shortest = 1e-3 * runs[0].timestep_fs * (min(len(run) for run in runs) // blocks)
     if result.converged:
         print(f"thermal conductivity: {value:.4g} ± {error:.2g} W/(m K)")
     elif last > 0.25 * shortest:
         print(
-            f"thermal conductivity: not converged; the window ends beyond a quarter of {shortest:.4g} ps, where the "
-            "integral is noise; a longer run is needed, or an earlier --window"
+            f"thermal conductivity: not converged; the window ends beyond a quarter of the {shortest:.4g} ps of a run "
+            "or block, where the integral is noise; a longer run is needed, or an earlier --window"
         )
     else:
         print(

@@ -11,9 +11,10 @@ from typing import Any
 import ase.io
 import numpy as np
 from ase import Atoms
-from ase.io.formats import UnknownFileTypeError
 from ase.stress import voigt_6_to_full_3x3_stress
 from numpy.typing import NDArray
+
+from ..reading import readable
 
 FloatArray = NDArray[np.float64]
 
@@ -102,15 +103,8 @@ def read_frames(
 
 
 def _read(source: str | Path, index: str) -> list[Atoms]:
-    try:
+    with readable(source, "structures"):
         images = ase.io.read(source, index)
-    except UnknownFileTypeError as error:
-        raise ValueError(f"{source}: ASE does not know this file format") from error
-    except Exception as error:  # ASE's readers fail on malformed files in every conceivable way
-        if isinstance(error, OSError) and error.filename is not None:
-            raise
-        reason = f"{type(error).__name__}: {error}".rstrip(": ")
-        raise ValueError(f"{source}: cannot be read as structures ({reason})") from error
     return [images] if isinstance(images, Atoms) else list(images)
 
 
