@@ -1,6 +1,7 @@
 """Machine-learned interatomic potentials as ASE calculators, in pure Python and Numba."""
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = ["MTP", "NEP", "SNAP", "__version__", "load"]
+
+_SOURCES = Path(__file__).parents[1]
+if not Path(__file__).with_name("analysis").exists() and (_SOURCES / "analysis" / "__init__.py").exists():
+    __path__.append(str(_SOURCES))  # run from a checkout, where `ase_mlips.analysis` lies beside this folder
 
 _FAMILIES = {"MTP": ".mtp", "NEP": ".nep", "SNAP": ".snap"}  # a potential is a folder and a line here
 
