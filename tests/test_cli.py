@@ -2,7 +2,6 @@
 
 import os
 import re
-import signal
 import subprocess
 import sys
 from importlib import import_module
@@ -15,14 +14,14 @@ from ase.calculators.calculator import CalculationFailed
 from ase.io import read, write
 from ase_mlips.analysis import RDF, VDOS
 from matplotlib.image import imread
-from numba.core import event
 from support.command_line import crystal, labelled, table
 from support.morse import Morse, MorseCalculator
 
 from ase_mlips.cli import main
 from ase_mlips.cli.demo import Schedule
 from ase_mlips.fit import snap_template
-from ase_mlips.jit import cache_directory, device
+from ase_mlips.jit import cache_directories
+from ase_mlips.kernel_cache import writable_directory
 from ase_mlips.snap import write_snap
 
 
@@ -228,10 +227,10 @@ def test_compile_says_where_the_kernels_are(monkeypatch, tmp_path, capsys):
             "MTP two elements",
         )
     )
-    assert f"kept in {cache_directory()}" in said
+    assert f"kept in {writable_directory(cache_directories())}" in said
     compile_command = import_module("ase_mlips.cli.compile")
     monkeypatch.setattr(compile_command, "_work", dict)
-    monkeypatch.setattr(compile_command, "cache_directory", lambda: None)
+    monkeypatch.setattr(compile_command, "writable_directory", lambda places: None)
     assert main(["compile"]) == 1
     assert "no directory can be written" in capsys.readouterr().out
 
@@ -275,31 +274,3 @@ def test_demo_with_another_crystal(here, monkeypatch, capsys):
     spectrum = VDOS.load(folder / "vdos.npz")
     assert np.trapezoid(spectrum.total, spectrum.frequencies) == pytest.approx(3 * 32)
     assert RDF.load(folder / "rdf.npz").g.max() > 3.0
-
-
-def test_ctrl_c_waits_until_a_kernel_is_compiled(here, monkeypatch, capsys):
-    """Otherwise it would come where LLVM calls back, and get lost or end in a crash."""
-    heard = []
-
-    @device
-    def kernel(x):
-        return x + 1
-
-    class Impatient(event.Listener):
-        def on_start(self, happening):
-            signal.raise_signal(signal.SIGINT)
-            heard.append(happening)
-
-        def on_end(self, happening):
-            pass
-
-    def run(args):
-        with event.install_listener("numba:compile", Impatient()):
-            kernel(1)
-
-    monkeypatch.setattr("ase_mlips.cli.info.run", run)
-    before = signal.getsignal(signal.SIGINT)
-    assert main(["info", "cu.morse"]) == 130
-    assert capsys.readouterr().err == "ase-mlips: interrupted\n"
-    assert len(heard) == len(kernel.signatures) == 1
-    assert signal.getsignal(signal.SIGINT) is before

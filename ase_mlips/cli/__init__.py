@@ -46,11 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: Namespace) -> int:
     from ase.calculators.calculator import CalculationFailed, CalculatorError, PropertyNotImplementedError
 
-    from ase_mlips.jit import InterruptLater
-
     try:
-        with InterruptLater():
-            return int(import_module(f".{args.module}", __package__).run(args))
+        return int(import_module(f".{args.module}", __package__).run(args))
     except BrokenPipeError:
         raise
     except CalculationFailed as error:
