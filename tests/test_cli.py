@@ -84,15 +84,20 @@ def test_evaluate_reports_errors_of_labels(here, capsys):
     assert sorted(os.listdir()) == ["cu.morse", "in.extxyz"]
 
 
-def test_failed_evaluation_leaves_the_output_as_it_was(here, capsys):
-    (here / "out.extxyz").write_text("precious")
+def test_failed_evaluation_keeps_what_is_done(here, capsys):
+    """But not in place of a file that only a complete output was to replace."""
     write("in.extxyz", [crystal(), Atoms("CuW", positions=[[0, 0, 0], [2, 0, 0]])])
     assert main(["evaluate", "cu.morse", "in.extxyz", "-o", "out.extxyz"]) == 2
     message = capsys.readouterr().err
     assert message.startswith("ase-mlips: in.extxyz: frame 1: ")
+    assert message.endswith("; out.extxyz holds all frames until then, 1\n")
     assert " W" in message
+    (here / "out.extxyz").write_text("precious")
+    assert main(["evaluate", "cu.morse", "in.extxyz", "-o", "out.extxyz", "--force"]) == 2
+    assert "; out-unfinished.extxyz holds all frames until then, 1" in capsys.readouterr().err
     assert (here / "out.extxyz").read_text() == "precious"
-    assert sorted(os.listdir()) == ["cu.morse", "in.extxyz", "out.extxyz"]
+    np.testing.assert_allclose(read("out-unfinished.extxyz").positions, crystal().positions, atol=1e-7)
+    assert sorted(os.listdir()) == ["cu.morse", "in.extxyz", "out-unfinished.extxyz", "out.extxyz"]
 
 
 def test_relax_positions_and_cell(here, capsys):
@@ -162,7 +167,7 @@ def test_interrupt_between_frames(here, monkeypatch, capsys):
         (["evaluate", "cu.morse", "in.xyz", "-o", "out.cif"], "out.cif: results are written as extended XYZ"),
         (["evaluate", "cu.morse", "in.xyz", "-o", "in.xyz"], "in.xyz: is an input too"),
         (["evaluate", "cu.morse", "in.xyz", "-o", "folder.xyz"], "folder.xyz: is a directory"),
-        (["evaluate", "cu.morse", "in.xyz", "-o", "none/out.xyz"], "No such file or directory"),
+        (["evaluate", "cu.morse", "in.xyz", "-o", "none/out.xyz"], "none: there is no such directory"),
         (["evaluate", "none.snapcoeff", "in.xyz"], "none.snapcoeff"),
         (["evaluate", "words.blob", "in.xyz"], "words.blob: expected a file of"),
         (["evaluate", "embedded:Unobtainium", "in.xyz"], "'Unobtainium'"),

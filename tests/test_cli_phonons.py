@@ -18,7 +18,7 @@ def silicon(tmp_path, monkeypatch):
 
 
 def test_figure_table_and_yaml(silicon, capsys):
-    assert main(["phonons", "si.cif", "embedded:Si", "--supercell", "4", "-o", "out.d"]) == 0
+    assert main(["phonons", "embedded:Si", "si.cif", "--supercell", "4", "-o", "out.d"]) == 0
     words = table(capsys.readouterr().out)
     assert words["space"][1:] == ["Fd-3m", "(227)"]
     assert words["supercells"][:4] == ["1", "of", "128", "atoms,"]
@@ -34,7 +34,7 @@ def test_figure_table_and_yaml(silicon, capsys):
 @pytest.mark.parametrize("output", ["", ".", "sub/", "..", "missing/out"])
 def test_names_of_files_are_checked_before_the_work(silicon, output, capsys):
     (silicon / "sub").mkdir()
-    assert main(["phonons", "absent.cif", "embedded:Si", "-o", output]) == 2
+    assert main(["phonons", "embedded:Si", "absent.cif", "-o", output]) == 2
     assert "absent.cif" not in capsys.readouterr().err
     assert [path.name for path in silicon.iterdir() if not path.is_dir()] == ["si.cif"]
 

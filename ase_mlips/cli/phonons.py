@@ -11,9 +11,10 @@ from ase.calculators.calculator import Calculator
 
 from ase_mlips.phonons import Phonons, phonons
 from ase_mlips.phonons.bands import special_points
-from ase_mlips.places import require_place
 
-from .common import chosen_model, plain_warnings, print_table, read_structure, replacing
+from .common import chosen_model, deferred_interrupt, plain_warnings, print_table, read_structure
+from .outputs import claim, file_of, model_files, replacing
+from .signals import INTERRUPTED
 
 _TEMPERATURES = np.arange(0.0, 1001.0, 100.0)  # K
 
@@ -21,8 +22,7 @@ _TEMPERATURES = np.arange(0.0, 1001.0, 100.0)  # K
 def run(args: Namespace) -> int:
     """Write ``args.output`` with .png, .yaml and .txt; 0 also where the crystal is not stable, which is a result."""
     outputs = _outputs(args.output)
-    for path in outputs:
-        require_place(path)
+    claim({"-o": outputs}, [file_of(args.structure), *model_files(args.model)], force=args.force)
     with plain_warnings():
         return _run(args, outputs)
 
@@ -46,18 +46,20 @@ def _run(args: Namespace, outputs: tuple[Path, Path, Path]) -> int:
         distance=args.distance,
         snapshots=args.snapshots,
     )
-    _describe(result)
     table = _thermal_table(result)
-    print_table(table[0], table[1:])
     txt, yaml, png = outputs
-    with replacing(txt) as path:
-        path.write_text("".join("  ".join(row) + "\n" for row in table))
-    with replacing(yaml) as path:
-        result.save(path)
-    with replacing(png) as path:
-        _draw(result, path)
+    # A result that is there gets written, and without the others no file would be complete.
+    with deferred_interrupt() as interrupted:
+        with replacing(txt, force=args.force) as path:
+            path.write_text("".join("  ".join(row) + "\n" for row in table))
+        with replacing(yaml, force=args.force) as path:
+            result.save(path)
+        with replacing(png, force=args.force) as path:
+            _draw(result, path)
+    _describe(result)
+    print_table(table[0], table[1:])
     print(f"written: {png}, {yaml} (for phonopy), {txt}")
-    return 0
+    return INTERRUPTED if interrupted.is_set() else 0
 
 
 def _supercell(args: Namespace, calc: Calculator) -> float | list[int]:
