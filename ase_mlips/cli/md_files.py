@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from ase import Atoms
+from ase.data import chemical_symbols
 from ase.io.trajectory import TrajectoryReader, TrajectoryWriter
 
 from ase_mlips.appending import AppendedFile
@@ -147,7 +148,8 @@ def _frame(trajectory: TrajectoryReader, number: int) -> Atoms | None:
     with suppress(Exception):
         atoms: Atoms = trajectory[number]
         values = (atoms.positions, atoms.cell.array, atoms.get_momenta())
-        if all(np.isfinite(value).all() for value in values):
+        known = (atoms.numbers >= 0) & (atoms.numbers < len(chemical_symbols))
+        if known.all() and all(np.isfinite(value).all() for value in values):
             return atoms
     return None
 

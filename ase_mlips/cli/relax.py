@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import numpy as np
 from ase import Atoms, units
@@ -11,6 +13,8 @@ from ase.filters import FrechetCellFilter
 from ase.io import write
 from ase.optimize import BFGS, FIRE, LBFGS
 from ase.optimize.optimize import Optimizer
+
+from ase_mlips.appending import AppendedFile
 
 from .common import (
     chosen_model,
@@ -40,14 +44,15 @@ def run(args: Namespace) -> int:
     target = FrechetCellFilter(atoms, mask=_periodic_strains(atoms)) if args.cell else atoms
     # LBFGS scales steps of the cell badly and may wander off.
     method = args.optimizer or ("bfgs" if args.cell else "lbfgs")
-    optimizer = _OPTIMIZERS[method](target, logfile=None, trajectory=args.trajectory)
-    steps = _Steps(optimizer, atoms, with_pressure=args.cell)
-    try:
-        converged = _relaxed(optimizer, args)
-    except BaseException as error:
-        if kept := _keep(steps, args.output):
-            error.add_note(f"; {kept}")
-        raise
+    with _held(args.trajectory, force=args.force):
+        optimizer = _OPTIMIZERS[method](target, logfile=None, trajectory=args.trajectory)
+        steps = _Steps(optimizer, atoms, with_pressure=args.cell)
+        try:
+            converged = _relaxed(optimizer, args)
+        except BaseException as error:
+            if kept := _keep(steps, args.output):
+                error.add_note(f"; {kept}")
+            raise
     if converged is None:
         print(f"ase-mlips: interrupted; {_keep(steps, args.output)}", file=sys.stderr)
         return INTERRUPTED
@@ -59,6 +64,11 @@ def run(args: Namespace) -> int:
         lengths = " ".join(f"{value:.5f}" for value in atoms.cell.cellpar())
         print(f"cell    {lengths}  (Å, degrees)  volume {atoms.cell.volume:.4f} Å^3")
     return 0 if converged else 1
+
+
+def _held(path: str | None, *, force: bool) -> AbstractContextManager[Any]:
+    """Keep other runs from writing this file."""
+    return nullcontext() if path is None else AppendedFile(path, new=not force)
 
 
 class _Steps:
