@@ -248,6 +248,14 @@ def test_a_broken_tail_of_a_flux_is_cut_off(here):
         os.truncate("md.traj", os.path.getsize("md.traj"))
 
 
+def test_a_flux_of_another_run_is_not_continued(here, capsys):
+    assert md("--steps", 10, *FILES) == 0
+    assert md("--steps", 20, *FILES, "--seed", 2, "-o", "other.traj", "--heat-flux", "other.txt") == 0
+    said = refused(capsys, "--steps", 20, *FILES, "--restart", "--heat-flux", "other.txt")
+    assert said.startswith("other.txt: is of another run, which has ")
+    assert md("--steps", 20, *FILES, "--restart") == 0
+
+
 def test_restart_and_force_exclude_each_other(here, capsys):
     with pytest.raises(SystemExit):
         md("--restart", "--force")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ _TITLE = "# heat flux, format 1"
 _SPECIES = "# species:"
 _SPACING = "# time step:"
 _UNITS = "# fs, then eV A/fs (convective, conductive), A/fs (sum of the velocities of each species), K, A^3"
+_SAME = 1e-4  # by how much a temperature may differ, relatively, where coordinates were rounded
 _EVEN = 1e-3  # by how much of a time step a time may be off
 
 _Path = str | os.PathLike[str]
@@ -60,7 +62,7 @@ class HeatFluxRecorder:
     ValueError
         No dynamics, an `interval` that is no positive integer, constraints other than `FixCom` (their forces carry
         heat, too), a calculator that gives no heat flux, or a file that is none to continue: of other atoms or another
-        spacing, or where the next line would not follow.  During the run: another time step.
+        spacing, of another run, or where the next line would not follow.  During the run: another time step.
 
     Examples
     --------
@@ -105,7 +107,9 @@ class HeatFluxRecorder:
         except FileExistsError:
             raise FileExistsError(f"{path}: exists; continue it with append=True, or choose another name") from None
         try:
-            last = _continued(self._file, header, spacing, now=now, ahead=ahead * self._step_fs)
+            last = _continued(
+                self._file, header, spacing, now=now, ahead=ahead * self._step_fs, temperature=self._temperature
+            )
             if self._file.size == 0:
                 self._file.append(header.encode())
         except BaseException:
@@ -125,6 +129,10 @@ class HeatFluxRecorder:
         row = self._meter.measure(self._calculator, self._dynamics.atoms)
         self._file.append((self._format % (time, *row.tolist())).encode())
         self._last = time
+
+    def _temperature(self) -> float:
+        """That of the present configuration, in K."""
+        return float(self._meter.measure(self._calculator, self._dynamics.atoms)[-2])
 
     def close(self) -> None:
         """Close the file; the dynamics must not go on after that."""
@@ -188,7 +196,15 @@ def _is_row(line: str, width: int) -> bool:
         return False
 
 
-def _continued(file: AppendedFile, header: str, spacing: float, *, now: float | None, ahead: float) -> float | None:
+def _continued(
+    file: AppendedFile,
+    header: str,
+    spacing: float,
+    *,
+    now: float | None,
+    ahead: float,
+    temperature: Callable[[], float],
+) -> float | None:
     """Cut a file behind the last complete line before the next one, and return the time of that line.
 
     The next line will be that of `ahead` fs after the present time; where that is `now`, the file may have it already.
@@ -207,6 +223,13 @@ def _continued(file: AppendedFile, header: str, spacing: float, *, now: float | 
                 f"{path}: has lines every {spacing:g} fs from {rows[0, 0]:g} to {rows[-1, 0]:g} fs, and cannot go on "
                 f"with one at {now + ahead:g} fs: continue with a new file of heat fluxes"
             )
+        present = round((now - rows[0, 0]) / spacing)
+        if 0 <= present < len(rows) - 1 and abs(rows[0, 0] + present * spacing - now) <= _EVEN * spacing:
+            there, here = float(rows[present, -2]), temperature()
+            if abs(there - here) > _SAME * here:
+                raise ValueError(
+                    f"{path}: is of another run, which has {there:.6g} K at {now:g} fs in place of {here:.6g} K"
+                )
         rows = rows[: round(place) + (ahead == 0.0)]  # that of now is as the next would be
     lines = content.splitlines(keepends=True)
     file.truncate(sum(len(line) for line in lines[: 5 + len(rows)]))
