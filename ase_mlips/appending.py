@@ -44,10 +44,11 @@ class AppendedFile:
 
     def __init__(self, path: str | os.PathLike[str], *, new: bool) -> None:
         self.path = os.fspath(path)
+        self._target = os.path.realpath(path)  # a symbolic link to a file that is yet to be made is no file
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
         while True:
-            self._created = not os.path.exists(self.path)
-            self._file = open(os.open(self.path, flags | (os.O_EXCL if new else 0), 0o666), "r+b", buffering=0)  # noqa: SIM115
+            self._created = not os.path.exists(self._target)
+            self._file = open(os.open(self._target, flags | (os.O_EXCL if new else 0), 0o666), "r+b", buffering=0)  # noqa: SIM115
             try:
                 self._lock()
                 if self._in_place():
@@ -90,7 +91,7 @@ class AppendedFile:
             return
         if self._created and self.size == 0 and self._in_place():
             with suppress(PermissionError):  # Windows does not remove open files
-                os.unlink(self.path)
+                os.unlink(self._target)
         self._file.close()
 
     def __enter__(self) -> AppendedFile:
@@ -104,7 +105,7 @@ class AppendedFile:
     def _in_place(self) -> bool:
         """Whether the open file is the one of this name."""
         try:
-            return os.path.samestat(os.fstat(self._file.fileno()), os.stat(self.path))
+            return os.path.samestat(os.fstat(self._file.fileno()), os.stat(self._target))
         except FileNotFoundError:
             return False
 

@@ -127,6 +127,17 @@ def test_an_empty_file_vanishes_if_it_was_made_here(here):
     assert Path("old.txt").exists()
 
 
+def test_a_link_to_a_file_that_is_yet_to_be_made(here):
+    (here / "scratch").mkdir()
+    os.symlink("scratch/md.traj", "md.traj")
+    assert md("--steps", 5) == 0
+    assert len(read("scratch/md.traj", ":")) == 2
+    assert Path("md.traj").is_symlink()
+    os.symlink("scratch/x", "x")
+    AppendedFile("x", new=True).close()
+    assert Path("x").is_symlink()
+
+
 def test_a_file_that_was_removed_while_it_was_opened_is_opened_again(here, monkeypatch):
     in_place, seen = AppendedFile._in_place, []
 

@@ -129,9 +129,7 @@ def _md(commands: Any) -> None:
     parser.add_argument("--log", metavar="FILE", help="table of temperature and energies (default: md.log for md.traj)")
     again = parser.add_mutually_exclusive_group()
     again.add_argument(
-        "--restart",
-        action="store_true",
-        help="continue a run from the last complete frame of its trajectory; begin it if there is none",
+        "--restart", action="store_true", help="continue the run of the trajectory; begin it if that holds no frame"
     )
     _add_force(again)
     parser.add_argument("--seed", type=seed, metavar="N", help="of velocities and noise (default: a new one, printed)")
