@@ -13,22 +13,23 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import ase_mlips.analysis
 import numpy as np
 import pytest
 from ase import Atoms
+from ase_mlips.analysis import adf, mean_squared_displacement, rdf, vacf
 from numba.core import config, event
 from support.mtp_models import synthetic_mtp_model
 from support.nep_models import synthetic_nep_models
 from support.toy_package import run
 
-import ase_mlips
 from ase_mlips import MTP, NEP, SNAP
 from ase_mlips.calculator import PotentialCalculator
 from ase_mlips.jit import device
 from ase_mlips.threads import run_chunks
 
 compiles = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is compiled")
-PACKAGE = str(Path(ase_mlips.__file__).parent)
+PACKAGE = str(Path(ase_mlips.__file__).parent), str(Path(ase_mlips.analysis.__file__).parent)
 TWO_CHUNKS = 288  # atoms
 NEP_MODELS = synthetic_nep_models()
 CALCULATORS: dict[str, Callable[..., PotentialCalculator]] = {
@@ -111,6 +112,33 @@ def test_at_every_line_and_at_many_instructions(name, opcodes, stride, other):
             pass
         require_right(name, calculator, struck if point % 2 else before, expected[point % 2])
     assert point > 50 * stride
+
+
+ANALYSES: dict[str, Callable[[list[Atoms]], np.ndarray]] = {
+    "rdf": lambda frames: rdf(frames, r_max=4.0).g,
+    "adf": lambda frames: adf(frames, 3.0).total,
+    "vacf": lambda frames: vacf(frames, timestep_fs=1.0).total,
+    "msd": lambda frames: mean_squared_displacement(frames, timestep_fs=1.0).directional,
+}
+
+
+@pytest.mark.parametrize("name", ANALYSES)
+def test_the_analysis_at_many_lines(name):
+    rng = np.random.default_rng(0)
+    frames = [structure(SNAP.embedded("Si"), 27, seed) for seed in range(30)]
+    for atoms in frames:
+        atoms.set_velocities(rng.normal(size=(27, 3)))
+    analysis = ANALYSES[name]
+    expected = analysis(frames)
+    for point in np.unique(np.geomspace(1, 1e6, 150).astype(int)):
+        try:
+            with strike_at(point, opcodes=False):
+                analysis(frames)
+            break
+        except Struck:
+            pass
+        np.testing.assert_array_equal(analysis(frames), expected)
+    assert point > 100
 
 
 @contextmanager
