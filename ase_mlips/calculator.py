@@ -27,6 +27,7 @@ from .heat_flux import HeatFlux, heat_flux
 from .jit import kernel
 from .neighbors import NeighborList
 from .potential import Evaluation, FloatArray, IntArray, Potential
+from .text import beginning, require_file, unpacker
 
 families: list[type[PotentialCalculator]] = []
 _CHANGES = ("positions", "numbers", "cell", "pbc")
@@ -269,7 +270,8 @@ def load(path: str | os.PathLike[str], **kwargs: Any) -> PotentialCalculator:
     Parameters
     ----------
     path : path
-        A file of any family, or what a family accepts in its place, such as the common stem of two files.
+        A file of any family, or what a family accepts in its place, such as the common stem of two files or
+        ``embedded:Si`` for a model that comes with this package.
     **kwargs
         Handed to the family's constructor.
 
@@ -278,14 +280,17 @@ def load(path: str | os.PathLike[str], **kwargs: Any) -> PotentialCalculator:
     FileNotFoundError, ValueError
         There is no such file, or no family recognises it.
     """
-    if Path(path).exists():
-        Path(path).open("rb").close()  # what cannot be read, a directory for example, says so itself
+    there = os.path.exists(path)
+    if there:
+        require_file(path)
     for family in families:
         if family.recognizes(Path(path)):
             return family(path, **kwargs)  # type: ignore[arg-type]
     known = "; ".join(f"{family.__name__} ({', '.join(family.file_endings)})" for family in families)
-    if not Path(path).exists():
+    if not there:
         raise FileNotFoundError(f"{path}: expected a file of {known}; there is none of that name")
+    if tool := unpacker(beginning(path, 8)):
+        raise ValueError(f"{path}: expected a file of {known}; got a compressed one, to be unpacked with {tool}")
     raise ValueError(f"{path}: expected a file of {known}; got one that none of them recognises")
 
 

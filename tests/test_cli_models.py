@@ -8,13 +8,12 @@ from ase import Atoms
 from ase.io import read, write
 from support import mtp_oracle, nep_oracle
 from support.command_line import table
-from support.morse import MorseCalculator
 from support.mtp_cells import as_atoms, crystal
 from support.mtp_models import synthetic_mtp_model
 from support.nep_cells import rattled_cell
 from support.nep_models import synthetic_nep_models
 
-from ase_mlips import MTP, SNAP
+from ase_mlips import MTP, SNAP, load
 from ase_mlips.cli import main
 from ase_mlips.fit import snap_template
 from ase_mlips.mtp import write_mtp
@@ -86,12 +85,13 @@ def test_evaluate_with_a_nep_file(here, capsys):
     assert message.count("\n") == 1
 
 
-def test_embedded_model_by_name(here, monkeypatch, capsys):
-    asked = []
-    monkeypatch.setattr(SNAP, "embedded", lambda name, **options: asked.append((name, options)) or MorseCalculator())
-    assert main(["info", "embedded:Si", "--threads", "1"]) == 0
-    assert asked == [("Si", {"num_threads": 1})]
-    assert table(capsys.readouterr().out)["elements"] == ["Cu", "Au"]
+def test_embedded_model_by_name(here, capsys):
+    assert main(["info", "embedded:Mo", "--threads", "1"]) == 0
+    assert table(capsys.readouterr().out)["elements"] == ["Mo"]
+    assert load("embedded:Mo", num_threads=1).model == SNAP("embedded:Mo").model == SNAP.embedded("Mo").model
+    assert load("embedded:Mo").parameters["model"] == "embedded:Mo"
+    with pytest.raises(ValueError, match="there is no embedded SNAP model 'Unobtainium'; expected one of Si, Mo"):
+        load("embedded:Unobtainium")
 
 
 @pytest.fixture

@@ -44,10 +44,6 @@ def chosen_model(args: Namespace) -> Calculator:
 
 def load_model(name: str, **options: Any) -> Calculator:
     """The calculator of a model file, or of ``embedded:NAME``."""
-    if name.startswith("embedded:"):
-        from ase_mlips.snap import SNAP
-
-        return SNAP.embedded(name.removeprefix("embedded:"), **options)
     return ase_mlips.load(name, **options)
 
 

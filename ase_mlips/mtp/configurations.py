@@ -7,6 +7,8 @@ that are called ``.cfg`` are AtomEye's to ASE.
 from __future__ import annotations
 
 import contextlib
+import io
+import os
 from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
@@ -16,7 +18,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from numpy.typing import NDArray
 
 from ..elements import ELEMENTS
-from ..text import FilePath, Row, complaint, quoted
+from ..text import FilePath, Row, complaint, quoted, require_regular
 from .writing_configurations import check_species, write_mlip_cfg
 
 __all__ = ["read_mlip_cfg", "write_mlip_cfg"]
@@ -75,12 +77,14 @@ def read_mlip_cfg(fd: IO[str], index: int | slice = -1, *, species: Sequence[str
 
 
 def _lines(path: FilePath, fd: IO[str]) -> list[str]:
+    with contextlib.suppress(io.UnsupportedOperation):  # text in memory has no number
+        require_regular(path, os.fstat(fd.fileno()).st_mode)
     try:
         text = fd.read()
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise complaint(path, line, "text in UTF-8", f"the byte {error.object[error.start]:#04x}") from None
-    return text.replace("\r\n", "\n").split("\n")
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
 
 
 def _blocks(path: FilePath, lines: list[str]) -> Iterator[range]:

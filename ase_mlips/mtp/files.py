@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..elements import ELEMENTS
-from ..text import FilePath, Row, complaint, quoted
+from ..text import FilePath, Row, beginning, complaint, quoted, text_content
 from .active_set import ActiveSet, parse_active_set
 from .entries import MAGIC, Entries, radial_array
 from .model import MAX_MOMENTS, MAX_RADIAL, RADIAL_BASES, MtpModel
@@ -76,18 +74,12 @@ def read_active_set(path: str | PathLike[str]) -> ActiveSet | None:
 
 def looks_like_mtp(path: str | PathLike[str]) -> bool:
     """Whether the file begins like a potential of MLIP, whatever its version; False if it cannot be read."""
-    if not os.path.isfile(path):
-        return False
-    try:
-        with open(path, "rb") as file:
-            return _BEGINNING.match(file.read(100)) is not None
-    except OSError:
-        return False
+    return _BEGINNING.match(beginning(path, 100)) is not None
 
 
 def _read(path: FilePath, species: Iterable[str] | None) -> tuple[MtpModel, bytes, int]:
     """The model, the content of the file and the length of its text part."""
-    content = Path(path).read_bytes()
+    content = text_content(path)
     behind = _BEHIND.search(content)
     end = behind.start() if behind else len(content)
     if (zero := content.find(b"\0", 0, end)) >= 0:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from os import PathLike
 from typing import Any
 
 import numpy as np
 
-from ..text import FilePath, Row, complaint, quoted, read_text
+from ..text import FilePath, Row, beginning, complaint, quoted, read_text, require_whole
 from .header import Header
 from .model import ZBL_PAIR, FloatArray, NepModel, Network, Zbl
 from .writing import write_nep
@@ -36,13 +35,14 @@ def read_nep(path: str | PathLike[str]) -> NepModel:
         learned dispersion (_vdw), _temperature, a second hidden layer.
     """
     lines = read_text(path).split("\n")
-    complete = not lines[-1].strip()
+    complete = not lines[-1].strip() or lines[-1][-1].isspace()
     while lines and not lines[-1].strip():
         lines.pop()
     header = Header(path, lines)
     numbers = _read_numbers(path, lines, header)
     if not complete:
-        _check_last(path, lines, len(header.rows))
+        start = len(header.rows)
+        require_whole(Row(path, len(lines), tuple(lines[-1].split())), map(str.strip, lines[start:-1]))
     fields = _fields(path, header, numbers)
     try:
         return NepModel(**fields)
@@ -53,14 +53,8 @@ def read_nep(path: str | PathLike[str]) -> NepModel:
 
 def looks_like_nep(path: str | PathLike[str]) -> bool:
     """Whether the file begins like a NEP potential, whatever its version; False if it cannot be read."""
-    if not os.path.isfile(path):
-        return False
-    try:
-        with open(path, "rb") as file:
-            beginning = file.read(_EXAMINED)
-    except OSError:
-        return False
-    return b"\0" not in beginning and _BEGINNING.match(beginning) is not None
+    content = beginning(path, _EXAMINED)
+    return b"\0" not in content and _BEGINNING.match(content) is not None
 
 
 def _read_numbers(path: FilePath, lines: list[str], header: Header) -> FloatArray:
@@ -94,13 +88,6 @@ def _convert(path: FilePath, lines: list[str], start: int) -> FloatArray:
             raise row.error("one number")
         row.number(row.words[0], "a parameter")
     return values
-
-
-def _check_last(path: FilePath, lines: list[str], start: int) -> None:
-    """Refuse a file that ends within its last number, as one sees where all others have the same length."""
-    lengths = {len(line.rstrip()) for line in lines[start:-1]}
-    if len(lengths) == 1 and len(lines[-1].rstrip()) < min(lengths):
-        raise complaint(path, len(lines), f"a number of {min(lengths)} characters as above", quoted(lines[-1].strip()))
 
 
 class _Numbers:

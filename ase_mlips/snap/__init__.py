@@ -21,6 +21,7 @@ from .tables import equal_descriptors
 __all__ = ["SNAP", "PairGradients", "SnapModel", "SnapPotential", "Zbl", "import_fitsnap", "read_snap", "write_snap"]
 
 EMBEDDED = {"Si": "silicon.snap", "Mo": "molybdenum.snap", "Cu7PS6": "copper_argyrodite.snap"}
+_PREFIX = "embedded:"
 
 
 class SNAP(PotentialCalculator):
@@ -30,8 +31,8 @@ class SNAP(PotentialCalculator):
     ----------
     model : path or SnapModel
         ``X.snapcoeff`` (``X.snapparam`` is looked for beside it), their common stem, a LAMMPS include file ``X.snap``,
-        ``X.mliap.model`` (with ``X.mliap.descriptor``), a network that FitSNAP trained with PyTorch, ``X.pt``
-        (with the same), or ``X.snap.npz``, the own format.
+        ``X.mliap`` or ``X.mod``, ``X.mliap.model`` (with ``X.mliap.descriptor``), a network that FitSNAP trained with
+        PyTorch, ``X.pt`` (with the same), ``X.snap.npz``, the own format, or ``embedded:Si``, see `embedded`.
     parameters : path, optional
         The ``.snapparam`` or ``.mliap.descriptor`` file where it has another name.
     elements : sequence of str, optional
@@ -53,6 +54,8 @@ class SNAP(PotentialCalculator):
         ".snapcoeff",
         ".snapparam",
         ".snap",
+        ".mliap",
+        ".mod",
         ".mliap.model",
         ".mliap.descriptor",
         ".snap.npz",
@@ -66,7 +69,7 @@ class SNAP(PotentialCalculator):
         elements: list[str] | tuple[str, ...] | None = None,
         **kwargs: Any,
     ) -> None:
-        snap = model if isinstance(model, SnapModel) else read_snap(model, parameters, elements=elements)
+        snap = model if isinstance(model, SnapModel) else _read(model, parameters, elements)
         _warn_of_unequal(snap)
         super().__init__(SnapPotential(snap), **kwargs)
         if not isinstance(model, SnapModel):
@@ -78,12 +81,13 @@ class SNAP(PotentialCalculator):
 
         As ``.pt`` files may be anybody's, one is recognised if an ``.mliap.descriptor`` file lies beside it.
         """
-        if path.name.endswith(cls.file_endings):
+        if path.name.endswith(cls.file_endings) or str(path).startswith(_PREFIX):
             return True
         if path.suffix == ".pt":
             return path.with_suffix(".mliap.descriptor").exists()
         return any(
-            path.with_name(path.name + ending).exists() for ending in (".snapcoeff", ".mliap.model", ".snap.npz")
+            path.with_name(path.name + ending).exists()
+            for ending in (".snap", ".mliap", ".snapcoeff", ".mliap.model", ".snap.npz")
         )
 
     @classmethod
@@ -92,10 +96,7 @@ class SNAP(PotentialCalculator):
 
         See the README beside the files for data and errors.
         """
-        if name not in EMBEDDED:
-            raise ValueError(f"there is no embedded SNAP model {name!r}; expected one of {', '.join(EMBEDDED)}")
-        with resources.as_file(resources.files("ase_mlips.data")) as folder:
-            return cls(folder / EMBEDDED[name], **kwargs)
+        return cls(_PREFIX + name, **kwargs)
 
     @property
     def model(self) -> SnapModel:
@@ -122,6 +123,17 @@ class SNAP(PotentialCalculator):
         if model.network is not None:
             kind += f"network {'x'.join(map(str, model.network.sizes[1:]))}, "
         return f"{', '.join(model.elements)}, {kind}twojmax={model.twojmax}, cutoff={model.cutoff:.4g} A"
+
+
+def _read(model: str | Path, parameters: str | Path | None, elements: list[str] | tuple[str, ...] | None) -> SnapModel:
+    """The model of a file, or one of `EMBEDDED`."""
+    name = str(model).removeprefix(_PREFIX)
+    if name == str(model):
+        return read_snap(model, parameters, elements=elements)
+    if name not in EMBEDDED:
+        raise ValueError(f"there is no embedded SNAP model {name!r}; expected one of {', '.join(EMBEDDED)}")
+    with resources.as_file(resources.files("ase_mlips.data")) as folder:
+        return read_snap(folder / EMBEDDED[name], parameters, elements=elements)
 
 
 def _warn_of_unequal(model: SnapModel) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
-from pathlib import Path
 
-from ..text import FilePath
+from ..text import FilePath, read_content
 
 _DAMAGED = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, struct.error)
 
@@ -29,7 +28,7 @@ def read_members(path: FilePath) -> dict[str, bytes]:
     ValueError
         ``path: expected ..., got ...`` if it is no archive, damaged or compressed.
     """
-    content = io.BytesIO(Path(path).read_bytes())
+    content = io.BytesIO(read_content(path))
     try:
         with zipfile.ZipFile(content) as archive:
             entries = archive.infolist()

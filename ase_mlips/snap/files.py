@@ -162,8 +162,7 @@ def _read_blocks(path: FilePath, settings: Settings) -> tuple[Row, dict[str, _Bl
         if radius <= 0.0:
             raise row.error(f"a positive radius of {symbol}", row.words[1])
         blocks[symbol] = _Block(radius, weight, _read_column(rows, length, f" of {symbol}"))
-    for row in rows:
-        raise row.error(f"the end of the file after {count} times {length} coefficients")
+    rows.finish(length, f"{count} times {length} coefficients")
     return header, blocks
 
 
@@ -209,8 +208,7 @@ def _read_mliap(path: FilePath, descriptor: FilePath, kind: str | None = None) -
         expected = " or ".join(f"{n} ({name})" for name, n in counts.items() if kind in (None, name))
         raise header.error(f"{expected} coefficients for each element", header.words[1])
     coefficients = _read_column(rows, count * length, "")
-    for row in rows:
-        raise row.error(f"the end of the file after {count * length} coefficients")
+    rows.finish(count * length, f"{count * length} coefficients")
     quadraticflag = length == counts["quadratic"]
     values = coefficients.reshape(count, length)
     return settings.build({"coefficients": header}, coefficients=values, quadraticflag=quadraticflag), origin
