@@ -24,12 +24,14 @@ FloatArray = NDArray[np.float64]
 
 
 class NEP(PotentialCalculator):
-    """ASE calculator for NEP3, NEP4 and NEP5 models, qNEP, and dipole and polarizability models.
+    """ASE calculator for NEP2, NEP3, NEP4 and NEP5 models, qNEP, and dipole and polarizability models.
 
     Parameters
     ----------
     model : path or NepModel
         A ``nep.txt`` as GPUMD, NEP_CPU or calorine write it.
+    temperature : float, optional
+        In K, of the electrons: needed by ``_temperature`` models, which `write` keeps as they are at this temperature.
     **kwargs
         ``skin`` and ``num_threads``, see `PotentialCalculator`.
 
@@ -44,16 +46,20 @@ class NEP(PotentialCalculator):
     (2024); Xu et al., J. Chem. Theory Comput. 20, 3273 (2024) (dipole and polarizability).
     """
 
-    file_endings: ClassVar[tuple[str, ...]] = ("nep.txt", "any text file that begins with nep3, nep4 or nep5")
+    file_endings: ClassVar[tuple[str, ...]] = ("nep.txt", "any text file that begins with nep, nep3, nep4 or nep5")
 
     _warned = False  # that the heat flux is not exact
 
-    def __init__(self, model: str | Path | NepModel, **kwargs: Any) -> None:
-        nep = model if isinstance(model, NepModel) else read_nep(model)
+    def __init__(self, model: str | Path | NepModel, *, temperature: float | None = None, **kwargs: Any) -> None:
+        if isinstance(model, NepModel) and temperature is not None:
+            raise ValueError("temperature: expected one only with the file of a _temperature model, got a NepModel")
+        nep = model if isinstance(model, NepModel) else read_nep(model, temperature=temperature)
         super().__init__(NepPotential(nep), **kwargs)
         self.implemented_properties = _properties(nep)  # type: ignore[misc]  # per model, as ASE allows
         if not isinstance(model, NepModel):
             self.parameters["model"] = str(model)
+        if temperature is not None:
+            self.parameters["temperature"] = float(temperature)
 
     @classmethod
     def recognizes(cls, path: Path) -> bool:
