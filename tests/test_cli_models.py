@@ -160,3 +160,38 @@ def test_species_that_do_not_fit_a_file_are_one_sentence(mtp, capsys, arguments,
     assert said.startswith("ase-mlips: ")
     assert message in said
     assert said.count("\n") == 1
+
+
+TYPES = """BEGIN_CFG
+ Size
+    2
+ Supercell
+    6 0 0
+    0 6 0
+    0 0 6
+ AtomData:  id type cartes_x cartes_y cartes_z fx fy fz
+    2 1  2.5 0 0  0 0 0
+    1 0  0 0 0  0 0 0
+ Energy
+    0.0
+END_CFG
+"""
+
+
+@pytest.mark.parametrize("types", ["01", "ZZ"])
+def test_species_reach_configurations_of_types(here, capsys, types):
+    """Those of the types for any model; files with atomic numbers stay what they are."""
+    write_mtp("pot.mtp", replace(synthetic_mtp_model("l08"), species=(None, None)))
+    write_snap("cu.snapcoeff", snap_template(["Si", "Ge"], radii=[2.2, 1.9], twojmax=2, rcutfac=1.0))
+    text = TYPES if types == "01" else TYPES.replace("2 1  2.5", "2 32  2.5").replace("1 0  0 0 0", "1 14  0 0 0")
+    (here / "a.cfg").write_text(text)
+    expected = MTP("pot.mtp", species=["Si", "Ge"]).get_potential_energy(read("a.cfg", species=["Si", "Ge"]))
+    assert main(["evaluate", "pot.mtp", "a.cfg", "--species", "Si", "Ge", "-o", "out.xyz"]) == 0
+    assert read("out.xyz").symbols.get_chemical_formula() == "GeSi"
+    assert read("out.xyz").get_potential_energy() == pytest.approx(expected)
+    assert main(["relax", "cu.snapcoeff", "a.cfg@-1", "--species", "Si", "Ge", "-o", "relaxed.xyz"]) == 0
+    assert list(read("relaxed.xyz").symbols) == ["Si", "Ge"]
+    capsys.readouterr()
+    if types == "01":
+        assert main(["relax", "cu.snapcoeff", "a.cfg", "-o", "relaxed.xyz"]) == 2
+        assert "or the elements of the types (species=[...], in the command --species)" in capsys.readouterr().err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -57,7 +57,7 @@ def run(args: Namespace) -> int:
         _check_output(args.output, args.files)
     calculator = chosen_model(args)
     with _opened(args.output) if args.output else nullcontext() as out:
-        summaries = [_evaluate_file(calculator, name, out) for name in args.files]
+        summaries = [_evaluate_file(calculator, name, out, args.species) for name in args.files]
     print_table(_HEADER, [summary.row() for summary in summaries])
     if args.output:
         print(f"wrote {sum(s.frames for s in summaries)} frames to {args.output}")
@@ -79,9 +79,9 @@ def _check_output(output: str, files: list[str]) -> None:
             raise ValueError(f"{output}: is an input too, its labels would be lost")
 
 
-def _evaluate_file(calculator: Calculator, name: str, out: IO[str] | None) -> _Summary:
+def _evaluate_file(calculator: Calculator, name: str, out: IO[str] | None, species: Sequence[str] | None) -> _Summary:
     summary = _Summary(name)
-    for atoms in tqdm(read_frames(name), desc=name, unit="frame", disable=None, leave=False):
+    for atoms in tqdm(read_frames(name, species=species), desc=name, unit="frame", disable=None, leave=False):
         labels = atoms.calc.results if atoms.calc is not None else {}
         atoms.calc = calculator
         try:

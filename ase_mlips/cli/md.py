@@ -35,7 +35,7 @@ _KEPT = ("step", "time_fs", "run")  # what a frame's info says beyond the struct
 
 def run(args: Namespace) -> int:
     """Run ``args.ensemble`` from ``args.structure``, or on from where ``args.trajectory`` ends."""
-    atoms = read_structure(args.structure)
+    atoms = read_structure(args.structure, args.species)
     log_path = args.log or os.path.splitext(args.trajectory)[0] + ".log"
     if not args.trajectory.endswith(".traj") or log_path.endswith(".traj"):
         raise ValueError(f"expected -o FILE.traj and another ending for the log, got {args.trajectory}, {log_path}")

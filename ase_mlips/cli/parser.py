@@ -6,7 +6,7 @@ import math
 from argparse import Action, ArgumentDefaultsHelpFormatter, ArgumentParser, ArgumentTypeError, Namespace
 from typing import Any
 
-_MODEL = "file of a potential (NEP: nep.txt; MTP: .mtp, .almtp; SNAP: .snapcoeff, .snap, ...), or embedded:Si"
+_MODEL = "file of a potential (NEP: nep.txt; MTP: .mtp, .almtp; SNAP: .snapcoeff, .snap, .mod, ...), or embedded:Si"
 _STRUCTURE = "any file that ASE reads; file.xyz@-1 picks a frame"
 
 
@@ -57,7 +57,7 @@ def _command(commands: Any, name: str, summary: str, *, model: bool = True) -> A
 
 def _add_model(parser: ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help=_MODEL)
-    parser.add_argument("--species", nargs="+", metavar="X", help="elements of an MTP file, in the order of its types")
+    parser.add_argument("--species", nargs="+", metavar="X", help="elements of the types of an MTP file or .cfg")
     parser.add_argument("--threads", type=_count, metavar="N", help="threads of a force call")
 
 

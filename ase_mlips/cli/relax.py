@@ -18,7 +18,7 @@ _OPTIMIZERS = {"lbfgs": LBFGS, "bfgs": BFGS, "fire": FIRE}
 def run(args: Namespace) -> int:
     """Relax ``args.structure`` and write ``args.output``; 1 when it did not converge."""
     require_writer(args.output)
-    atoms = read_structure(args.structure)
+    atoms = read_structure(args.structure, args.species)
     if args.cell and atoms.cell.rank < 3:
         raise ValueError(f"{args.structure}: --cell needs a cell with three vectors")
     atoms.calc = chosen_model(args)

@@ -13,7 +13,7 @@ from ..elements import ELEMENTS
 from ..text import FilePath, Row, beginning, complaint, quoted, text_content
 from .active_set import ActiveSet, parse_active_set
 from .entries import MAGIC, Entries, radial_array
-from .model import MAX_MOMENTS, MAX_RADIAL, RADIAL_BASES, MtpModel
+from .model import MAX_MOMENTS, MAX_RADIAL, RADIAL_BASES, MtpModel, Species, ordered
 from .writing import write_mtp
 
 __all__ = ["ActiveSet", "looks_like_mtp", "read_active_set", "read_mtp", "write_mtp"]
@@ -32,15 +32,15 @@ _KEYS_OF_FIELDS = {
 }
 
 
-def read_mtp(path: str | PathLike[str], *, species: Iterable[str] | None = None) -> MtpModel:
+def read_mtp(path: str | PathLike[str], *, species: Species | None = None) -> MtpModel:
     """Read an MTP potential of MLIP-2 (``.mtp``) or MLIP-3 (``.mtp``, ``.almtp``), or as motep writes it.
 
     Parameters
     ----------
     path : path
-    species : sequence of str, optional
-        Chemical symbols of the types in the file's order.  By default they are None if the file numbers its types
-        from 0, and those of its numbers, taken as atomic ones, if it has others.
+    species : sequence of str, or dict of str to int, optional
+        Chemical symbols of the types in the file's order, or the type of each.  By default they are None if the file
+        numbers its types from 0, and those of its numbers, taken as atomic ones, if it has others.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def looks_like_mtp(path: str | PathLike[str]) -> bool:
     return _BEGINNING.match(beginning(path, 100)) is not None
 
 
-def _read(path: FilePath, species: Iterable[str] | None) -> tuple[MtpModel, bytes, int]:
+def _read(path: FilePath, species: Species | None) -> tuple[MtpModel, bytes, int]:
     """The model, the content of the file and the length of its text part."""
     content = text_content(path)
     behind = _BEHIND.search(content)
@@ -159,13 +159,13 @@ def _coefficients(entries: Entries, scalars: int, sizes: tuple[int, int]) -> dic
     return fields
 
 
-def _name_species(entries: Entries, model: MtpModel, species: Iterable[str] | None) -> MtpModel:
+def _name_species(entries: Entries, model: MtpModel, species: Species | None) -> MtpModel:
     """The model with symbols given by the user, or else by atomic numbers in the file."""
     if species is None and model.labels is None:
         return model
     symbols: Iterable[str]
     if species is not None:
-        symbols = tuple(species)
+        symbols = ordered(species)
         known = [ELEMENTS[label - 1] for label in model.labels or () if 0 < label <= len(ELEMENTS)]
         labels = model.labels or ()
         # 1 to S may number types; 14 and 32 mean silicon and germanium

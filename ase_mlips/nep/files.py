@@ -40,7 +40,8 @@ def read_nep(path: str | PathLike[str], *, temperature: float | None = None) -> 
         If the file cannot be read.
     ValueError
         ``path:line: expected ..., got ...`` if the file is malformed or needs a feature that is not supported: NEP2
-        with repulsion, learned dispersion (_vdw), a second hidden layer; or if `temperature` does not go with it.
+        with repulsion, learned dispersion (_vdw), a second hidden layer; if `temperature` does not go with it; or if
+        it seems to end within its last number, see `require_whole`.
     """
     lines = read_text(path).split("\n")
     complete = not lines[-1].strip() or lines[-1][-1].isspace()

@@ -11,12 +11,11 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from ..calculator import PotentialCalculator
+from ..calculator import PotentialCalculator, checked
 from .files import read_snap, write_snap
 from .fitsnap import import_fitsnap
 from .model import SnapModel, Zbl
 from .potential import PairGradients, SnapPotential
-from .tables import equal_descriptors
 
 __all__ = ["SNAP", "PairGradients", "SnapModel", "SnapPotential", "Zbl", "import_fitsnap", "read_snap", "write_snap"]
 
@@ -70,8 +69,14 @@ class SNAP(PotentialCalculator):
         **kwargs: Any,
     ) -> None:
         snap = model if isinstance(model, SnapModel) else _read(model, parameters, elements)
-        _warn_of_unequal(snap)
-        super().__init__(SnapPotential(snap), **kwargs)
+        potential = SnapPotential(snap)
+        if potential.inexact_flux:
+            warnings.warn(
+                "coefficients of equal descriptors differ: as in LAMMPS, forces are not the gradient of the energy",
+                UserWarning,
+                stacklevel=2,
+            )
+        super().__init__(potential, **kwargs)
         if not isinstance(model, SnapModel):
             self.parameters["model"] = str(model)
 
@@ -103,15 +108,22 @@ class SNAP(PotentialCalculator):
         """The model that is evaluated."""
         return self.potential.model  # type: ignore[attr-defined, no-any-return]
 
+    def write(self, path: str | Path) -> None:
+        """Write the model in the files that the name of `path` stands for, see `write_snap`."""
+        write_snap(path, self.model)
+
     def get_descriptors(self, atoms: Atoms) -> NDArray[np.float64]:
         """Bispectrum components B of every atom, (N, K), dimensionless, in the order of ``compute sna/atom``."""
         with self._lock:
-            return self._snap.descriptors(*self._neighbors(atoms))
+            return checked("descriptors", self._snap.descriptors(*self._neighbors(atoms)))
 
     def get_descriptor_gradients(self, atoms: Atoms) -> PairGradients:
         """Derivatives of the bispectrum components with respect to the neighbours' positions, pair by pair."""
         with self._lock:
-            return self._snap.descriptor_gradients(*self._neighbors(atoms))
+            pairs = self._snap.descriptor_gradients(*self._neighbors(atoms))
+        checked("descriptors", pairs.descriptors)
+        checked("descriptor gradients", pairs.gradients, lambda: _rows_of_atoms(pairs))
+        return pairs
 
     @property
     def _snap(self) -> SnapPotential:
@@ -136,14 +148,8 @@ def _read(model: str | Path, parameters: str | Path | None, elements: list[str] 
         return read_snap(folder / EMBEDDED[name], parameters, elements=elements)
 
 
-def _warn_of_unequal(model: SnapModel) -> None:
-    if not model.chemflag or model.network is not None:
-        return
-    linear = model.coefficients[:, 1 : 1 + model.n_descriptors]
-    spread = max(float(np.ptp(linear[:, group], axis=1).max()) for group in equal_descriptors(model))
-    if spread > 1e-6 * float(np.abs(linear).max()):
-        warnings.warn(
-            "coefficients of equal descriptors differ; as in LAMMPS, forces are then not the gradient of the energy",
-            UserWarning,
-            stacklevel=3,
-        )
+def _rows_of_atoms(pairs: PairGradients) -> NDArray[np.float64]:
+    """(N,), not finite where a gradient of the atom is not."""
+    rows = np.zeros(len(pairs.descriptors))
+    np.add.at(rows, pairs.centers, pairs.gradients.sum(axis=(1, 2)))
+    return rows

@@ -1,4 +1,4 @@
-"""NEP2, whose radial functions are not expanded, models of a temperature, and old files with a misleading first word."""
+"""NEP2, whose radial functions are not expanded, models of a temperature, and files with a misleading first word."""
 
 from dataclasses import replace
 
@@ -53,10 +53,11 @@ def energies_of(parts, species, positions):
             c = [parts[name][:, species[i], species[j]] if parts[name].size else np.ones(n) for j in others]
             g.append(np.array([radial_functions(n, r, cutoff, c=cj) for r, cj in zip(lengths, c, strict=True)]))
         cosines = np.clip(vectors @ vectors.T / np.outer(lengths, lengths), -1.0, 1.0)
-        q = [g[0].sum(axis=0)]
-        for L in range(1, L_MAX + 1):
-            q.append((2 * L + 1) / (4.0 * np.pi) * np.einsum("jn,jk,kn->n", g[1], eval_legendre(L, cosines), g[1]))
-        x = np.concatenate(q) * parts["scaler"]
+        q = [
+            (2 * L + 1) / (4.0 * np.pi) * np.einsum("jn,jk,kn->n", g[1], eval_legendre(L, cosines), g[1])
+            for L in range(1, L_MAX + 1)
+        ]
+        x = np.concatenate([g[0].sum(axis=0), *q]) * parts["scaler"]
         result.append(parts["w1"] @ np.tanh(parts["w0"] @ x - parts["b0"]) - parts["b1"][0])
     return np.array(result)
 
