@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .calculator import load
+    from .loading import load
     from .mtp import MTP
     from .nep import NEP
     from .snap import SNAP
@@ -28,7 +28,7 @@ def __getattr__(name: str) -> Any:
     if name == "load":
         for module in _FAMILIES.values():
             import_module(module, __name__)
-        return import_module(".calculator", __name__).load
+        return import_module(".loading", __name__).load
     if name == "__version__":
         return import_module("importlib.metadata").version("ase-mlips")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+import warnings
 import weakref
+from collections.abc import Callable
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, ClassVar
@@ -69,6 +71,7 @@ class PotentialCalculator(Calculator):  # type: ignore[misc]
     default_parameters: ClassVar[dict[str, Any]] = {"skin": 1.0, "num_threads": None}
     file_endings: ClassVar[tuple[str, ...]] = ()
 
+    _warned = False  # that the heat flux is not exact
     _last: _Snapshot | None = None
     _evaluation: Evaluation | None = None
 
@@ -225,7 +228,19 @@ class PotentialCalculator(Calculator):  # type: ignore[misc]
 
         In eV A / t, where t is ASE's unit of time; multiply by ``ase.units.fs`` for eV A / fs.  The velocities (N, 3)
         are those of `atoms` by default, in ASE's units; with ``per_atom=True`` each atom's terms are given, (N, 3).
+
+        It is exact but for qNEP, whose charges carry energy along, and for SNAP with `chemflag` where coefficients of
+        equal descriptors differ, since forces are then not the gradient of the energy.
+
+        Warns
+        -----
+        UserWarning
+            Once for each calculator of such a model.
         """
+        reason = getattr(self.potential, "inexact_flux", "")
+        if reason and not self._warned:
+            self._warned = True
+            warnings.warn(reason, UserWarning, stacklevel=2)
         with self._lock:
             energies, _, virials = self._evaluated(atoms)
         v = atoms.get_velocities() if velocities is None else velocities
@@ -266,30 +281,21 @@ class PotentialCalculator(Calculator):  # type: ignore[misc]
         return species
 
 
-def load(path: str | os.PathLike[str], **kwargs: Any) -> PotentialCalculator:
-    """Make the calculator that the file at `path` calls for.
+def checked(name: str, values: FloatArray, of_atoms: Callable[[], FloatArray] | None = None) -> FloatArray:
+    """`values`, or CalculationFailed if they are not finite, as they are where two atoms coincide.
 
     Parameters
     ----------
-    path : path
-        A file of any family, or what a family accepts in its place, such as the common stem of two files.
-    **kwargs
-        Handed to the family's constructor.
-
-    Raises
-    ------
-    FileNotFoundError, ValueError
-        There is no such file, or no family recognises it.
+    name : str
+        What they are.
+    values : array
+        A row for each atom, or else `of_atoms` gives an array that has one and is not finite for the same reason.
     """
-    if Path(path).exists():
-        Path(path).open("rb").close()  # what cannot be read, a directory for example, says so itself
-    for family in families:
-        if family.recognizes(Path(path)):
-            return family(path, **kwargs)  # type: ignore[arg-type]
-    known = "; ".join(f"{family.__name__} ({', '.join(family.file_endings)})" for family in families)
-    if not Path(path).exists():
-        raise FileNotFoundError(f"{path}: expected a file of {known}; there is none of that name")
-    raise ValueError(f"{path}: expected a file of {known}; got one that none of them recognises")
+    if np.isfinite(values).all():
+        return values
+    lost = np.argwhere(~np.isfinite(values if of_atoms is None else of_atoms()))
+    place = f", first for atom {lost[0, 0]}" if len(lost) else ""
+    raise CalculationFailed(f"{name}: the model gave a value that is not finite{place}")
 
 
 class _Snapshot:
@@ -328,10 +334,7 @@ def _results(evaluation: Evaluation, cell: FloatArray) -> dict[str, Any]:
     totals = np.empty(8)
     if not _summarise(evaluation.energies, evaluation.forces, evaluation.virials, cell, stresses, totals):
         for name in ("energies", "forces", "virials"):
-            finite = np.isfinite(getattr(evaluation, name))
-            if not finite.all():
-                atom = int(np.argwhere(~finite)[0, 0])
-                raise CalculationFailed(f"{name}: the model gave a value that is not finite, first for atom {atom}")
+            checked(name, getattr(evaluation, name))
     energy = float(totals[0])
     results = {"energy": energy, "free_energy": energy, "energies": evaluation.energies, "forces": evaluation.forces}
     if totals[7] > 0.0:

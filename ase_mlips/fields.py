@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+
+_SHORT = 3  # numbers that are shown
 
 
 class Record:
@@ -27,6 +29,24 @@ class Record:
 
     def __reduce__(self) -> tuple[type[Record], tuple[Any, ...]]:
         return type(self), _values(self)  # unpickled arrays are read-only again
+
+    def __repr__(self) -> str:
+        return one_line(self)
+
+
+def one_line(record: Any) -> str:
+    """What the repr of a dataclass or named tuple says, but for the numbers of its arrays."""
+    names = [field.name for field in fields(record)] if is_dataclass(record) else record._fields
+    shown = ", ".join(f"{name}={_shown(getattr(record, name))}" for name in names)
+    return f"{type(record).__name__}({shown})"
+
+
+def _shown(value: Any) -> str:
+    if not isinstance(value, np.ndarray):
+        return repr(value)
+    if value.ndim == 1 and value.size <= _SHORT:
+        return f"[{', '.join(f'{number:.6g}' for number in value)}]"
+    return f"array of shape {value.shape}"
 
 
 def finite(name: str, value: Any) -> float:

@@ -6,5 +6,5 @@ MLIP_CFG = ExternalIOFormat(
     desc="MLIP configurations",
     code="+F",  # several images, from and to open text files
     module="ase_mlips.mtp.configurations",
-    magic_regex=rb"\s*BEGIN_CFG\s",
+    magic_regex=rb"(\xef\xbb\xbf)?\s*BEGIN_CFG\s",
 )

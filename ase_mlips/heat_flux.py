@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .fields import one_line
 from .jit import kernel
 
 FloatArray = NDArray[np.float64]
@@ -14,6 +15,10 @@ FloatArray = NDArray[np.float64]
 
 class HeatFlux(NamedTuple):
     r"""Heat flux :math:`J = \sum_i v_i E_i + \sum_i W_i v_i`, not divided by the volume.
+
+    It is ``d/dt sum_i r_i E_i`` exactly where the forces are the gradient of the energy and the virials contain all
+    that carries energy.  The first fails for SNAP models with `chemflag` whose coefficients of equal descriptors differ
+    (by 4 to 100 % of J for clusters with random coefficients), the second for qNEP, whose charges change (1 to 10 %).
 
     Attributes
     ----------
@@ -26,6 +31,9 @@ class HeatFlux(NamedTuple):
 
     convective: FloatArray
     conductive: FloatArray
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
     @property
     def total(self) -> FloatArray:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import lanes
+from .fields import one_line
 from .neighbors import NeighborList
 from .packing import Plan
 from .threads import run_chunks, scratch
@@ -35,6 +36,9 @@ class Evaluation(NamedTuple):
     energies: FloatArray
     forces: FloatArray
     virials: FloatArray
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
 
 class Potential(Protocol):

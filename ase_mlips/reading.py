@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ase.io.formats import UnknownFileTypeError
+
+from .text import require_regular
 
 
 @contextmanager
@@ -16,10 +18,12 @@ def readable(source: str | os.PathLike[str], kind: str) -> Iterator[None]:
     Raises
     ------
     ValueError
-        ASE does not know the format, or its reader fails.
+        ASE does not know the format, or its reader fails; or it is a pipe or a device.
     OSError
         The file is not there or cannot be opened.
     """
+    with suppress(OSError):  # what is not there, or is no path, is left to ASE
+        require_regular(source, os.stat(source).st_mode)
     try:
         yield
     except UnknownFileTypeError as error:

@@ -29,6 +29,7 @@ class ShiftedPotential:
     def __init__(self, potential: Potential, shifts: Mapping[str, float]) -> None:
         self.potential = potential
         self.elements, self.cutoff = potential.elements, potential.cutoff
+        self.inexact_flux: str = getattr(potential, "inexact_flux", "")
         unknown = sorted(shifts.keys() - set(self.elements))
         if unknown:
             raise ValueError(f"expected shifts of {', '.join(self.elements)}, got one of {', '.join(unknown)}")

@@ -11,7 +11,6 @@ import tempfile
 import warnings
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,53 +22,27 @@ from ase.io.jsonio import MyEncoder
 from ase.stress import voigt_6_to_full_3x3_stress
 from numpy.typing import ArrayLike
 
+from .checks import Check, FailedError, NotOfferedError, Report, run_apart, run_check
+
+__all__ = ["Check", "Report", "check_calculator"]
+
 _VACUUM = 60.0  # A, more than the reach of any short-ranged model
 _STEP = 2e-4  # A; small, because the second derivative of most models jumps where a pair enters the cutoff
 _VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
 
 
-@dataclass(frozen=True)
-class Check:
-    """The outcome of one check; `detail` says why it failed, or what was not offered and hence not checked."""
-
-    name: str
-    passed: bool
-    detail: str
-
-
-@dataclass(frozen=True)
-class Report:
-    """The outcome of all checks; ``str`` of it is a table."""
-
-    checks: tuple[Check, ...]
-
-    @property
-    def failed(self) -> tuple[str, ...]:
-        """Names of the checks that failed."""
-        return tuple(check.name for check in self.checks if not check.passed)
-
-    def __str__(self) -> str:
-        rows = [f"{'ok    ' if c.passed else 'FAILED'}  {c.name:32}  {c.detail}".rstrip() for c in self.checks]
-        return "\n".join([*rows, f"{len(self.failed)} of {len(self.checks)} checks failed"])
-
-    def raise_on_failure(self) -> None:
-        """Raise an AssertionError with the table if any check failed."""
-        if self.failed:
-            raise AssertionError(str(self))
-
-
-class _FailedError(Exception):
-    """Says what is wrong; becomes `Check.detail`."""
-
-
-class _NotOfferedError(Exception):
-    """Names a property that the calculator does not implement."""
-
-
 def check_calculator(
-    make_calculator: Callable[[], Any], atoms: Atoms, *, tolerance: float = 1e-6, skip: Collection[str] = ()
+    make_calculator: Callable[[], Any],
+    atoms: Atoms,
+    *,
+    tolerance: float = 1e-6,
+    skip: Collection[str] = (),
+    report: Callable[[Check], object] | None = None,
 ) -> Report:
     """Run all checks; a few hundred energies of `atoms`.
+
+    The check "threads", which ends the process of a calculator that is not made for threads, comes last and, on Linux,
+    in a process of its own.
 
     Parameters
     ----------
@@ -81,6 +54,8 @@ def check_calculator(
         Largest deviation, in eV, eV/A and eV/A^3, relative to values that exceed one.
     skip : collection of str
         Names of checks to leave out, such as "threads", which cannot be sure to meet a race.
+    report : callable, optional
+        Gets each `Check` as soon as it is known, ``print`` for example.
 
     Raises
     ------
@@ -96,23 +71,19 @@ def check_calculator(
     if not atoms.pbc.all() or atoms.cell.rank != 3 or len(atoms) == 0:
         raise ValueError(f"atoms: expected at least one, with three periodic axes, got {atoms}")
     subject = _Checks(make_calculator, atoms, tolerance)
-    return Report(tuple(_run(name, getattr(subject, checks[name])) for name in checks if name not in skip))
-
-
-def _run(name: str, check: Callable[[], None]) -> Check:
-    try:
-        check()
-    except _NotOfferedError as missing:
-        return Check(name, True, f"not offered: {missing}")
-    except Exception as error:  # whatever the calculator under test throws is a finding, not a fault of the kit
-        kind = "" if isinstance(error, _FailedError) else f"{type(error).__name__}: "
-        return Check(name, False, f"{kind}{error}".partition("\n")[0][:120])
-    return Check(name, True, "")
+    outcomes = []
+    for name in checks:
+        if name not in skip:
+            run = run_apart if name == "threads" else run_check
+            outcomes.append(run(name, getattr(subject, checks[name])))
+            if report is not None:
+                report(outcomes[-1])
+    return Report(tuple(outcomes))
 
 
 def _require(condition: object, otherwise: str) -> None:
     if not condition:
-        raise _FailedError(otherwise)
+        raise FailedError(otherwise)
 
 
 class _Checks:
@@ -144,7 +115,7 @@ class _Checks:
         atoms = self._atoms()
         missing = set(names) - set(atoms.calc.implemented_properties)
         if missing:
-            raise _NotOfferedError(", ".join(sorted(missing)))
+            raise NotOfferedError(", ".join(sorted(missing)))
         return atoms
 
     def _observe(self, atoms: Atoms) -> dict[str, Any]:
@@ -288,7 +259,7 @@ class _Checks:
         atoms.pbc[2] = False
         atoms.cell[2] = 0.0
         with contextlib.suppress(PropertyNotImplementedError):
-            raise _FailedError(f"expected PropertyNotImplementedError, got {atoms.get_stress()}")
+            raise FailedError(f"expected PropertyNotImplementedError, got {atoms.get_stress()}")
 
     def isolated_atom(self) -> None:
         atom = self._atoms(Atoms(self._template.symbols[:1]))
@@ -352,7 +323,7 @@ class _Checks:
                     atoms.get_forces()
             except Exception:  # the contract leaves open which
                 continue
-            raise _FailedError("forces without an error for a position that is NaN")
+            raise FailedError("forces without an error for a position that is NaN")
 
     def calculate_and_reset(self) -> None:
         expected, calculator, atoms = self._observe(self._atoms()), self._make(), self._template
@@ -373,6 +344,17 @@ class _Checks:
             duplicate.get_property("forces", moved)
             self._same(atoms.calc.results, expected, "of the original after its copy was used")
 
+    def todict_is_json_and_repr_short(self) -> None:
+        json.dumps(self._make().todict(), cls=MyEncoder)
+        _require(len(repr(self._make())) <= 120, "repr has more than 120 characters")
+
+    def trajectory_file(self) -> None:
+        atoms = self._atoms()
+        expected = self._observe(atoms)
+        with tempfile.TemporaryDirectory() as folder:
+            write(Path(folder) / "frame.traj", atoms)
+            self._same(read(Path(folder) / "frame.traj").calc.results, expected, "read back")
+
     def threads(self) -> None:
         frames = [self._template.copy() for _ in range(4)]
         for seed in range(4):
@@ -386,14 +368,3 @@ class _Checks:
         finally:
             sys.setswitchinterval(interval)
         self._close(forces, expected * 20, "forces while other threads use the calculator")
-
-    def todict_is_json_and_repr_short(self) -> None:
-        json.dumps(self._make().todict(), cls=MyEncoder)
-        _require(len(repr(self._make())) <= 120, "repr has more than 120 characters")
-
-    def trajectory_file(self) -> None:
-        atoms = self._atoms()
-        expected = self._observe(atoms)
-        with tempfile.TemporaryDirectory() as folder:
-            write(Path(folder) / "frame.traj", atoms)
-            self._same(read(Path(folder) / "frame.traj").calc.results, expected, "read back")

@@ -18,7 +18,8 @@ from support import morse
 from support.morse import Morse, MorseCalculator
 
 import ase_mlips.calculator
-from ase_mlips.calculator import PotentialCalculator, load
+from ase_mlips.calculator import PotentialCalculator
+from ase_mlips.loading import load
 
 
 @pytest.fixture

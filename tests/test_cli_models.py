@@ -8,13 +8,12 @@ from ase import Atoms
 from ase.io import read, write
 from support import mtp_oracle, nep_oracle
 from support.command_line import table
-from support.morse import MorseCalculator
 from support.mtp_cells import as_atoms, crystal
 from support.mtp_models import synthetic_mtp_model
 from support.nep_cells import rattled_cell
 from support.nep_models import synthetic_nep_models
 
-from ase_mlips import MTP, SNAP
+from ase_mlips import MTP, SNAP, load
 from ase_mlips.cli import main
 from ase_mlips.fit import snap_template
 from ase_mlips.mtp import write_mtp
@@ -86,12 +85,13 @@ def test_evaluate_with_a_nep_file(here, capsys):
     assert message.count("\n") == 1
 
 
-def test_embedded_model_by_name(here, monkeypatch, capsys):
-    asked = []
-    monkeypatch.setattr(SNAP, "embedded", lambda name, **options: asked.append((name, options)) or MorseCalculator())
-    assert main(["info", "embedded:Si", "--threads", "1"]) == 0
-    assert asked == [("Si", {"num_threads": 1})]
-    assert table(capsys.readouterr().out)["elements"] == ["Cu", "Au"]
+def test_embedded_model_by_name(here, capsys):
+    assert main(["info", "embedded:Mo", "--threads", "1"]) == 0
+    assert table(capsys.readouterr().out)["elements"] == ["Mo"]
+    assert load("embedded:Mo", num_threads=1).model == SNAP("embedded:Mo").model == SNAP.embedded("Mo").model
+    assert load("embedded:Mo").parameters["model"] == "embedded:Mo"
+    with pytest.raises(ValueError, match="there is no embedded SNAP model 'Unobtainium'; expected one of Si, Mo"):
+        load("embedded:Unobtainium")
 
 
 @pytest.fixture
@@ -160,3 +160,38 @@ def test_species_that_do_not_fit_a_file_are_one_sentence(mtp, capsys, arguments,
     assert said.startswith("ase-mlips: ")
     assert message in said
     assert said.count("\n") == 1
+
+
+TYPES = """BEGIN_CFG
+ Size
+    2
+ Supercell
+    6 0 0
+    0 6 0
+    0 0 6
+ AtomData:  id type cartes_x cartes_y cartes_z fx fy fz
+    2 1  2.5 0 0  0 0 0
+    1 0  0 0 0  0 0 0
+ Energy
+    0.0
+END_CFG
+"""
+
+
+@pytest.mark.parametrize("types", ["01", "ZZ"])
+def test_species_reach_configurations_of_types(here, capsys, types):
+    """Those of the types for any model; files with atomic numbers stay what they are."""
+    write_mtp("pot.mtp", replace(synthetic_mtp_model("l08"), species=(None, None)))
+    write_snap("cu.snapcoeff", snap_template(["Si", "Ge"], radii=[2.2, 1.9], twojmax=2, rcutfac=1.0))
+    text = TYPES if types == "01" else TYPES.replace("2 1  2.5", "2 32  2.5").replace("1 0  0 0 0", "1 14  0 0 0")
+    (here / "a.cfg").write_text(text)
+    expected = MTP("pot.mtp", species=["Si", "Ge"]).get_potential_energy(read("a.cfg", species=["Si", "Ge"]))
+    assert main(["evaluate", "pot.mtp", "a.cfg", "--species", "Si", "Ge", "-o", "out.xyz"]) == 0
+    assert read("out.xyz").symbols.get_chemical_formula() == "GeSi"
+    assert read("out.xyz").get_potential_energy() == pytest.approx(expected)
+    assert main(["relax", "cu.snapcoeff", "a.cfg@-1", "--species", "Si", "Ge", "-o", "relaxed.xyz"]) == 0
+    assert list(read("relaxed.xyz").symbols) == ["Si", "Ge"]
+    capsys.readouterr()
+    if types == "01":
+        assert main(["relax", "cu.snapcoeff", "a.cfg", "-o", "again.xyz"]) == 2
+        assert "or the elements of the types (species=[...], in the command --species)" in capsys.readouterr().err

@@ -30,14 +30,16 @@ def chosen_model(args: Namespace) -> Calculator:
     Raises
     ------
     OSError, ValueError
-        The file cannot be read or understood, or species are given for a model that names its own.
+        The file cannot be read or understood, or species are given for a model that names its own and structures that
+        do, too.
     """
     options = {} if args.threads is None else {"num_threads": args.threads}
     if args.species is not None:
         there = args.model.startswith("embedded:") or os.path.exists(args.model)
-        if there and not ase_mlips.MTP.recognizes(Path(args.model)):
+        if not there or ase_mlips.MTP.recognizes(Path(args.model)):
+            options["species"] = args.species
+        elif not any(species_options(name, args.species) for name in _structures(args)):
             raise ValueError(f"{args.model}: --species is for MTP files, which do not name theirs; this is none")
-        options["species"] = args.species
     return load_model(args.model, **options)
 
 
@@ -61,24 +63,26 @@ def _is_model(name: str) -> bool:
     return name.startswith("embedded:") or any(family.recognizes(Path(name)) for family in families)
 
 
+def _structures(args: Namespace) -> list[str]:
+    """What the command reads beside the model."""
+    return [*getattr(args, "files", []), *([args.structure] if hasattr(args, "structure") else [])]
+
+
 def load_model(name: str, **options: Any) -> Calculator:
     """The calculator of a model file, or of ``embedded:NAME``."""
-    if name.startswith("embedded:"):
-        from ase_mlips.snap import SNAP
-
-        return SNAP.embedded(name.removeprefix("embedded:"), **options)
     return ase_mlips.load(name, **options)
 
 
-def read_frames(specification: str) -> Iterator[Atoms]:
-    """Frames of ``file`` or ``file@index``, one at a time.
+def read_frames(specification: str, *, species: Sequence[str] | None = None) -> Iterator[Atoms]:
+    """Frames of ``file`` or ``file@index``, one at a time; `species` are the elements of the types of an MLIP file.
 
     Raises
     ------
     OSError, ValueError
         When the file cannot be opened or understood, or holds no frame or an empty one.
     """
-    frames = iread(specification, do_not_split_by_at_sign=os.path.exists(specification))
+    options = species_options(specification, species)
+    frames = iread(specification, do_not_split_by_at_sign=os.path.exists(specification), **options)
     count = 0
     while True:
         with readable(specification, "a structure"):
@@ -91,10 +95,23 @@ def read_frames(specification: str) -> Iterator[Atoms]:
         raise ValueError(f"{specification}: no frames")
 
 
-def read_structure(specification: str) -> Atoms:
+def species_options(specification: str, species: Sequence[str] | None) -> dict[str, Any]:
+    """What ASE's reader is to know of the elements of ``file@index``: those of the types, if they are MLIP's."""
+    path, at, _ = specification.rpartition("@")
+    path = path if at and not os.path.exists(specification) else specification
+    if species is None or not os.path.isfile(path):
+        return {}
+    try:
+        return {"species": species} if filetype(path) == "mlip-cfg" else {}
+    except UnknownFileTypeError:
+        return {}
+
+
+def read_structure(specification: str, species: Sequence[str] | None = None) -> Atoms:
     """The last frame of ``file``, or the one of ``file@index``; raises like `read_frames`."""
     with readable(specification, "a structure"):
-        atoms = read(specification, do_not_split_by_at_sign=os.path.exists(specification))
+        options = species_options(specification, species)
+        atoms = read(specification, do_not_split_by_at_sign=os.path.exists(specification), **options)
     if not isinstance(atoms, Atoms):
         raise ValueError(f"{specification}: expected one structure, got {len(atoms)}")
     return _checked(atoms, specification)

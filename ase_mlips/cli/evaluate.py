@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from argparse import Namespace
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -67,7 +68,7 @@ def run(args: Namespace) -> int:
     summaries = [_Summary(name) for name in args.files]
     with deferred_interrupt() as interrupted:
         if args.output is None:
-            _evaluate_files(calculator, summaries, None, interrupted)
+            _evaluate_files(calculator, summaries, None, interrupted, args.species)
             said = ""
         else:
             said = _written(calculator, summaries, args, interrupted)
@@ -85,7 +86,7 @@ def _written(calculator: Calculator, summaries: list[_Summary], args: Namespace,
     with beside(args.output) as new:
         try:
             with AppendedFile(new, new=True) as out:
-                _evaluate_files(calculator, summaries, out, interrupted)
+                _evaluate_files(calculator, summaries, out, interrupted, args.species)
         except BaseException as error:
             if kept := _keep(new, summaries, args.output):
                 error.add_note(kept)
@@ -107,10 +108,15 @@ def _keep(new: Path, summaries: list[_Summary], output: str) -> str:
 
 
 def _evaluate_files(
-    calculator: Calculator, summaries: list[_Summary], out: AppendedFile | None, interrupted: Event
+    calculator: Calculator,
+    summaries: list[_Summary],
+    out: AppendedFile | None,
+    interrupted: Event,
+    species: Sequence[str] | None,
 ) -> None:
     for summary in summaries:
-        for atoms in tqdm(read_frames(summary.name), desc=summary.name, unit="frame", disable=None, leave=False):
+        frames = read_frames(summary.name, species=species)
+        for atoms in tqdm(frames, desc=summary.name, unit="frame", disable=None, leave=False):
             if interrupted.is_set():
                 return
             labels = atoms.calc.results if atoms.calc is not None else {}

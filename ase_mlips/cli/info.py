@@ -64,9 +64,6 @@ def _described(value: Any) -> str:
         return _of_array(value)
     if isinstance(value, tuple):
         return " ".join(map(str, value))
-    if is_dataclass(value) and "array(" in str(value):
-        parts = ((field.name, getattr(value, field.name)) for field in fields(value))
-        return ", ".join(f"{name}: {_described(part)}" for name, part in parts if part is not None)
     return str(value)
 
 

@@ -54,7 +54,7 @@ def run(args: Namespace) -> int:
     outputs = {"-o": args.trajectory, "--log": log_path, "--heat-flux": args.heat_flux}
     inputs = [file_of(args.structure), *model_files(args.model)]
     claim(outputs, inputs, force=args.force, going_on=outputs if args.restart else ())
-    atoms = read_structure(args.structure)
+    atoms = read_structure(args.structure, args.species)
     mode: Mode = "replace" if args.force else "continue" if args.restart else "new"
     with plain_warnings(), TrajectoryFile(args.trajectory, mode) as trajectory:
         last = trajectory.last_frame()

@@ -7,7 +7,7 @@ from typing import Any
 
 from .arguments import Symbols, count, ensemble, frame_range, layers, not_negative, number, positive, seed
 
-_MODEL = "file of a potential (NEP: nep.txt; MTP: .mtp, .almtp; SNAP: .snapcoeff, .snap, ...), or embedded:Si"
+_MODEL = "file of a potential (NEP: nep.txt; MTP: .mtp, .almtp; SNAP: .snapcoeff, .snap, .mod, ...), or embedded:Si"
 _STRUCTURE = "any file that ASE reads; file.xyz@-1 picks a frame"
 
 
@@ -58,7 +58,7 @@ def _command(commands: Any, name: str, summary: str, *, model: bool = True) -> A
             nargs="+",
             action=Symbols,
             metavar="X",
-            help="elements of an MTP file, in the order of its types",
+            help="elements of the types of an MTP file or .cfg, in their order",
         )
         parser.add_argument("--threads", type=count, metavar="N", help="threads of a force call")
     return parser

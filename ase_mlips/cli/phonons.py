@@ -37,7 +37,7 @@ def _outputs(stem: str) -> tuple[Path, Path, Path]:
 
 
 def _run(args: Namespace, outputs: tuple[Path, Path, Path]) -> int:
-    atoms, calc = read_structure(args.structure), chosen_model(args)
+    atoms, calc = read_structure(args.structure, args.species), chosen_model(args)
     result = phonons(
         atoms,
         calc,

@@ -35,7 +35,7 @@ def run(args: Namespace) -> int:
     require_writer(args.output)
     inputs = [file_of(args.structure), *model_files(args.model)]
     claim({"-o": args.output, "--trajectory": args.trajectory}, inputs, force=args.force)
-    atoms = read_structure(args.structure)
+    atoms = read_structure(args.structure, args.species)
     if args.cell:
         _require_periodic_cell(atoms, args.structure)
     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +11,18 @@ from typing import Any
 
 import numpy as np
 
+from ..archive import read_arrays, read_members
 from ..text import replace_files
 from .dataset import FloatArray
 from .optimisers import Adam
 
 DIGESTS = ("frames or descriptors", "labels", "weights")  # entries of a fingerprint that say nothing to a reader
 HISTORY = ("rate", "loss", "validation", "energy_mae", "force_mae")
+_KINDS = {
+    **dict.fromkeys(("fingerprint", "generator"), ("U", 0)),
+    **dict.fromkeys(("parameters", "best", "mean", "square", "history"), ("f", 2)),
+    **dict.fromkeys(("steps", "best_epoch"), ("i", 0)),
+}
 
 
 @dataclass
@@ -64,10 +69,10 @@ class State:
         np.savez(
             buffer,
             fingerprint=json.dumps(fingerprint),
-            parameters=self.parameters,
-            best=self.best,
-            mean=self.adam.mean,
-            square=self.adam.square,
+            parameters=np.ascontiguousarray(self.parameters),
+            best=np.ascontiguousarray(self.best),
+            mean=np.ascontiguousarray(self.adam.mean),
+            square=np.ascontiguousarray(self.adam.square),
             steps=self.adam.steps,
             generator=json.dumps(self.generator.bit_generator.state),
             history=np.array(self.history).reshape(-1, len(HISTORY)),
@@ -77,7 +82,7 @@ class State:
 
     @classmethod
     def read(cls, path: str | Path, fingerprint: Mapping[str, Any]) -> State:
-        """Read a checkpoint.
+        """Read a checkpoint; nothing in it is executed, and it takes no more memory than the file has bytes.
 
         Raises
         ------
@@ -86,17 +91,16 @@ class State:
         ValueError
             It is damaged, no checkpoint, or has another fingerprint; the message says what differs.
         """
-        content = io.BytesIO(Path(path).read_bytes())
         try:
-            with np.load(content, allow_pickle=False) as archive:
-                found = dict(archive)
-            other = dict(json.loads(str(found["fingerprint"])))
+            members = {name.removesuffix(".npy"): data for name, data in read_members(path).items()}
+            found = read_arrays(path, members, _KINDS)
+            other = dict(json.loads(found["fingerprint"]))
             generator = np.random.default_rng()
-            generator.bit_generator.state = json.loads(str(found["generator"]))
-            adam = Adam(found["mean"], found["square"], int(found["steps"]))
+            generator.bit_generator.state = json.loads(found["generator"])
+            mean, square, parameters, best = (found[name].copy() for name in ("mean", "square", "parameters", "best"))
             history = [tuple(row) for row in found["history"].tolist()]
-            state = cls(found["parameters"], found["best"], adam, generator, history, int(found["best_epoch"]))
-        except (ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            state = cls(parameters, best, Adam(mean, square, found["steps"]), generator, history, found["best_epoch"])
+        except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"{path}: expected a checkpoint of a training, got another or a damaged file") from error
         if differences := _differences(other, json.loads(json.dumps(fingerprint))):
             raise ValueError(

@@ -40,6 +40,8 @@ def network(spec: Any, parameters: Any, types: Any, b: Any, beta: Any, work: Any
     for k in range(ldi(spec, PADDED)):
         store(beta, k * W, splat(0.0))
     energy, own = splat(0.0), load(types, 0)
+    for k in range(ldi(off(spec, ROWS), INPUTS)):  # relu and sigmoid make numbers of descriptors that are not finite
+        energy = fma(load(b, k * W), splat(0.0), energy)
     for kind in range(ldi(spec, NETWORKS)):
         mine = splat(1.0)
         if ldi(spec, NETWORKS) > 1:

@@ -16,7 +16,7 @@ ACTIVATIONS = ("linear", "sigmoid", "tanh", "relu", "softplus")
 MAX_NEURONS = 4096
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Network(Record):
     r"""Networks of one architecture, one for each element or one for all.
 
@@ -67,6 +67,10 @@ class Network(Record):
         require_shape("scale", self.scale, (networks, self.sizes[0]))
         if np.any(self.scale == 0.0):
             raise ValueError("expected scale not to be zero, got 0.0")
+
+    def __repr__(self) -> str:
+        sizes, count = "-".join(map(str, self.sizes)), len(self.parameters)
+        return f"Network({sizes}, {' '.join(self.activations)}, of {count} element{'s' if count > 1 else ' or all'})"
 
     @property
     def n_parameters(self) -> int:

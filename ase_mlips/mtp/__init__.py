@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from io import StringIO
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,11 +11,11 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from ..calculator import PotentialCalculator
+from ..calculator import PotentialCalculator, checked
 from .active_set import ActiveSet
 from .files import looks_like_mtp, read_active_set, read_mtp
 from .grade import Grade, extrapolation_grade, select, warn_if_incomplete
-from .model import MtpModel
+from .model import MtpModel, Species
 from .observer import ExtrapolationError, ExtrapolationObserver
 from .potential import MtpPotential
 from .templates import untrained
@@ -45,8 +45,9 @@ class MTP(PotentialCalculator):
     ----------
     model : path or MtpModel
         A ``.mtp`` or ``.almtp`` file.
-    species : sequence of str, optional
-        Chemical symbols in MLIP's type order; needed where the file does not hold atomic numbers.
+    species : sequence of str, or dict of str to int, optional
+        Chemical symbols in MLIP's type order, or the type of each as in ``{"Si": 0, "O": 1}``; needed where the file
+        does not hold atomic numbers.
     active_set : ActiveSet, optional
         What `get_extrapolation_grade` compares with; by default the one that the file holds.
     **kwargs
@@ -68,7 +69,7 @@ class MTP(PotentialCalculator):
     def __init__(
         self,
         model: str | Path | MtpModel,
-        species: Sequence[str] | None = None,
+        species: Species | None = None,
         *,
         active_set: ActiveSet | None = None,
         **kwargs: Any,
@@ -95,7 +96,7 @@ class MTP(PotentialCalculator):
         return looks_like_mtp(path)
 
     @staticmethod
-    def untrained(level: int, species: Sequence[str], **parameters: Any) -> MtpModel:
+    def untrained(level: int, species: Species, **parameters: Any) -> MtpModel:
         """The untrained model of a level, as MLIP ships them; see `templates.untrained`."""
         return untrained(level, species, **parameters)
 
@@ -111,12 +112,12 @@ class MTP(PotentialCalculator):
     def get_descriptors(self, atoms: Atoms) -> FloatArray:
         """Basis functions B of every atom, (N, nS), in the order of the moment coefficients."""
         with self._lock:
-            return self._mtp.basis(*self._neighbors(atoms))
+            return checked("descriptors", self._mtp.basis(*self._neighbors(atoms)))
 
     def get_parameter_gradients(self, atoms: Atoms) -> FloatArray:
         """Derivatives of every atomic energy by all parameters, (N, n), in the order of MLIP's files."""
         with self._lock:
-            return self._mtp.parameter_gradients(*self._neighbors(atoms))
+            return checked("parameter gradients", self._mtp.parameter_gradients(*self._neighbors(atoms)))
 
     def get_extrapolation_grade(self, atoms: Atoms) -> Grade:
         """How far `atoms` lie from the active set: grades above about 3 extrapolate, above 10 are not to be trusted.

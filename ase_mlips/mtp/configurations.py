@@ -7,7 +7,9 @@ that are called ``.cfg`` are AtomEye's to ASE.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import io
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -16,7 +18,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from numpy.typing import NDArray
 
 from ..elements import ELEMENTS
-from ..text import FilePath, Row, complaint, quoted
+from ..text import FilePath, Row, complaint, quoted, require_regular
+from .model import Species
 from .writing_configurations import check_species, write_mlip_cfg
 
 __all__ = ["read_mlip_cfg", "write_mlip_cfg"]
@@ -36,17 +39,18 @@ _COLUMNS = ("id", "type", "ghost", *_SCALARS, *(name for names in _VECTORS.value
 _ARRAYS = ("charge", "nbh_grades", "magmom", "en_der_m", "ghost")
 _STRESS = ("xx", "yy", "zz", "yz", "xz", "xy")
 _SPELLINGS = {"SuperCell": "Supercell", "Atomic_data:": "AtomData:"}
-_REFUSED = ("Stress:", "Virial:")
+_REFUSED = ("Virial:",)
 _NUMERIC = frozenset("+-.0123456789")
 _ESCAPES = {"\\_": " ", "\\t": "\t", "\\n": "\n", "\\r": "\r"}
 
 
-def read_mlip_cfg(fd: IO[str], index: int | slice = -1, *, species: Sequence[str] | None = None) -> Iterator[Atoms]:
+def read_mlip_cfg(fd: IO[str], index: int | slice = -1, *, species: Species | None = None) -> Iterator[Atoms]:
     """Read configurations; called by ``ase.io.read(..., format="mlip-cfg", species=...)``.
 
     ``Energy``, ``fx fy fz`` and ``site_en`` become energy, forces and energies of a `SinglePointCalculator`, and
-    ``PlusStress``, which is minus the stress times the volume, its stress.  Where the volume is not defined, the six
-    numbers are ``info["PlusStress"]``.  Each ``Feature`` is a string in ``info``, except that ``MV_grade`` is a
+    ``PlusStress``, which is minus the stress times the volume, its stress; so does ``Stress``, which older programs
+    write with the opposite sign.  Where the volume is not defined, the six numbers are ``info["PlusStress"]``.  Atoms
+    are in the order of their ``id``.  Each ``Feature`` is a string in ``info``, except that ``MV_grade`` is a
     number.  The columns ``charge``, ``nbh_grades``, ``magmom_x`` etc., ``en_der_mx`` etc. and ``ghost`` are arrays
     ``charge``, ``nbh_grades``, ``magmom``, ``en_der_m`` and ``ghost``.  Directions without a row, or with a zero row
     in ``Supercell`` are not periodic.
@@ -55,8 +59,9 @@ def read_mlip_cfg(fd: IO[str], index: int | slice = -1, *, species: Sequence[str
     ----------
     fd : text file
     index : int or slice
-    species : sequence of str, optional
-        Chemical symbols of the types 0, 1, ...  By default the types are atomic numbers.
+    species : sequence of str, or dict of str to int, optional
+        Chemical symbols of the types 0, 1, ...  By default the types are atomic numbers, and so they are where there
+        are others than that and all are atomic numbers of these symbols.
 
     Raises
     ------
@@ -65,22 +70,48 @@ def read_mlip_cfg(fd: IO[str], index: int | slice = -1, *, species: Sequence[str
         with `species`.
     """
     path = getattr(fd, "name", "<text>")
-    check_species(species)
+    symbols = check_species(species)
     lines = _lines(path, fd)
     blocks = list(_blocks(path, lines))
     if not blocks and index != slice(None):
         raise complaint(path, 1, _BEGIN, "a file without configurations")
+    if symbols is not None and any(ELEMENTS.index(symbol) + 1 < len(symbols) for symbol in symbols):
+        names = _names(_all_types(path, lines, blocks), symbols)  # a frame of hydrogen alone does not tell
+    else:
+        names = None
     for block in blocks[index] if isinstance(index, slice) else [blocks[index]]:
-        yield _Frame(path, lines, block).atoms(species)
+        frame = _Frame(path, lines, block)
+        yield frame.atoms(names or _names(frame.types, symbols), symbols)
 
 
 def _lines(path: FilePath, fd: IO[str]) -> list[str]:
+    with contextlib.suppress(io.UnsupportedOperation):  # text in memory has no number
+        require_regular(path, os.fstat(fd.fileno()).st_mode)
     try:
         text = fd.read()
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise complaint(path, line, "text in UTF-8", f"the byte {error.object[error.start]:#04x}") from None
-    return text.replace("\r\n", "\n").split("\n")
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")
+
+
+def _names(types: Collection[str], species: Sequence[str] | None) -> dict[int, str]:
+    """The symbol of each type that there may be."""
+    numbers = {n + 1: symbol for n, symbol in enumerate(ELEMENTS) if species is None or symbol in species}
+    if species is None:
+        return numbers
+    places = dict(enumerate(species))
+    placed, atomic = (set(types) <= set(map(str, known)) for known in (places, numbers))
+    return numbers if atomic and not placed else places
+
+
+def _all_types(path: FilePath, lines: list[str], blocks: list[range]) -> set[str]:
+    """Of all configurations that can be read."""
+    types: set[str] = set()
+    for block in blocks:
+        with contextlib.suppress(ValueError):
+            types |= set(_Frame(path, lines, block).types)
+    return types
 
 
 def _blocks(path: FilePath, lines: list[str]) -> Iterator[range]:
@@ -122,10 +153,15 @@ class _Frame:
             if name not in self._seen:
                 raise complaint(path, self._last, name, _END)
 
-    def atoms(self, species: Sequence[str] | None) -> Atoms:
-        """The configuration with its labels."""
+    @property
+    def types(self) -> list[str]:
+        """Of the atoms, as they stand there."""
+        return self._columns.get("type") or ["0"] * (self._size or 0)
+
+    def atoms(self, names: Mapping[int, str], species: Sequence[str] | None) -> Atoms:
+        """The configuration with its labels; `names` are the symbols of the types."""
         periodic = np.any(self._cell != 0.0, axis=1)
-        atoms = Atoms(self._symbols(species), cell=self._cell, pbc=periodic, info=self._info)
+        atoms = Atoms(self._symbols(names, species), cell=self._cell, pbc=periodic, info=self._info)
         atoms.positions = self._positions()
         for name in _ARRAYS:
             if (values := self._array(name)) is not None:
@@ -157,6 +193,7 @@ class _Frame:
             "AtomData:": self._read_atoms,
             "Energy": self._read_energy,
             "PlusStress:": self._read_stress,
+            "Stress:": self._read_stress,
         }
         if name not in readers:
             note = "PlusStress: instead" if name in _REFUSED else "a field of a configuration"
@@ -195,11 +232,15 @@ class _Frame:
 
     def _read_stress(self, row: Row) -> None:
         names = row.words[1:]
-        values = self._numbers(row, (), "PlusStress")
+        kind = row.words[0]
+        values = self._numbers(row, (), kind.rstrip(":"))
         if sorted(names) != sorted(_STRESS) or len(values) != len(_STRESS):
             got = f"{quoted(' '.join(names))} and {len(values)} numbers"
-            raise row.error(f"PlusStress: {' '.join(_STRESS)} and six numbers", got)
-        self._plus_stress = np.array([values[names.index(name)] for name in _STRESS])
+            raise row.error(f"{kind} {' '.join(_STRESS)} and six numbers", got)
+        if self._plus_stress is not None:
+            raise row.error("either PlusStress: or Stress:", "both")
+        sign = 1.0 if kind == "PlusStress:" else -1.0
+        self._plus_stress = sign * np.array([values[names.index(name)] for name in _STRESS])
 
     def _read_atoms(self, row: Row) -> None:
         names = row.words[1:]
@@ -220,11 +261,22 @@ class _Frame:
                 raise complaint(self._path, self._last, f"{self._size} rows of AtomData", f"{_END} after {n}")
             if len(self._atom_rows[n].words) != len(names):
                 raise self._atom_rows[n].error(f"{len(names)} words as AtomData has columns")
+        if "id" in names:
+            self._sort_atoms(names.index("id"))
         words = zip(*(atom.words for atom in self._atom_rows), strict=True)
         self._columns = dict(zip(names, map(list, words), strict=True)) if self._size else {name: [] for name in names}
-        for n, atom in enumerate(self._atom_rows):
-            if "id" in names and self._columns["id"][n] != str(n + 1):
-                raise atom.error(f"{n + 1} as id", quoted(self._columns["id"][n]))
+
+    def _sort_atoms(self, column: int) -> None:
+        """By their numbers in this column, which must be 1 to N."""
+        numbers: dict[int, Row] = {}
+        for atom in self._atom_rows:
+            number = atom.integer(atom.words[column], "id")
+            if not 1 <= number <= len(self._atom_rows):
+                raise atom.error(f"an id from 1 to {len(self._atom_rows)}", quoted(atom.words[column]))
+            if number in numbers:
+                raise atom.error("each id once", f"{number} again after line {numbers[number].line}")
+            numbers[number] = atom
+        self._atom_rows = [numbers[number] for number in sorted(numbers)]
 
     def _read_feature(self, row: Row) -> None:
         _, *rest = self._texts[row.line].split(None, 2)
@@ -247,17 +299,15 @@ class _Frame:
             raise values.error(f"{len(row.words) - 1} values of Features", str(len(values.words)))
         self._info |= dict(zip(row.words[1:], values.words, strict=True))
 
-    def _symbols(self, species: Sequence[str] | None) -> list[str]:
+    def _symbols(self, names: Mapping[int, str], species: Sequence[str] | None) -> list[str]:
         """The symbols of all atoms."""
-        names = dict(enumerate(species)) if species is not None else dict(enumerate(ELEMENTS, 1))
-        types = self._columns.get("type") or ["0"] * (self._size or 0)
         result = []
-        for n, word in enumerate(types):
+        for n, word in enumerate(self.types):
             number = self._atom_rows[n].integer(word, "type")
             if number not in names:
-                known = (
-                    "an atomic number or `species` as an argument" if species is None else f"a type below {len(names)}"
-                )
+                known = f"a type below {len(species or ())}"
+                if species is None:
+                    known = "an atomic number, or the elements of the types (species=[...], in the command --species)"
                 raise self._atom_rows[n].error(known, f"type {number}")
             result.append(names[number])
         return result

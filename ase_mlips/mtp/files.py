@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..elements import ELEMENTS
-from ..text import FilePath, Row, complaint, quoted
+from ..text import FilePath, Row, beginning, complaint, quoted, text_content
 from .active_set import ActiveSet, parse_active_set
 from .entries import MAGIC, Entries, radial_array
-from .model import MAX_MOMENTS, MAX_RADIAL, RADIAL_BASES, MtpModel
+from .model import MAX_MOMENTS, MAX_RADIAL, RADIAL_BASES, MtpModel, Species, ordered
 from .writing import write_mtp
 
 __all__ = ["ActiveSet", "looks_like_mtp", "read_active_set", "read_mtp", "write_mtp"]
@@ -34,15 +32,15 @@ _KEYS_OF_FIELDS = {
 }
 
 
-def read_mtp(path: str | PathLike[str], *, species: Iterable[str] | None = None) -> MtpModel:
+def read_mtp(path: str | PathLike[str], *, species: Species | None = None) -> MtpModel:
     """Read an MTP potential of MLIP-2 (``.mtp``) or MLIP-3 (``.mtp``, ``.almtp``), or as motep writes it.
 
     Parameters
     ----------
     path : path
-    species : sequence of str, optional
-        Chemical symbols of the types in the file's order.  By default they are None if the file numbers its types
-        from 0, and those of its numbers, taken as atomic ones, if it has others.
+    species : sequence of str, or dict of str to int, optional
+        Chemical symbols of the types in the file's order, or the type of each.  By default they are None if the file
+        numbers its types from 0, and those of its numbers, taken as atomic ones, if it has others.
 
     Returns
     -------
@@ -76,18 +74,12 @@ def read_active_set(path: str | PathLike[str]) -> ActiveSet | None:
 
 def looks_like_mtp(path: str | PathLike[str]) -> bool:
     """Whether the file begins like a potential of MLIP, whatever its version; False if it cannot be read."""
-    if not os.path.isfile(path):
-        return False
-    try:
-        with open(path, "rb") as file:
-            return _BEGINNING.match(file.read(100)) is not None
-    except OSError:
-        return False
+    return _BEGINNING.match(beginning(path, 100)) is not None
 
 
-def _read(path: FilePath, species: Iterable[str] | None) -> tuple[MtpModel, bytes, int]:
+def _read(path: FilePath, species: Species | None) -> tuple[MtpModel, bytes, int]:
     """The model, the content of the file and the length of its text part."""
-    content = Path(path).read_bytes()
+    content = text_content(path)
     behind = _BEHIND.search(content)
     end = behind.start() if behind else len(content)
     if (zero := content.find(b"\0", 0, end)) >= 0:
@@ -167,13 +159,13 @@ def _coefficients(entries: Entries, scalars: int, sizes: tuple[int, int]) -> dic
     return fields
 
 
-def _name_species(entries: Entries, model: MtpModel, species: Iterable[str] | None) -> MtpModel:
+def _name_species(entries: Entries, model: MtpModel, species: Species | None) -> MtpModel:
     """The model with symbols given by the user, or else by atomic numbers in the file."""
     if species is None and model.labels is None:
         return model
     symbols: Iterable[str]
     if species is not None:
-        symbols = tuple(species)
+        symbols = ordered(species)
         known = [ELEMENTS[label - 1] for label in model.labels or () if 0 < label <= len(ELEMENTS)]
         labels = model.labels or ()
         # 1 to S may number types; 14 and 32 mean silicon and germanium

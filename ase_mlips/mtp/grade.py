@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..fields import one_line
 from .active_set import ActiveSet
 from .model import MtpModel
 
@@ -33,7 +34,7 @@ ENERGY_EQUATION = 0  # of a configuration; one of its site energies is the equat
 FIRST_SITE = 10
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MaxVol:
     """n rows that span a volume which no exchange enlarges by more than the threshold.
 
@@ -54,8 +55,11 @@ class MaxVol:
     sources: IndexArray
     swaps: int
 
+    def __repr__(self) -> str:
+        return one_line(self)
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Grade:
     """How far a structure lies outside of an active set: up to 1 it is interpolated.
 
@@ -69,6 +73,9 @@ class Grade:
 
     configuration: float
     neighborhoods: FloatArray | None
+
+    def __repr__(self) -> str:
+        return one_line(self)
 
 
 def maxvol(

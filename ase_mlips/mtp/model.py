@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from ..fields import Record, finite, frozen_array, integer, require_shape
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
+Species = Iterable[str] | Mapping[str, int]
 
 RADIAL_BASES = ("RBChebyshev", "RBChebyshev_repuls", "BChebyshev", "BChebyshev_repuls", "RBTaylor")
 MAX_RADIAL = 1000  # radial functions, and basis functions of each
@@ -96,7 +97,7 @@ class MtpModel(Record):
     def _check_species(self) -> None:
         if isinstance(self.species, str):
             raise ValueError(f"expected species as a sequence of symbols, got the string {self.species!r}")
-        object.__setattr__(self, "species", tuple(self.species))
+        object.__setattr__(self, "species", ordered(self.species))
         for n, symbol in enumerate(self.species):
             if symbol is None and self.species[0] is None:
                 continue
@@ -207,26 +208,48 @@ class MtpModel(Record):
         types = len(self.species)
         return types * types * self.radial_functions * self.radial_size + types + len(self.mapping)
 
-    def with_species(self, symbols: Iterable[str]) -> MtpModel:
+    def with_species(self, symbols: Species) -> MtpModel:
         """The same model with its types named; an untrained one may also be given another number of them.
 
         Parameters
         ----------
-        symbols : sequence of str
-            Chemical symbols in the order of the file's types.
+        symbols : sequence of str, or dict of str to int
+            Chemical symbols in the order of the file's types, or the type of each.
 
         Raises
         ------
         ValueError
             If their number is not that of the types, or if they are not distinct chemical symbols.
         """
-        names = (symbols,) if isinstance(symbols, str) else tuple(symbols)
+        names = ordered(symbols)
         if len(names) != len(self.species) and (self.trained or not names):
             given = ", ".join(map(str, names)) or "none"
             raise ValueError(f"expected species as {max(1, len(self.species))} chemical symbols, got {given}")
         if None in names:
             raise ValueError("expected species as chemical symbols, got None")
         return replace(self, species=names)
+
+
+def ordered(species: Any) -> tuple[Any, ...]:
+    """Chemical symbols in the order of their types.
+
+    Parameters
+    ----------
+    species : str, sequence of str, or dict of str to int
+        In this order, or with their types 0, 1, ...
+
+    Raises
+    ------
+    ValueError
+        A set, which has another order in another process, or a dictionary whose types are not 0, 1, ...
+    """
+    if isinstance(species, set | frozenset):
+        raise ValueError(f"expected species in the order of their types, got a set of {len(species)}")
+    if isinstance(species, Mapping):
+        if set(species.values()) != set(range(len(species))):
+            raise ValueError(f"expected the types of species to be 0 to {len(species) - 1}, got {dict(species)}")
+        return tuple(sorted(species, key=species.__getitem__))
+    return (species,) if isinstance(species, str) else tuple(species)
 
 
 def frozen_integers(name: str, values: Any, width: int) -> IntArray:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import CalculationFailed
 from ase.io import write
+
+from .grade import Grade
 
 
 class ExtrapolationError(RuntimeError):
@@ -43,7 +47,10 @@ class ExtrapolationObserver:
 
     def __call__(self) -> None:
         """Grade the present configuration."""
-        found = self.atoms.calc.get_extrapolation_grade(self.atoms)
+        try:
+            found = self.atoms.calc.get_extrapolation_grade(self.atoms)
+        except CalculationFailed:  # of coincident atoms: there is no grade, but a configuration to be looked at
+            found = Grade(np.nan, None)
         self.grades.append(found.configuration)
         if found.configuration <= self.select:
             return
@@ -53,6 +60,6 @@ class ExtrapolationObserver:
             copy.arrays["extrapolation_grades"] = found.neighborhoods
         write(self.path, copy, format="extxyz", append=True)
         self.kept += 1
-        if not found.configuration <= self.stop:  # NaN, of coincident atoms, stops the run too
+        if not found.configuration <= self.stop:  # NaN stops the run too
             grade = f"extrapolation grade {found.configuration:.3g} is above {self.stop:g}"
             raise ExtrapolationError(f"{grade}: the configuration is in {self.path}")

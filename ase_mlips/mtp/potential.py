@@ -52,6 +52,9 @@ class MtpPotential:
         self._fill_radial()
         self._plans = Plans(self._head, (self._ints.join(), self._floats.join()), self._areas, places=_PLACES)
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.model!r})"
+
     def __getstate__(self) -> MtpModel:
         return self.model
 

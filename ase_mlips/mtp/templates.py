@@ -18,7 +18,7 @@ from math import factorial, prod
 import numpy as np
 
 from ..fields import integer
-from .model import IntArray, MtpModel
+from .model import IntArray, MtpModel, Species, ordered
 
 MAX_LEVEL = 28
 _MAX_FACTORS, _MAX_MU, _MAX_NU = 4, 5, 10
@@ -84,7 +84,7 @@ class Tables:
 
 def untrained(
     level: int,
-    species: Iterable[str],
+    species: Species,
     *,
     min_dist: float = 2.0,
     max_dist: float = 5.0,
@@ -96,8 +96,8 @@ def untrained(
     ----------
     level : int
         2 to 28.  All scalars have even levels, so that an odd one gives what the even one below it does.
-    species : sequence of str
-        Chemical symbols, in the order that the types shall have.
+    species : sequence of str, or dict of str to int
+        Chemical symbols, in the order that the types shall have, or the type of each.
     min_dist, max_dist : float
         Range of the radial functions in A; the latter is the cutoff.
     radial_size : int
@@ -111,7 +111,7 @@ def untrained(
     level = integer("level", level, 2, MAX_LEVEL)
     radial_size = integer("radial_size", radial_size, 1, 1000)
     tables = moment_tables(level - level % 2)
-    names = (species,) if isinstance(species, str) else tuple(species)
+    names = ordered(species)
     if not names:
         raise ValueError("expected species as chemical symbols, got none")
     return MtpModel(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from ..elements import ELEMENTS
+from .model import Species, ordered
 
 FloatArray = NDArray[np.float64]
 
@@ -24,7 +25,7 @@ _ARRAYS = {
 _ESCAPES = {" ": "\\_", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
 
-def write_mlip_cfg(fd: IO[str], images: Atoms | Iterable[Atoms], *, species: Sequence[str] | None = None) -> None:
+def write_mlip_cfg(fd: IO[str], images: Atoms | Iterable[Atoms], *, species: Species | None = None) -> None:
     """Write configurations; called by ``ase.io.write(..., format="mlip-cfg", species=...)``.
 
     Numbers keep all their digits.  Written are the results that the calculators hold for the atoms as they are,
@@ -45,18 +46,22 @@ def write_mlip_cfg(fd: IO[str], images: Atoms | Iterable[Atoms], *, species: Seq
     ValueError
         If an element is not one of `species`, or a number is not finite; nothing is then written.
     """
-    check_species(species)
+    species = check_species(species)
     symbols = ELEMENTS if species is None else tuple(species)
     types = {symbol: n for n, symbol in enumerate(symbols, 1 if species is None else 0)}
     frames = [images] if isinstance(images, Atoms) else images
     fd.write("".join(_Frame(n, atoms, types).text() for n, atoms in enumerate(frames)))
 
 
-def check_species(species: Sequence[str] | None) -> None:
-    """ValueError unless these are chemical symbols, or None."""
-    wrong = [species] if isinstance(species, str) else [symbol for symbol in species or () if symbol not in ELEMENTS]
+def check_species(species: Species | None) -> tuple[str, ...] | None:
+    """The species in the order of their types, or None; ValueError unless they are chemical symbols."""
+    if species is None:
+        return None
+    symbols = () if isinstance(species, str) else ordered(species)
+    wrong = [species] if isinstance(species, str) else [symbol for symbol in symbols if symbol not in ELEMENTS]
     if wrong:
         raise ValueError(f"expected species as a sequence of chemical symbols, got {wrong[0]!r}")
+    return symbols
 
 
 class _Frame:

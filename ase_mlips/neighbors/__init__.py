@@ -11,6 +11,7 @@ from .kernels import build, refresh
 from .kernels_pairs import select_pairs
 from .layout import (
     ATOMS,
+    BASIS,
     CELL,
     CODES,
     DUMMY,
@@ -139,6 +140,11 @@ class NeighborList:
     def cell(self) -> FloatArray:
         """Cell vectors (3, 3) of the last update, in A."""
         return self._memory[CELL : CELL + 9].reshape(3, 3).copy()
+
+    @property
+    def reduced_cell(self) -> FloatArray:
+        """Short vectors (3, 3) of the same lattice in A, zeros for axes that are not periodic."""
+        return self._memory[BASIS : BASIS + 9].reshape(3, 3).copy()
 
     @property
     def pbc(self) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,9 +11,10 @@ from ase import Atoms
 from ase.calculators.calculator import CalculatorSetupError, PropertyNotImplementedError, all_changes
 from numpy.typing import NDArray
 
-from ..calculator import PotentialCalculator
-from ..heat_flux import HeatFlux
-from ..potential import Evaluation
+from ..calculator import PotentialCalculator, checked
+from ..neighbors import NeighborList
+from ..potential import Evaluation, IntArray
+from .charges import require_cost
 from .files import looks_like_nep, read_nep, write_nep
 from .model import NepModel, Network, Zbl
 from .potential import NepPotential
@@ -24,12 +25,14 @@ FloatArray = NDArray[np.float64]
 
 
 class NEP(PotentialCalculator):
-    """ASE calculator for NEP3, NEP4 and NEP5 models, qNEP, and dipole and polarizability models.
+    """ASE calculator for NEP2, NEP3, NEP4 and NEP5 models, qNEP, and dipole and polarizability models.
 
     Parameters
     ----------
     model : path or NepModel
         A ``nep.txt`` as GPUMD, NEP_CPU or calorine write it.
+    temperature : float, optional
+        In K, of the electrons: needed by ``_temperature`` models, which `write` keeps as they are at this temperature.
     **kwargs
         ``skin`` and ``num_threads``, see `PotentialCalculator`.
 
@@ -44,16 +47,18 @@ class NEP(PotentialCalculator):
     (2024); Xu et al., J. Chem. Theory Comput. 20, 3273 (2024) (dipole and polarizability).
     """
 
-    file_endings: ClassVar[tuple[str, ...]] = ("nep.txt", "any text file that begins with nep3, nep4 or nep5")
+    file_endings: ClassVar[tuple[str, ...]] = ("nep.txt", "any text file that begins with nep, nep3, nep4 or nep5")
 
-    _warned = False  # that the heat flux is not exact
-
-    def __init__(self, model: str | Path | NepModel, **kwargs: Any) -> None:
-        nep = model if isinstance(model, NepModel) else read_nep(model)
+    def __init__(self, model: str | Path | NepModel, *, temperature: float | None = None, **kwargs: Any) -> None:
+        if isinstance(model, NepModel) and temperature is not None:
+            raise ValueError("temperature: expected one only with the file of a _temperature model, got a NepModel")
+        nep = model if isinstance(model, NepModel) else read_nep(model, temperature=temperature)
         super().__init__(NepPotential(nep), **kwargs)
         self.implemented_properties = _properties(nep)  # type: ignore[misc]  # per model, as ASE allows
         if not isinstance(model, NepModel):
             self.parameters["model"] = str(model)
+        if temperature is not None:
+            self.parameters["temperature"] = float(temperature)
 
     @classmethod
     def recognizes(cls, path: Path) -> bool:
@@ -86,11 +91,12 @@ class NEP(PotentialCalculator):
         Raises
         ------
         CalculatorSetupError
-            Also where a qNEP of mode 1 or 2 is to evaluate what is not periodic along three cell vectors.
+            Also where a qNEP of mode 1 or 2 is to evaluate what is not periodic along three cell vectors, or so large
+            that the sum over wave vectors would take too long.
         """
         if self.model.kind == "potential":
             with self._lock:
-                self._check_periodic(atoms)
+                self._check_cell(atoms)
                 super().calculate(atoms, properties, system_changes)
             return
         with self._lock:
@@ -102,7 +108,8 @@ class NEP(PotentialCalculator):
             self.reset()
             neighbors, species = self._neighbors(atoms)
             if self.model.kind == "dipole":
-                self.results = {"dipole": self._nep.dipole(neighbors, species)}
+                dipole = self._nep.dipole(neighbors, species)
+                self.results = {"dipole": checked("dipole", dipole, self._of_atoms(neighbors, species))}
             self.atoms = atoms
 
     def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
@@ -115,57 +122,44 @@ class NEP(PotentialCalculator):
             if name not in self.results:
                 if not allow_calculation:
                     return None
-                self.results[name] = self._nep.charges(*self._neighbors(self.atoms if atoms is None else atoms))
+                charges = self._nep.charges(*self._neighbors(self.atoms if atoms is None else atoms))
+                self.results[name] = checked(name, charges)
             return self.results[name].copy()
 
     def get_descriptors(self, atoms: Atoms) -> FloatArray:
         """Scaled descriptors of every atom, (N, D), dimensionless, in GPUMD's order."""
         with self._lock:
-            return self._nep.outputs(*self._neighbors(atoms)).descriptors.copy()
-
-    def get_heat_flux_parts(
-        self, atoms: Atoms, velocities: FloatArray | None = None, *, per_atom: bool = False
-    ) -> HeatFlux:
-        """Convective and conductive heat flux, see `PotentialCalculator.get_heat_flux_parts`.
-
-        Warns
-        -----
-        UserWarning
-            Once for each calculator of a qNEP: its flux is exact for fixed charges only, and 1 to 10 % off for small
-            clusters with random parameters.
-        """
-        if self.model.charge_mode and not self._warned:
-            self._warned = True
-            warnings.warn(
-                f"the heat flux of a {self.model.token} model is not exact: charges that change with their surroundings"
-                " carry energy from atom to atom that the virials of the atoms do not contain",
-                UserWarning,
-                stacklevel=2,
-            )
-        return super().get_heat_flux_parts(atoms, velocities, per_atom=per_atom)
+            return checked("descriptors", self._nep.outputs(*self._neighbors(atoms)).descriptors.copy())
 
     def get_latent_space(self, atoms: Atoms) -> FloatArray:
         """Weighted outputs w1 tanh(..) of the hidden layer for every atom, (N, H)."""
         with self._lock:
-            return self._nep.outputs(*self._neighbors(atoms)).latent.copy()
+            return checked("latent space", self._nep.outputs(*self._neighbors(atoms)).latent.copy())
 
     def get_born_effective_charges(self, atoms: Atoms) -> FloatArray:
         """Born effective charges of a qNEP model, (N, 3, 3) in e: polarisation along a, displacement along b."""
         self._require(self.model.charge_mode > 0, "Born effective charges")
         with self._lock:
-            return self._nep.born_effective_charges(*self._neighbors(atoms))
+            listing = self._neighbors(atoms)
+            charges = self._nep.born_effective_charges(*listing)
+            return checked("Born effective charges", charges, self._of_atoms(*listing))
 
     def get_polarizability(self, atoms: Atoms) -> FloatArray:
         """Polarizability of the whole structure, (3, 3), in the units that the model was trained in."""
         self._require(self.model.kind == "polarizability", "a polarizability")
         with self._lock:
-            return self._nep.polarizability(*self._neighbors(atoms))
+            listing = self._neighbors(atoms)
+            return checked("polarizability", self._nep.polarizability(*listing), self._of_atoms(*listing))
+
+    def _of_atoms(self, neighbors: NeighborList, species: IntArray) -> Callable[[], FloatArray]:
+        """What tells the atom for which something is not finite."""
+        return lambda: self._nep.outputs(neighbors, species).descriptors
 
     def _evaluated(self, atoms: Atoms) -> Evaluation:
         self._require(self.model.kind == "potential", "virials")
         return super()._evaluated(atoms)
 
-    def _check_periodic(self, atoms: Atoms | None) -> None:
+    def _check_cell(self, atoms: Atoms | None) -> None:
         if self.model.charge_mode not in (1, 2):
             return
         atoms = self.atoms if atoms is None else atoms
@@ -175,6 +169,12 @@ class NEP(PotentialCalculator):
                 f"a {self.model.token} model sums its charges in reciprocal space: it needs three periodic cell "
                 f"vectors, got pbc {atoms.pbc.tolist()} and a cell of rank {atoms.cell.rank}"
             )
+        if atoms is not None:
+            try:
+                require_cost(atoms.cell.volume, float(self.model.radial_cutoffs.max()), len(atoms))
+            except ValueError as error:
+                self.reset()
+                raise CalculatorSetupError(str(error)) from None
 
     def _require(self, has: bool, what: str) -> None:
         if not has:

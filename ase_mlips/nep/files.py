@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
+from dataclasses import replace
 from os import PathLike
 from typing import Any
 
 import numpy as np
 
-from ..text import FilePath, Row, complaint, quoted, read_text
+from ..text import FilePath, Row, beginning, complaint, quoted, read_text, require_whole
 from .header import Header
 from .model import ZBL_PAIR, FloatArray, NepModel, Network, Zbl
 from .writing import write_nep
@@ -21,29 +21,41 @@ _EXAMINED = 200
 _LINES_OF_FIELDS = {"elements": "nep", "radial_cutoffs": "cutoff", "angular_cutoffs": "cutoff", "l_max": "l_max"}
 
 
-def read_nep(path: str | PathLike[str]) -> NepModel:
+def read_nep(path: str | PathLike[str], *, temperature: float | None = None) -> NepModel:
     """Read a NEP potential.
 
     Understood are NEP3, NEP4 and NEP5 with every nuclear repulsion, models of dipoles and polarizabilities, charges
-    (qNEP), and all forms of the cutoff and l_max lines that GPUMD has written.
+    (qNEP), and all forms of the cutoff and l_max lines that GPUMD has written.  NEP2 without repulsion becomes the
+    NEP3 that is equal to it.
+
+    Parameters
+    ----------
+    path : path
+    temperature : float, optional
+        In K, of a ``_temperature`` model and only there: the result is the plain model that it is at this temperature.
 
     Raises
     ------
     OSError
         If the file cannot be read.
     ValueError
-        ``path:line: expected ..., got ...`` if the file is malformed or needs a feature that is not supported: NEP2,
-        learned dispersion (_vdw), _temperature, a second hidden layer.
+        ``path:line: expected ..., got ...`` if the file is malformed or needs a feature that is not supported: NEP2
+        with repulsion, learned dispersion (_vdw), a second hidden layer; if `temperature` does not go with it; or if
+        it seems to end within its last number, see `require_whole`.
     """
     lines = read_text(path).split("\n")
-    complete = not lines[-1].strip()
+    complete = not lines[-1].strip() or lines[-1][-1].isspace()
     while lines and not lines[-1].strip():
         lines.pop()
     header = Header(path, lines)
+    _check_temperature(header, temperature)
     numbers = _read_numbers(path, lines, header)
     if not complete:
-        _check_last(path, lines, len(header.rows))
+        start = len(header.rows)
+        require_whole(Row(path, len(lines), tuple(lines[-1].split())), map(str.strip, lines[start:-1]))
     fields = _fields(path, header, numbers)
+    if temperature is not None:
+        _fix_temperature(fields, temperature)
     try:
         return NepModel(**fields)
     except ValueError as error:  # "expected <field> ..., got ...", where only these fields are yet unchecked
@@ -53,14 +65,8 @@ def read_nep(path: str | PathLike[str]) -> NepModel:
 
 def looks_like_nep(path: str | PathLike[str]) -> bool:
     """Whether the file begins like a NEP potential, whatever its version; False if it cannot be read."""
-    if not os.path.isfile(path):
-        return False
-    try:
-        with open(path, "rb") as file:
-            beginning = file.read(_EXAMINED)
-    except OSError:
-        return False
-    return b"\0" not in beginning and _BEGINNING.match(beginning) is not None
+    content = beginning(path, _EXAMINED)
+    return b"\0" not in content and _BEGINNING.match(content) is not None
 
 
 def _read_numbers(path: FilePath, lines: list[str], header: Header) -> FloatArray:
@@ -68,12 +74,15 @@ def _read_numbers(path: FilePath, lines: list[str], header: Header) -> FloatArra
     start, elements = len(header.rows), len(header.fields["elements"])
     count, found = header.count(types=elements), len(lines) - start
     if found < count:
-        known = found == header.count(types=1)
+        known = not header.old and found == header.count(types=1)
         note = ", as many as a GPUMD compiled with USE_CJ writes, which is not supported" if known else ""
         got = f"the end of the file after {found}{note}"
         raise complaint(path, len(lines), f"{count} numbers behind the header", got)
     if found > count:
         got = quoted(lines[start + count].strip())
+        token = header.rows["nep"].words[0]
+        if token in ("nep", "nep3", "nep4") and found == header.count(types=elements, kind="polarizability"):
+            got += f", as many as a polarizability model has, whose first word is {token}_polarizability"
         raise complaint(path, start + count + 1, f"the end of the file after {count} numbers", got)
     return _convert(path, lines, start)
 
@@ -94,13 +103,6 @@ def _convert(path: FilePath, lines: list[str], start: int) -> FloatArray:
             raise row.error("one number")
         row.number(row.words[0], "a parameter")
     return values
-
-
-def _check_last(path: FilePath, lines: list[str], start: int) -> None:
-    """Refuse a file that ends within its last number, as one sees where all others have the same length."""
-    lengths = {len(line.rstrip()) for line in lines[start:-1]}
-    if len(lengths) == 1 and len(lines[-1].rstrip()) < min(lengths):
-        raise complaint(path, len(lines), f"a number of {min(lengths)} characters as above", quoted(lines[-1].strip()))
 
 
 class _Numbers:
@@ -128,7 +130,10 @@ def _fields(path: FilePath, header: Header, values: FloatArray) -> dict[str, Any
         scalar = _take_blocks(numbers, header)
         fields["scalar_network"] = Network(bias=float(numbers.take(1)[0]), **scalar)
     for n, name in enumerate(("radial", "angular")):
-        fields[name] = numbers.take(fields["n_max"][n] + 1, fields["basis_size"][n] + 1, count, count)
+        fields[name] = numbers.take(*header.shape(name))
+        if header.old:
+            each = fields[name] if fields[name].size else np.ones((fields["n_max"][n] + 1, 1, 1))
+            fields[name] = np.eye(len(each))[:, :, None, None] * each[:, None]
     fields["scaler"] = numbers.take(header.descriptors)
     fields["zbl"] = header.zbl
     if header.repulsion and header.zbl is None:
@@ -139,6 +144,24 @@ def _fields(path: FilePath, header: Header, values: FloatArray) -> dict[str, Any
                 Zbl(0.0, 0.0, flexible=table[n : n + 1])
         fields["zbl"] = Zbl(0.0, 0.0, flexible=table)
     return fields
+
+
+def _check_temperature(header: Header, temperature: float | None) -> None:
+    row = header.rows["nep"]
+    if header.temperature and temperature is None:
+        raise row.error("a model of one temperature, or NEP(..., temperature=<K>)", quoted(row.words[0]))
+    if temperature is not None and not header.temperature:
+        raise row.error("a _temperature model, since a temperature is given", quoted(row.words[0]))
+    if temperature is not None and not 0.0 <= temperature < np.inf:
+        raise ValueError(f"temperature: expected a number of K that is not negative, got {temperature!r}")
+
+
+def _fix_temperature(fields: dict[str, Any], temperature: float) -> None:
+    """The last descriptor is the temperature: what the network makes of it joins the biases, which are subtracted."""
+    network, scaler = fields["network"], fields["scaler"]
+    bias = network.b0 - network.w0[:, :, -1] * (temperature * scaler[-1])
+    fields["network"] = replace(network, w0=network.w0[:, :, :-1], b0=bias)
+    fields["scaler"] = scaler[:-1]
 
 
 def _take_blocks(numbers: _Numbers, header: Header) -> dict[str, Any]:

@@ -5,23 +5,26 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import numpy as np
+
 from ..fields import integer
 from ..text import FilePath, Row, complaint, quoted
 from .model import INVARIANTS, MAX_FUNCTIONS, MAX_L, MAX_NEIGHBORS, MAX_NEURONS, ZBL_PAIR, Zbl, count_descriptors
 
-_TOKEN = re.compile(r"nep([345])(_zbl)?(?:_(dipole|polarizability)|_charge([123]))?")
-_TOKENS = "nep3, nep4 or nep5, maybe with _zbl, _dipole, _polarizability, _charge1, _charge2 or _charge3"
-_REFUSED = {  # what other programs know, by the words between underscores
-    "nep": "NEP2",
-    "nep2": "NEP2",
-    "vdw": "a model with learned dispersion",
-    "temperature": "a model of several temperatures",
-}
+_TOKEN = re.compile(r"nep([345]?)(_zbl)?(?:_(dipole|polarizability|temperature)|_charge([123]))?")
+_TOKENS = (
+    "nep, nep3, nep4 or nep5, maybe with _zbl, _dipole, _polarizability, _temperature, _charge1, _charge2 or _charge3"
+)
+_DISPERSION = "a model with learned dispersion, which is not supported"
+_OLD = 2  # the version that calls itself nep
 _HISTORICAL = 8  # words of a cutoff line with typewise factors
 
 
 class Header:
     """The lines before the numbers, read and checked one by one.
+
+    NEP2 has no expansion of its radial functions: it is NEP3 with one function each, whose coefficient all pairs of
+    types but the only one have.
 
     Attributes
     ----------
@@ -34,6 +37,10 @@ class Header:
     zbl : Zbl or None
         None where there is no repulsion or the numbers define it (flexible).
     neurons : int
+    old : bool
+        Whether it is NEP2.
+    temperature : bool
+        Whether the last descriptor is a temperature.
 
     Raises
     ------
@@ -49,16 +56,18 @@ class Header:
         zbl = self._read_zbl() if self.repulsion else None
         factor = self._read_cutoffs()
         self.zbl = None if zbl is None else self._finish_zbl(zbl, factor)
-        for name in ("n_max", "basis_size"):
+        for name in ("n_max",) if self.old else ("n_max", "basis_size"):
             row = self._next(name, f"{name} <radial> <angular>", 3)
             self.fields[name] = (_size(row, 1, name, MAX_FUNCTIONS), _size(row, 2, name, MAX_FUNCTIONS))
+        self.fields.setdefault("basis_size", self.fields["n_max"])
         self._read_l_max()
         self.neurons = self._read_neurons()
 
     @property
     def descriptors(self) -> int:
-        """D of the model."""
-        return count_descriptors(self.fields["n_max"], self.fields["l_max"], self.fields["invariants"])
+        """D of the model, a temperature included."""
+        fields = self.fields
+        return count_descriptors(fields["n_max"], fields["l_max"], fields["invariants"]) + self.temperature
 
     @property
     def networks(self) -> int:
@@ -72,15 +81,26 @@ class Header:
         charges = 1 if fields["charge_mode"] else 0
         return (self.descriptors + 2 + charges) * self.neurons + (1 if fields["version"] == 5 else 0)
 
-    def count(self, *, types: int) -> int:
-        """How many numbers are to follow if each pair of functions has `types` coefficients of each type."""
+    def count(self, *, types: int, kind: str = "") -> int:
+        """How many numbers are to follow if each pair of functions has `types` coefficients of each type.
+
+        `kind` is that of the header by default.
+        """
         fields, count = self.fields, len(self.fields["elements"])
-        outputs = 2 if fields["kind"] == "polarizability" else 1
+        outputs = 2 if (kind or fields["kind"]) == "polarizability" else 1
         total = outputs * (self.networks * self.block + 1) + (1 if fields["charge_mode"] else 0)
-        for n, k in zip(fields["n_max"], fields["basis_size"], strict=True):
-            total += (n + 1) * (k + 1) * types * count
+        for name in ("radial", "angular"):
+            total += int(np.prod(self.shape(name))) * types // count
         pairs = count * (count + 1) // 2 if self.repulsion and self.zbl is None else 0
         return total + self.descriptors + pairs * ZBL_PAIR
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Of the radial or angular coefficients in the file."""
+        place, count = ("radial", "angular").index(name), len(self.fields["elements"])
+        functions, basis = self.fields["n_max"][place] + 1, self.fields["basis_size"][place] + 1
+        if self.old:
+            return (functions, count, count) if count > 1 else (0, 1, 1)
+        return functions, basis, count, count
 
     def _next(self, keyword: str, form: str, *lengths: int) -> Row:
         """The next line, which begins with `keyword` and has one of these numbers of words, if any are given."""
@@ -99,18 +119,25 @@ class Header:
         row = Row(self._path, 1, tuple(self._lines[0].split()))
         token = row.words[0] if row.words else ""
         if not (match := _TOKEN.fullmatch(token)):
-            known = [_REFUSED[word] for word in token.split("_") if word in _REFUSED and token.startswith("nep")]
-            raise row.error(_TOKENS, quoted(token) + (f" ({known[0]}, which is not supported)" if known else ""))
-        version, zbl, kind, charge = match.groups()
-        if (kind and (zbl or version == "5")) or (charge and version != "4"):
+            dispersion = token.startswith("nep") and token.endswith("_vdw")
+            raise row.error(_TOKENS, quoted(token) + (f" ({_DISPERSION})" if dispersion else ""))
+        zbl, kind, charge = match.groups()[1:]
+        version = int(match[1] or _OLD)
+        self.old, self.temperature = version == _OLD, kind == "temperature"
+        if self.old and zbl:
+            raise row.error("nep3_zbl or later", "'nep_zbl', which versions of GPUMD evaluate in different ways")
+        if (kind and (version == 5 or (zbl and not self.temperature))) or (charge and version != 4):
             raise row.error("_dipole and _polarizability behind nep3 or nep4, _charge behind nep4", quoted(token))
+        if self.old and self.temperature:
+            raise row.error("_temperature behind nep3 or nep4", quoted(token))
         count = row.integer(row.words[1], "the number of elements") if len(row.words) > 1 else 0
         if count < 1 or len(row.words) != 2 + count:
             raise row.error("<token> <number of elements> <as many elements>")
         self.rows["nep"] = row
         self.repulsion = bool(zbl)
-        self.fields["version"], self.fields["charge_mode"] = int(version), int(charge or 0)
-        self.fields["kind"], self.fields["elements"] = kind or "potential", row.words[2:]
+        self.fields["version"], self.fields["charge_mode"] = max(version, 3), int(charge or 0)
+        self.fields["kind"] = kind if kind and not self.temperature else "potential"
+        self.fields["elements"] = row.words[2:]
 
     def _read_zbl(self) -> tuple[float, float, float | None]:
         row = self._next("zbl", "zbl <inner> <outer> [<factor>]", 3, 4)

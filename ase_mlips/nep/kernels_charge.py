@@ -47,33 +47,38 @@ def _add_pair(i: int, j: int, x: float, y: float, z: float, push: float, forces:
 @kernel
 def reciprocal(
     positions: Any, basis: Any, constants: Any, charges: Any, potentials: Any, forces: Any, virials: Any, waves: Any
-) -> None:
-    """Add ``sum_k K (2 pi / V) exp(-k^2 / 4 alpha^2) / k^2 |S(k)|^2`` over 0 < |k| < 2 pi alpha.
+) -> bool:
+    """Add a part of ``sum_k K (2 pi / V) exp(-k^2 / 4 alpha^2) / k^2 |S(k)|^2`` over 0 < |k| < 2 pi alpha.
 
     Parameters
     ----------
     basis : (3, 3) array
         Reciprocal lattice vectors with the factor 2 pi.
-    constants : (3,) array
-        K (2 pi / V), alpha, and the longest wave vector.
+    constants : (4,) array
+        K (2 pi / V), alpha, the longest wave vector, and which multiple of the first vector to add, from 0 on.
     virials : (N, 3, 3) array
         Each atom's share is q_i Re(S* exp(i k r_i)) of the term.
     waves : (N, 2) array
         Scratch.
+
+    Returns
+    -------
+    bool
+        Whether there is another multiple.
     """
-    strength, alpha, longest = constants
-    reach = _reach(basis, longest)
-    for h in range(reach[0] + 1):  # half of the sphere; the other half gives the same
-        for k in range(-reach[1] if h > 0 else 0, reach[1] + 1):
-            for m in range(-reach[2] if h > 0 or k > 0 else 1, reach[2] + 1):
-                x = h * basis[0, 0] + k * basis[1, 0] + m * basis[2, 0]
-                y = h * basis[0, 1] + k * basis[1, 1] + m * basis[2, 1]
-                z = h * basis[0, 2] + k * basis[1, 2] + m * basis[2, 2]
-                square = x * x + y * y + z * z
-                if square < longest * longest:
-                    weight = 2.0 * strength * exp(-square / (4.0 * alpha * alpha)) / square
-                    shape = 1.0 / (2.0 * alpha * alpha) + 2.0 / square
-                    _add_wave((x, y, z), weight, shape, positions, charges, potentials, forces, virials, waves)
+    strength, alpha, longest, multiple = constants
+    reach, h = _reach(basis, longest), int(multiple)  # half of the sphere; the other half gives the same
+    for k in range(-reach[1] if h > 0 else 0, reach[1] + 1):
+        for m in range(-reach[2] if h > 0 or k > 0 else 1, reach[2] + 1):
+            x = h * basis[0, 0] + k * basis[1, 0] + m * basis[2, 0]
+            y = h * basis[0, 1] + k * basis[1, 1] + m * basis[2, 1]
+            z = h * basis[0, 2] + k * basis[1, 2] + m * basis[2, 2]
+            square = x * x + y * y + z * z
+            if square < longest * longest:
+                weight = 2.0 * strength * exp(-square / (4.0 * alpha * alpha)) / square
+                shape = 1.0 / (2.0 * alpha * alpha) + 2.0 / square
+                _add_wave((x, y, z), weight, shape, positions, charges, potentials, forces, virials, waves)
+    return h < reach[0]
 
 
 @device

@@ -11,16 +11,16 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from ..calculator import PotentialCalculator
+from ..calculator import PotentialCalculator, checked
 from .files import read_snap, write_snap
 from .fitsnap import import_fitsnap
 from .model import SnapModel, Zbl
 from .potential import PairGradients, SnapPotential
-from .tables import equal_descriptors
 
 __all__ = ["SNAP", "PairGradients", "SnapModel", "SnapPotential", "Zbl", "import_fitsnap", "read_snap", "write_snap"]
 
 EMBEDDED = {"Si": "silicon.snap", "Mo": "molybdenum.snap", "Cu7PS6": "copper_argyrodite.snap"}
+_PREFIX = "embedded:"
 
 
 class SNAP(PotentialCalculator):
@@ -30,8 +30,8 @@ class SNAP(PotentialCalculator):
     ----------
     model : path or SnapModel
         ``X.snapcoeff`` (``X.snapparam`` is looked for beside it), their common stem, a LAMMPS include file ``X.snap``,
-        ``X.mliap.model`` (with ``X.mliap.descriptor``), a network that FitSNAP trained with PyTorch, ``X.pt``
-        (with the same), or ``X.snap.npz``, the own format.
+        ``X.mliap`` or ``X.mod``, ``X.mliap.model`` (with ``X.mliap.descriptor``), a network that FitSNAP trained with
+        PyTorch, ``X.pt`` (with the same), ``X.snap.npz``, the own format, or ``embedded:Si``, see `embedded`.
     parameters : path, optional
         The ``.snapparam`` or ``.mliap.descriptor`` file where it has another name.
     elements : sequence of str, optional
@@ -53,6 +53,8 @@ class SNAP(PotentialCalculator):
         ".snapcoeff",
         ".snapparam",
         ".snap",
+        ".mliap",
+        ".mod",
         ".mliap.model",
         ".mliap.descriptor",
         ".snap.npz",
@@ -66,9 +68,15 @@ class SNAP(PotentialCalculator):
         elements: list[str] | tuple[str, ...] | None = None,
         **kwargs: Any,
     ) -> None:
-        snap = model if isinstance(model, SnapModel) else read_snap(model, parameters, elements=elements)
-        _warn_of_unequal(snap)
-        super().__init__(SnapPotential(snap), **kwargs)
+        snap = model if isinstance(model, SnapModel) else _read(model, parameters, elements)
+        potential = SnapPotential(snap)
+        if potential.inexact_flux:
+            warnings.warn(
+                "coefficients of equal descriptors differ: as in LAMMPS, forces are not the gradient of the energy",
+                UserWarning,
+                stacklevel=2,
+            )
+        super().__init__(potential, **kwargs)
         if not isinstance(model, SnapModel):
             self.parameters["model"] = str(model)
 
@@ -78,12 +86,13 @@ class SNAP(PotentialCalculator):
 
         As ``.pt`` files may be anybody's, one is recognised if an ``.mliap.descriptor`` file lies beside it.
         """
-        if path.name.endswith(cls.file_endings):
+        if path.name.endswith(cls.file_endings) or str(path).startswith(_PREFIX):
             return True
         if path.suffix == ".pt":
             return path.with_suffix(".mliap.descriptor").exists()
         return any(
-            path.with_name(path.name + ending).exists() for ending in (".snapcoeff", ".mliap.model", ".snap.npz")
+            path.with_name(path.name + ending).exists()
+            for ending in (".snap", ".mliap", ".snapcoeff", ".mliap.model", ".snap.npz")
         )
 
     @classmethod
@@ -92,25 +101,29 @@ class SNAP(PotentialCalculator):
 
         See the README beside the files for data and errors.
         """
-        if name not in EMBEDDED:
-            raise ValueError(f"there is no embedded SNAP model {name!r}; expected one of {', '.join(EMBEDDED)}")
-        with resources.as_file(resources.files("ase_mlips.data")) as folder:
-            return cls(folder / EMBEDDED[name], **kwargs)
+        return cls(_PREFIX + name, **kwargs)
 
     @property
     def model(self) -> SnapModel:
         """The model that is evaluated."""
         return self.potential.model  # type: ignore[attr-defined, no-any-return]
 
+    def write(self, path: str | Path) -> None:
+        """Write the model in the files that the name of `path` stands for, see `write_snap`."""
+        write_snap(path, self.model)
+
     def get_descriptors(self, atoms: Atoms) -> NDArray[np.float64]:
         """Bispectrum components B of every atom, (N, K), dimensionless, in the order of ``compute sna/atom``."""
         with self._lock:
-            return self._snap.descriptors(*self._neighbors(atoms))
+            return checked("descriptors", self._snap.descriptors(*self._neighbors(atoms)))
 
     def get_descriptor_gradients(self, atoms: Atoms) -> PairGradients:
         """Derivatives of the bispectrum components with respect to the neighbours' positions, pair by pair."""
         with self._lock:
-            return self._snap.descriptor_gradients(*self._neighbors(atoms))
+            pairs = self._snap.descriptor_gradients(*self._neighbors(atoms))
+        checked("descriptors", pairs.descriptors)
+        checked("descriptor gradients", pairs.gradients, lambda: _rows_of_atoms(pairs))
+        return pairs
 
     @property
     def _snap(self) -> SnapPotential:
@@ -124,14 +137,19 @@ class SNAP(PotentialCalculator):
         return f"{', '.join(model.elements)}, {kind}twojmax={model.twojmax}, cutoff={model.cutoff:.4g} A"
 
 
-def _warn_of_unequal(model: SnapModel) -> None:
-    if not model.chemflag or model.network is not None:
-        return
-    linear = model.coefficients[:, 1 : 1 + model.n_descriptors]
-    spread = max(float(np.ptp(linear[:, group], axis=1).max()) for group in equal_descriptors(model))
-    if spread > 1e-6 * float(np.abs(linear).max()):
-        warnings.warn(
-            "coefficients of equal descriptors differ; as in LAMMPS, forces are then not the gradient of the energy",
-            UserWarning,
-            stacklevel=3,
-        )
+def _read(model: str | Path, parameters: str | Path | None, elements: list[str] | tuple[str, ...] | None) -> SnapModel:
+    """The model of a file, or one of `EMBEDDED`."""
+    name = str(model).removeprefix(_PREFIX)
+    if name == str(model):
+        return read_snap(model, parameters, elements=elements)
+    if name not in EMBEDDED:
+        raise ValueError(f"there is no embedded SNAP model {name!r}; expected one of {', '.join(EMBEDDED)}")
+    with resources.as_file(resources.files("ase_mlips.data")) as folder:
+        return read_snap(folder / EMBEDDED[name], parameters, elements=elements)
+
+
+def _rows_of_atoms(pairs: PairGradients) -> NDArray[np.float64]:
+    """(N,), not finite where a gradient of the atom is not."""
+    rows = np.zeros(len(pairs.descriptors))
+    np.add.at(rows, pairs.centers, pairs.gradients.sum(axis=(1, 2)))
+    return rows

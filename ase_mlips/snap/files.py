@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..archive import refusal
 from ..text import FilePath, Row, quoted
-from .archive import refusal
 from .fitsnap import import_fitsnap
 from .include import parse_include
 from .model import SYMBOL, FloatArray, SnapModel
@@ -58,10 +58,12 @@ def read_snap(
         If a file is missing or cannot be read.
     ValueError
         ``path:line: expected ..., got ...`` if a file is malformed, lacks an element or needs a feature that is
-        not supported; without a line if it is binary.
+        not supported; without a line if it is binary.  So are files that seem to end within their last number, see
+        `require_whole`: a newline behind it makes every file whole.
     """
     requested = None if elements is None else tuple(elements)
-    if isinstance(elements, str) or requested == () or (requested and len(set(requested)) < len(requested)):
+    unordered = isinstance(elements, str | set | frozenset | dict)
+    if unordered or requested == () or (requested and len(set(requested)) < len(requested)):
         raise ValueError(f"{path}: expected elements as a sequence of distinct chemical symbols, got {elements!r}")
     kind, first, second = _locate(os.fspath(path), parameters)
     if kind == "snap":
@@ -162,8 +164,7 @@ def _read_blocks(path: FilePath, settings: Settings) -> tuple[Row, dict[str, _Bl
         if radius <= 0.0:
             raise row.error(f"a positive radius of {symbol}", row.words[1])
         blocks[symbol] = _Block(radius, weight, _read_column(rows, length, f" of {symbol}"))
-    for row in rows:
-        raise row.error(f"the end of the file after {count} times {length} coefficients")
+    rows.finish(length, f"{count} times {length} coefficients")
     return header, blocks
 
 
@@ -209,8 +210,7 @@ def _read_mliap(path: FilePath, descriptor: FilePath, kind: str | None = None) -
         expected = " or ".join(f"{n} ({name})" for name, n in counts.items() if kind in (None, name))
         raise header.error(f"{expected} coefficients for each element", header.words[1])
     coefficients = _read_column(rows, count * length, "")
-    for row in rows:
-        raise row.error(f"the end of the file after {count * length} coefficients")
+    rows.finish(count * length, f"{count * length} coefficients")
     quadraticflag = length == counts["quadratic"]
     values = coefficients.reshape(count, length)
     return settings.build({"coefficients": header}, coefficients=values, quadraticflag=quadraticflag), origin

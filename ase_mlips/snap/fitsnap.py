@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from ..archive import refusal
 from ..heads.network import Network
 from ..text import FilePath
-from .archive import refusal
 from .model import FloatArray, SnapModel
 from .selection import select_elements
 from .settings import read_descriptor
@@ -31,7 +31,7 @@ _ALLOWED = frozenset(
         *("collections OrderedDict", "__builtin__ set"),
     ]
 )
-_KEY = re.compile(r"network_architecture(\d{1,3})\.(\d{1,3})\.(weight|bias)", re.ASCII)
+_KEY = re.compile(r"network_architecture(\d{1,3})\.(?:(\d{1,3})\.)?(weight|bias)", re.ASCII)
 
 _Layers = list[tuple[str, FloatArray, FloatArray]]
 
@@ -45,7 +45,7 @@ def import_fitsnap(path: FilePath, descriptor: FilePath, *, elements: Sequence[s
     ----------
     path : path
         ``FitTorch_Pytorch.pt``, the network as LAMMPS would use it, or the checkpoint of the training (a dictionary
-        with ``model_state_dict``); one network for all elements or one for each.
+        with ``model_state_dict``); one network for all elements or one for each; as any version of PyTorch saves them.
     descriptor : path
         The ``.mliap.descriptor`` file that FitSNAP writes beside it.
     elements : sequence of str, optional
@@ -114,15 +114,21 @@ def _of_kind(value: Call, name: str) -> Call:
 
 def _layers_of_module(module: Call, storages: dict[str, bytes]) -> _Layers:
     layers: _Layers = []
+    if module.name == _LINEAR:  # no hidden layer, and no container around the one there is
+        return [_linear(module, storages)]
     for child in _entries(_of_kind(module, _SEQUENTIAL).state["_modules"]).values():
         if child.name == _SOFTPLUS and layers and layers[-1][0] == "linear":
             if (child.state["beta"], child.state["threshold"]) != (1, 20):
                 raise ValueError("expected Softplus with beta 1 and threshold 20, got others")
             layers[-1] = ("softplus", *layers[-1][1:])
         else:
-            values = _entries(_of_kind(child, _LINEAR).state["_parameters"])
-            layers.append(("linear", tensor(values["weight"], storages), tensor(values["bias"], storages)))
+            layers.append(_linear(_of_kind(child, _LINEAR), storages))
     return layers
+
+
+def _linear(module: Call, storages: dict[str, bytes]) -> tuple[str, FloatArray, FloatArray]:
+    values = _entries(module.state["_parameters"])
+    return "linear", tensor(values["weight"], storages), tensor(values["bias"], storages)
 
 
 def _networks_of_checkpoint(entries: dict[str, Any], storages: dict[str, bytes]) -> list[_Layers]:
@@ -132,7 +138,7 @@ def _networks_of_checkpoint(entries: dict[str, Any], storages: dict[str, bytes])
         match = _KEY.fullmatch(key)
         if match is None:
             raise ValueError(f"expected network_architectureN.N.weight or bias, got {key[:80]!r}")
-        layer = networks.setdefault(int(match[1]), {}).setdefault(int(match[2]), {})
+        layer = networks.setdefault(int(match[1]), {}).setdefault(int(match[2] or 0), {})
         layer[match[3]] = tensor(value, storages)
     if sorted(networks) != list(range(len(networks))):
         raise ValueError(f"expected networks counted from 0, got {sorted(networks)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import combinations
 
 from ..text import FilePath, Row, complaint, quoted, read_text
 from .model import Zbl
@@ -14,7 +15,12 @@ _COMMENT = re.compile(r"^((?:\"[^\"]*\"|'[^']*'|[^#\"'])*)#.*$", re.DOTALL)
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w)|)", re.ASCII)
 _RANGE = re.compile(r"(\d{0,3})(\*?)(\d{0,3})", re.ASCII)
 _LONGEST = 1000  # variables may contain others and would otherwise grow exponentially
-_NOT_ABOUT_ENERGIES = ("mass", "newton", "neighbor", "neigh_modify")
+_SUFFIX = re.compile(r"/(kk(/host|/device)?|intel|omp|gpu|opt)$")  # of the same style on other hardware
+_NOT_ABOUT_ENERGIES = frozenset([
+    "atom_modify", "atom_style", "boundary", "comm_modify", "comm_style", "dimension", "echo", "log", "mass",
+    "neigh_modify", "neighbor", "newton", "package", "print", "processors", "suffix", "thermo", "thermo_modify",
+    "thermo_style", "timestep",
+])  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Include:
     model, parameters : str
         File names as written there.
     elements : tuple of str
-        In the order of LAMMPS's atom types.
+        In the order of LAMMPS's atom types, each once and without NULL.
     zbl : Zbl or None
     files, mapping : Row
         The lines that name the files and the elements, for messages.
@@ -77,7 +83,7 @@ def parse_include(path: FilePath) -> Include:
         elif name == "units":
             if arguments != ["metal"]:
                 raise row.error("units metal")
-        elif name not in _NOT_ABOUT_ENERGIES:
+        else:
             raise row.error("the command variable, units, pair_style or pair_coeff", quoted(name))
     if commands.style is None:
         raise complaint(path, last, "a pair_style command", "the end of the file")
@@ -98,6 +104,8 @@ def _command_rows(path: FilePath) -> Iterator[Row]:
             pending = pending.rstrip()[:-1] + " "
             continue
         pending, command = "", _COMMENT.sub(r"\1", pending)
+        if _NOT_ABOUT_ENERGIES.intersection(command.split(None, 1)[:1]):
+            continue
         row = Row(path, first, (command.strip(),))
         words = _WORD.findall(_substituted(row, command, variables))
         if '"' in words or "'" in words:
@@ -148,7 +156,7 @@ def _read_style(row: Row, arguments: list[str], commands: _Commands) -> None:
 
 def _read_substyle(row: Row, styles: list[str], commands: _Commands) -> None:
     """Take one style with its arguments off the front of `styles`."""
-    style = styles.pop(0)
+    style = _SUFFIX.sub("", styles.pop(0))
     if style in ("snap", "mliap") and commands.snap is not None:
         raise row.error("one snap or mliap style", "a second one")
     if style == "snap":
@@ -184,7 +192,7 @@ def _read_coefficients(row: Row, arguments: list[str], commands: _Commands) -> N
     own = "snap" if commands.snap[0] == "snap" else "mliap"
     if len(arguments) < 3 - (own == "snap" and not commands.hybrid) or (commands.hybrid and len(arguments) < 3):
         raise row.error("'pair_coeff I J ...'")
-    style = arguments.pop(2) if commands.hybrid else own
+    style = _SUFFIX.sub("", arguments.pop(2)) if commands.hybrid else own
     if style == "zbl" and commands.cutoffs is not None:
         if len(arguments) != 4:
             raise row.error("'pair_coeff I J zbl Z Z'")
@@ -202,20 +210,21 @@ def _read_coefficients(row: Row, arguments: list[str], commands: _Commands) -> N
 
 def _assemble(commands: _Commands, style: Row, mapping: Row) -> Include:
     kind, model, parameters = commands.snap or ("", "", "")
-    elements, files = mapping.words, style
+    types, files = mapping.words, style
     if kind == "snap":
-        (model, parameters), elements, files = mapping.words[:2], mapping.words[2:], mapping
-    for n, symbol in enumerate(elements):
-        if symbol == "NULL" or symbol in elements[:n]:
-            raise mapping.error("distinct elements", quoted(" ".join(elements)))
+        (model, parameters), types, files = mapping.words[:2], mapping.words[2:], mapping
+    elements = tuple(dict.fromkeys(symbol for symbol in types if symbol != "NULL"))
+    if not elements:
+        raise mapping.error("an element beside NULL", quoted(" ".join(types)))
     zbl = None
     if commands.cutoffs is not None:
-        zbl = Zbl(*commands.cutoffs, _charges(commands.charges, len(elements), style))
+        zbl = Zbl(*commands.cutoffs, _charges(commands.charges, types, style))
     return Include(kind, model, parameters, elements, zbl, files, mapping)
 
 
-def _charges(rows: list[Row], count: int, style: Row) -> tuple[float, ...]:
-    """Nuclear charge of each type; every pair of types must have been given its own two."""
+def _charges(rows: list[Row], types: tuple[str, ...], style: Row) -> tuple[float, ...]:
+    """Nuclear charge of each element; every pair of atom types that have one must have been given its own two."""
+    count = len(types)
     pairs: dict[tuple[int, int], tuple[Row, float, float]] = {}
     for row in rows:
         first, second = (row.number(w, "a nuclear charge") for w in row.words[2:])
@@ -225,15 +234,16 @@ def _charges(rows: list[Row], count: int, style: Row) -> tuple[float, ...]:
             for j in _types(row, row.words[1], count):
                 if i <= j:
                     pairs[i, j] = (row, first, second)
-    for i in range(1, count + 1):
-        for j in range(i, count + 1):
-            if (i, j) not in pairs:
-                raise style.error(f"pair_coeff {i} {j} zbl Z Z", "none")
-            row, *given = pairs[i, j]
-            own = [pairs[i, i][1], pairs[j, j][1] if (j, j) in pairs else given[1]]
-            if given != own:
-                raise row.error(f"the nuclear charges {own[0]:g} {own[1]:g} of types {i} {j}")
-    return tuple(pairs[i, i][1] for i in range(1, count + 1))
+    charges: dict[str, float] = {}
+    named = [n for n in range(1, count + 1) if types[n - 1] != "NULL"]
+    for i, j in [*zip(named, named, strict=True), *combinations(named, 2)]:
+        if (i, j) not in pairs:
+            raise style.error(f"pair_coeff {i} {j} zbl Z Z", "none")
+        row, *given = pairs[i, j]
+        own = [charges.setdefault(types[n - 1], charge) for n, charge in zip((i, j), given, strict=True)]
+        if given != own:
+            raise row.error(f"the nuclear charges {own[0]:g} {own[1]:g} of types {i} {j}")
+    return tuple(charges.values())
 
 
 def _types(row: Row, word: str, count: int) -> range:

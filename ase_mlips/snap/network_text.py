@@ -38,8 +38,7 @@ def read_network(rows: Rows, header: Row, descriptors: int) -> Network:
         shifts.append(_read_section(rows, descriptors, f"scale0{whose}"))
         scales.append(_read_section(rows, descriptors, f"scale1{whose}", zero=False))
         parameters.append(_read_section(rows, length, f"parameters{whose}")[:kept])
-    for extra in rows:
-        raise extra.error(f"the end of the file after {count} times {length} parameters")
+    rows.finish(length, f"{count} times {length} parameters")
     return Network((*sizes[:-1], 1), activations, np.array(parameters), np.array(shifts), np.array(scales))
 
 

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import io
-import math
-import re
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..archive import TYPES, read_arrays, read_members, refusal
 from ..heads.network import Network
 from ..text import FilePath
-from .archive import read_members, refusal
 from .model import SnapModel, Zbl
 
 ENDING = ".snap.npz"
 VERSION = 1
 
-_TYPES = {"f": "<f8", "i": "<i8", "b": "|b1", "U": "<U"}
-_DESCR = {**_TYPES, "b": r"\|b1", "U": r"<U[1-9]\d{0,3}"}
-_ASCII = 127
 _REQUIRED = {  # name in the file: kind and number of axes
     "elements": ("U", 1),
     "radii": ("f", 1),
@@ -47,11 +41,6 @@ _NETWORK = {
     "network_shift": ("f", 2),
     "network_scale": ("f", 2),
 }
-_HEADER = re.compile(
-    rb"\x93NUMPY(?:\x01\x00..|[\x02\x03]\x00....)"
-    rb"\{'descr': '([<|][a-zA-Z]\d{1,9})', 'fortran_order': False, 'shape': \(((?:\d{1,18},? ?){0,2})\), \} *\n",
-    re.DOTALL,
-)
 
 
 def npz_bytes(model: SnapModel) -> bytes:
@@ -89,7 +78,7 @@ def npz_bytes(model: SnapModel) -> bytes:
     if model.network is not None:
         arrays |= {name: getattr(model.network, name.removeprefix("network_")) for name in _NETWORK}
     kinds = {"version": ("i", 0), **_REQUIRED, **_INNER, **_ZBL, **_NETWORK}
-    typed: dict[str, Any] = {name: np.asarray(value, _TYPES[kinds[name][0]]) for name, value in arrays.items()}
+    typed: dict[str, Any] = {name: np.asarray(value, TYPES[kinds[name][0]]) for name, value in arrays.items()}
     stream = io.BytesIO()
     np.savez(stream, **typed)
     return stream.getvalue()
@@ -106,14 +95,14 @@ def read_npz(path: FilePath) -> SnapModel:
         ``path: expected ..., got ...`` if it is damaged or lacks something.
     """
     members = {name.removesuffix(".npy"): data for name, data in read_members(path).items()}
-    version = _arrays(path, members, {"version": ("i", 0)})["version"]
+    version = read_arrays(path, members, {"version": ("i", 0)})["version"]
     if version != VERSION:
         raise refusal(path, f"version {VERSION} of the format", str(version))
-    fields = _arrays(path, members, _REQUIRED)
-    zbl = _arrays(path, members, _ZBL) if "zbl_inner" in members else None
-    network = _arrays(path, members, _NETWORK) if "network_sizes" in members else None
+    fields = read_arrays(path, members, _REQUIRED)
+    zbl = read_arrays(path, members, _ZBL) if "zbl_inner" in members else None
+    network = read_arrays(path, members, _NETWORK) if "network_sizes" in members else None
     if fields["switchinnerflag"]:
-        fields |= _arrays(path, members, _INNER)
+        fields |= read_arrays(path, members, _INNER)
     known = {"version", *fields, *(zbl or ()), *(network or ())}
     if unknown := sorted(members.keys() - known):
         raise refusal(path, "no array but those of the model", repr(unknown[0][:40]))
@@ -125,34 +114,3 @@ def read_npz(path: FilePath) -> SnapModel:
         return SnapModel(**fields)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
-
-
-def _arrays(path: FilePath, members: dict[str, bytes], kinds: dict[str, tuple[str, int]]) -> dict[str, Any]:
-    """The arrays of these kinds by name, those of text as tuples and those without axes as Python scalars."""
-    found: dict[str, Any] = {}
-    for name, (kind, axes) in kinds.items():
-        what = f"the array {name} of type {_TYPES[kind]} with {axes} axes"
-        if name not in members:
-            raise refusal(path, what, "none")
-        array = _array(members[name], kind)
-        if array is None or array.ndim != axes:
-            raise refusal(path, what, "another or a damaged one")
-        found[name] = array.item() if axes == 0 else tuple(array.tolist()) if kind in "Ui" else array
-    return found
-
-
-def _array(data: bytes, kind: str) -> NDArray[Any] | None:
-    """The array of a ``.npy`` member, None if it is not of this kind or damaged."""
-    match = _HEADER.match(data)
-    if match is None:
-        return None
-    if not re.fullmatch(_DESCR[kind], descr := match[1].decode()):
-        return None
-    dtype = np.dtype(descr)
-    shape = tuple(int(word) for word in match[2].split(b",") if word.strip())
-    content = data[match.end() :]
-    if len(content) != math.prod(shape) * dtype.itemsize:
-        return None
-    if kind == "U" and max(np.frombuffer(content, "<u4"), default=0) > _ASCII:
-        return None
-    return np.ndarray(shape, dtype, content)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import zbl
+from ..fields import one_line
 from ..heads.tables import pack_network
 from ..neighbors import NeighborList
 from ..packing import Packer, Plans, padded
@@ -19,7 +20,7 @@ from .model import SnapModel, bispectrum_labels
 _PLACES = layout.SLOTS, layout.ATOMS, layout.CHUNKS
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PairGradients:
     """Descriptors and their derivatives with respect to the positions of neighbours.
 
@@ -41,6 +42,9 @@ class PairGradients:
     gradients: FloatArray
     descriptors: FloatArray
 
+    def __repr__(self) -> str:
+        return one_line(self)
+
 
 class SnapPotential:
     """A SNAP model ready for evaluation.
@@ -48,12 +52,23 @@ class SnapPotential:
     Parameters
     ----------
     model : SnapModel
+
+    Attributes
+    ----------
+    inexact_flux : str
+        Why the heat flux is not exact; empty where it is.
     """
 
     def __init__(self, model: SnapModel) -> None:
         self.model = model
         self.elements = model.elements
         self.cutoff = model.cutoff
+        self.inexact_flux = ""
+        if not tables.forces_are_a_gradient(model):
+            self.inexact_flux = (
+                "the heat flux of this SNAP model is not exact: coefficients of equal descriptors differ, and the"
+                " forces, as in LAMMPS, are then not the gradient of the energy"
+            )
         self._head = np.zeros(layout.HEAD_SIZE, np.int32)
         self._ints = Packer(self._head, np.int32)
         self._floats = Packer(self._head, float)
@@ -68,6 +83,9 @@ class SnapPotential:
         # only linear models gain from blocks of one type, see kernels_coupling.y_direct
         by_type = bool(self._head[layout.DIRECT]) and len(self.elements) > 1
         self._plans = Plans(self._head, model_tables, self._areas, places=_PLACES, by_type=by_type)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.model!r})"
 
     def __getstate__(self) -> SnapModel:
         return self.model

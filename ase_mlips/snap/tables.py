@@ -337,6 +337,28 @@ def label_numbers(twojmax: int) -> dict[tuple[int, int, int], int]:
     return {label: k for k, label in enumerate(bispectrum_labels(twojmax))}
 
 
+def forces_are_a_gradient(model: SnapModel) -> bool:
+    """Whether an atom's energy has the same derivative by all descriptors that are equal, to 1e-6 of the largest.
+
+    LAMMPS's contraction, which this package follows for polynomials, takes that for granted.
+    """
+    if not model.chemflag or model.network is not None:
+        return True
+    groups, K = equal_descriptors(model), model.n_descriptors
+    for row in model.coefficients:
+        slopes = [row[1 : 1 + K]]
+        if model.quadraticflag:
+            matrix = np.zeros((K, K))
+            matrix[np.triu_indices(K)] = row[1 + K :]
+            matrix += np.triu(matrix, 1).T
+            slopes += [matrix[:, group].sum(axis=1) for group in groups]
+        for values in slopes:
+            spread = max(float(np.ptp(values[group])) for group in groups)
+            if spread > 1e-6 * float(np.abs(model.coefficients[:, 1:]).max()):
+                return False
+    return True
+
+
 def equal_descriptors(model: SnapModel) -> list[list[int]]:
     """Groups of descriptors of a model with `chemflag` that are equal: an exchange of equal j moves only elements."""
     elements, labels = len(model.elements), bispectrum_labels(model.twojmax)

@@ -1,4 +1,4 @@
-"""Reading of PyTorch's ``.pt`` archives without PyTorch: the pickle in them is described, never executed.
+"""Reading of PyTorch's ``.pt`` files without PyTorch: the pickles in them are described, never executed.
 
 A pickle is a program whose instructions may call anything.  Here a small interpreter follows only those instructions
 that PyTorch's own files need, and where one would call or construct something it notes down what: `Call`.
@@ -6,6 +6,7 @@ that PyTorch's own files need, and where one would call or construct something i
 
 from __future__ import annotations
 
+import io
 import math
 import pickletools
 import warnings
@@ -15,10 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..text import FilePath
-from .archive import read_members, refusal
+from ..archive import read_members, refusal
+from ..text import FilePath, read_content
 from .model import FloatArray
 
+_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # a number that is pickled first where the file is no archive
+_LEGACY_VERSION = 1001
 _STORAGES = {"torch FloatStorage": "<f4", "torch DoubleStorage": "<f8"}
 _PUSHED = ("GLOBAL", "BINUNICODE", "BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT")
 _CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
@@ -59,6 +62,21 @@ def read_torch(path: FilePath, allowed: frozenset[str]) -> tuple[Any, dict[str, 
     ValueError
         ``path: expected ..., got ...`` if it is no archive of PyTorch's or names anything else.
     """
+    try:
+        with warnings.catch_warnings():  # about backslashes in a damaged name
+            warnings.simplefilter("ignore", DeprecationWarning)
+            content = read_content(path)
+            return _of_stream(path, content, allowed) if content.startswith(_LEGACY) else _of_archive(path, allowed)
+    except _RefusedError as error:
+        raise refusal(path, "nothing but a network of FitSNAP", str(error)) from None
+    except _MALFORMED as error:
+        if str(error).startswith(f"{path}: "):
+            raise
+        raise refusal(path, "whole pickles", f"a damaged one ({type(error).__name__})") from None
+
+
+def _of_archive(path: FilePath, allowed: frozenset[str]) -> tuple[Any, dict[str, bytes]]:
+    """The form since PyTorch 1.6."""
     members = read_members(path)
     pickles = [name for name in members if name.endswith("/data.pkl")]
     if len(pickles) != 1:
@@ -67,14 +85,23 @@ def read_torch(path: FilePath, allowed: frozenset[str]) -> tuple[Any, dict[str, 
     if members.get(f"{folder}byteorder", b"little") != b"little":
         raise refusal(path, "numbers in little-endian order", "another")
     storages = {name.removeprefix(f"{folder}data/"): data for name, data in members.items()}
-    try:
-        with warnings.catch_warnings():  # about backslashes in a damaged name
-            warnings.simplefilter("ignore", DeprecationWarning)
-            return _Machine(allowed).run(members[pickles[0]]), storages
-    except _RefusedError as error:
-        raise refusal(path, "nothing but a network of FitSNAP", str(error)) from None
-    except _MALFORMED as error:
-        raise refusal(path, "a whole pickle in data.pkl", f"a damaged one ({type(error).__name__})") from None
+    return _Machine(allowed).run(io.BytesIO(members[pickles[0]])), storages
+
+
+def _of_stream(path: FilePath, content: bytes, allowed: frozenset[str]) -> tuple[Any, dict[str, bytes]]:
+    """The form before: five pickles, then each storage behind its number of elements."""
+    stream, machine = io.BytesIO(content[len(_LEGACY) :]), _Machine(allowed)
+    version, system = _Machine(allowed).run(stream), _checked(_Machine(allowed).run(stream), dict)
+    if version != _LEGACY_VERSION or system["little_endian"] is not True:
+        raise refusal(path, f"version {_LEGACY_VERSION} in little-endian order", "another")
+    found, keys = machine.run(stream), _checked(_Machine(allowed).run(stream), list)
+    storages = {}
+    for key in keys:
+        size = np.dtype(_STORAGES[machine.storages[key]]).itemsize * int.from_bytes(stream.read(8), "little")
+        storages[key] = stream.read(min(size, len(content)))
+        if len(storages[key]) != size:
+            raise refusal(path, f"the storage {key!r} of {size} bytes", f"{len(storages[key])}")
+    return found, storages
 
 
 class _RefusedError(Exception):
@@ -89,10 +116,12 @@ class _Machine:
         self._stack: list[Any] = []
         self._below: list[list[Any]] = []
         self._memo: dict[int, Any] = {}
+        self.storages: dict[str, str] = {}  # their types
 
-    def run(self, data: bytes) -> Any:
+    def run(self, stream: io.BytesIO) -> Any:
+        """Follow the instructions up to the end of a pickle, where the stream then stands."""
         argument: Any
-        for opcode, argument, _ in pickletools.genops(data):
+        for opcode, argument, _ in pickletools.genops(stream):
             name = opcode.name
             if name == "STOP":
                 return self._stack.pop()
@@ -137,12 +166,19 @@ class _Machine:
             arguments = _checked(stack.pop(), tuple)
             stack.append(Call(_checked(stack.pop(), Name).name, arguments))
         elif opcode == "BINPERSID":
-            stack.append(Call("storage", _checked(stack.pop(), tuple)))
+            stack.append(self._persistent(_checked(stack.pop(), tuple)))
         elif opcode == "BUILD":
             state = _checked(stack.pop(), dict)
             _checked(stack[-1], Call).state = state
         else:
             raise _RefusedError(f"the pickle instruction {opcode}")
+
+    def _persistent(self, arguments: tuple[Any, ...]) -> Name | Call:
+        """A storage, or the class of a module together with its source, which is left alone."""
+        if arguments[0] == "module":
+            return Name(_checked(arguments[1], Name).name)
+        self.storages[_checked(arguments[2], str)] = _checked(arguments[1], Name).name
+        return Call("storage", arguments)
 
     def _pop_mark(self) -> list[Any]:
         items = self._stack

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+import threading
 import time
 from contextlib import nullcontext
 
@@ -11,6 +15,7 @@ from ase.build import bulk
 from ase.calculators.calculator import all_changes
 from support.morse import MorseCalculator
 
+from ase_mlips import checks
 from ase_mlips.testing import Check, Report, check_calculator
 
 
@@ -182,6 +187,35 @@ class Unlocked(MorseCalculator):
         time.sleep(1e-3)  # long enough for other threads to lay their results over these
 
 
+class Crashing(MorseCalculator):
+    """Ends its process as a fault in compiled code does, when another thread is at work in it."""
+
+    _working = False
+
+    def _renew(self):
+        super()._renew()
+        self._lock = nullcontext()
+
+    def calculate(self, atoms=None, properties=None, system_changes=all_changes):
+        if self._working:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        self._working = True
+        try:
+            time.sleep(1e-3)
+            super().calculate(atoms, properties, system_changes)
+        finally:
+            self._working = False
+
+
+class Leaving(Crashing):
+    """Ends its process in order."""
+
+    def calculate(self, atoms=None, properties=None, system_changes=all_changes):
+        if threading.current_thread() is not threading.main_thread():
+            os._exit(3)
+        super().calculate(atoms, properties, system_changes)
+
+
 class Verbose(MorseCalculator):
     def _describe(self):
         return "x" * 200
@@ -241,6 +275,35 @@ FAULTS = {
 @pytest.mark.parametrize("faulty", FAULTS)
 def test_a_fault_fails_the_checks_about_it_and_no_other(atoms, faulty):
     assert set(check_calculator(faulty, atoms).failed) == FAULTS[faulty]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere all checks run in this process")
+@pytest.mark.parametrize(
+    ("faulty", "how"), [(Crashing, "by SIGSEGV"), (Leaving, "with exit status 3")], ids=["signal", "exit"]
+)
+def test_a_crash_is_a_failed_check_and_not_the_end(atoms, faulty, how):
+    seen = []
+    report = check_calculator(lambda: faulty(), atoms, report=seen.append)
+    assert report.failed == ("threads",)
+    assert report.checks == tuple(seen)
+    assert seen[-1].name == "threads"
+    assert seen[-1].detail == f"the calculator ended its process {how}, as one that is not safe for this may"
+    assert str(seen[-1]).startswith("FAILED  threads  ")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere all checks run in this process")
+def test_a_check_without_an_end_is_ended(monkeypatch):
+    monkeypatch.setattr(checks, "_PATIENCE", 0.2)
+    check = checks.run_apart("threads", lambda: time.sleep(60.0))
+    assert not check.passed
+    assert check.detail == "no end after 0.2 s, as where threads wait for each other"
+    monkeypatch.setattr(checks.select, "select", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        checks.run_apart("threads", lambda: time.sleep(60.0))
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
 
 
 def test_there_is_a_fault_for_every_check(atoms):

@@ -1,6 +1,8 @@
 """Training of networks: seeds, early stops, checkpoints, Ctrl-C and what is refused."""
 
+import io
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -149,6 +151,23 @@ def test_a_killed_training_goes_on_where_it_was(case, tmp_path, monkeypatch, epo
     assert again.model == whole.model
 
 
+class Harmful:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def saved(arrays, save=np.savez, **changes) -> bytes:
+    """The content of an archive of these arrays."""
+    stream = io.BytesIO()
+    save(stream, **{**arrays, **changes})
+    return stream.getvalue()
+
+
 def test_a_checkpoint_of_another_training_is_refused(case, tmp_path):
     model, frames = case
     settings = replace(SMALL, epochs=1, lbfgs_steps=0, checkpoint=tmp_path / "state.npz")
@@ -172,12 +191,26 @@ def test_a_checkpoint_of_another_training_is_refused(case, tmp_path):
         ):
             fit_network(*arguments, **options)
     assert settings.checkpoint.read_bytes() == before
-    for content in (b"", b"no archive", before[: len(before) // 2]):
+    with np.load(settings.checkpoint) as archive:
+        arrays = dict(archive)
+    touched = tmp_path / "touched"
+    damaged = [
+        saved(arrays, np.savez_compressed, parameters=np.zeros((1, 10**7))),  # 80 MB in 80 kB
+        saved(arrays, history=np.array([Harmful(touched)], dtype=object)),
+        before.replace(b"'shape': (1, ", b"'shape': (9, ", 1),
+        *(b"", b"no archive", before[: len(before) // 2]),
+    ]
+    for content in damaged:
         settings.checkpoint.write_bytes(content)
         with pytest.raises(
             ValueError, match=r"state.npz: expected a checkpoint of a training, got another or a damaged"
         ):
             fit_network(model, frames, training=settings)
+        assert not touched.exists()
+    os.remove(settings.checkpoint)
+    os.mkfifo(settings.checkpoint)
+    with pytest.raises(ValueError, match=r"state.npz: expected a checkpoint of a training, got another or a damaged"):
+        State.read(settings.checkpoint, {})
 
 
 def test_ctrl_c_gives_the_best_model_so_far(case, monkeypatch):

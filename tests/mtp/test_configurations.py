@@ -83,6 +83,37 @@ def test_every_number_is_in_its_place():
     assert atoms.info == features
 
 
+def test_stress_of_older_programs_has_the_opposite_sign():
+    atoms, older = one(FULL), one(FULL.replace("PlusStress:", "Stress:"))
+    assert older.get_stress().tolist() == (-atoms.get_stress()).tolist()
+    cluster = FULL.replace(" Supercell\n    4.0 0.0 0.0\n    0.5 5.0 0.0\n    0.0 1e0 6.0\n", "").replace("Plus", "")
+    assert one(cluster).info["PlusStress"].tolist() == [-12.0, -24.0, 36.0, -1.2, -2.4, -3.6]
+
+
+def test_atoms_come_in_the_order_of_their_ids():
+    lines = FULL.splitlines()
+    first, second = (next(n for n, line in enumerate(lines) if line.startswith(f"    {i} {i - 1} ")) for i in (1, 2))
+    lines[first], lines[second] = lines[second], lines[first]
+    check_same(one("\n".join(lines)), one(FULL))
+    with pytest.raises(ValueError, match=r"<text>:10: expected a finite number for fx, got 'x'"):
+        one("\n".join(lines).replace("  -0.1 0.2 -0.3", "  x 0.2 -0.3"))
+
+
+def test_species_and_atomic_numbers():
+    """Species are those of the types, unless all types are atomic numbers of them."""
+    numbered = FULL.replace("    1 0  0.25", "    1 14  0.25").replace("    2 1  1.00", "    2 32  1.00")
+    check_same(one(numbered), one(FULL))
+    check_same(one(numbered, species=None), one(FULL))
+    with pytest.raises(ValueError, match="expected a type below 2, got type 14"):
+        one(FULL.replace("    1 0  0.25", "    1 14  0.25"))
+    hydrogen = block(" Size 1\n AtomData: id type cartes_x cartes_y cartes_z\n 1 1 0 0 0\n")
+    water = hydrogen.replace("Size 1", "Size 2").replace("END", " 2 8 0 0 1\nEND")
+    assert one(hydrogen, ["H", "O"]).symbols == "O"
+    assert [str(atoms.symbols) for atoms in parse(hydrogen + water, species=["H", "O"])] == ["H", "HO"]
+    assert [str(atoms.symbols) for atoms in parse(hydrogen + water, -1, species=["H", "O"])] == ["HO"]
+    assert [str(atoms.symbols) for atoms in parse(hydrogen + water, 0, species=["H", "O"])] == ["H"]
+
+
 def test_stress_is_the_derivative_of_the_energy():
     """PlusStress is what MLIP writes: minus the derivative of the energy by strain."""
     atoms = bulk("Cu") * (2, 2, 2)
@@ -184,7 +215,7 @@ def test_types():
     untyped = block(" Size 2\n AtomData: cartes_x cartes_y cartes_z\n 0 0 0\n 1 1 1\n")
     assert one(untyped).get_chemical_symbols() == ["Si", "Si"]
     with pytest.raises(
-        ValueError, match=r"<text>:4: expected an atomic number or `species` as an argument, got type 0"
+        ValueError, match=r"<text>:4: expected an atomic number, or the elements of the types .*, got type 0"
     ):
         one(untyped, None)
 
@@ -313,7 +344,7 @@ WRONG = {
     "no_end": ("END_CFG", "", 22, "END_CFG, got the end of the file"),
     "field": (" Energy", " Enthalpy", 12, "a field of a configuration, got 'Enthalpy'"),
     "virial": ("PlusStress:", "Virial:", 14, "PlusStress: instead, got 'Virial:'"),
-    "stress": ("PlusStress:", "Stress:", 14, "PlusStress: instead, got 'Stress:'"),
+    "both": (" Energy\n", " Stress: xx yy zz yz xz xy\n 1 2 3 4 5 6\n Energy\n", 16, "either PlusStress: or Stress:, "),
     "twice": (" Energy", " Size 2\n Energy", 12, "Size once, got it again after line 3"),
     "size": ("\n    2\n", "\n    x\n", 3, "one number of atoms for Size, got none"),
     "size_half": ("\n    2\n", "\n    2.5\n", 3, "one number of atoms for Size, got 2.5"),
@@ -327,7 +358,9 @@ WRONG = {
     "column_twice": ("charge", "fx", 9, "known columns of AtomData, each once, got 'fx'"),
     "vector": (" fy", "", 9, "all of fx fy fz or none of them, got some"),
     "no_positions": ("cartes_x cartes_y cartes_z", "", 9, "either cartes_x or direct_x in AtomData, got none"),
-    "id": ("    2 1  1.00", "    3 1  1.00", 11, "2 as id, got '3'"),
+    "id": ("    2 1  1.00", "    3 1  1.00", 11, "an id from 1 to 2, got '3'"),
+    "id_twice": ("    2 1  1.00", "    1 1  1.00", 11, "each id once, got 1 again after line 10"),
+    "id_word": ("    2 1  1.00", "    b 1  1.00", 11, "an integer for id, got 'b'"),
     "type": ("    2 1  1.00", "    2 -1  1.00", 11, "a type below 2, got type -1"),
     "type_high": ("    2 1  1.00", "    2 2  1.00", 11, "a type below 2, got type 2"),
     "type_word": ("    2 1  1.00", "    2 Ge  1.00", 11, "an integer for type, got 'Ge'"),

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -185,6 +186,35 @@ def test_isolated_atom_and_no_atoms_of_a_reciprocal_sum(name: str, count: int) -
     lonely = few_atoms(count)._replace(cell=20.0 * np.eye(3), pbc=np.ones(3, bool))
     assert_like_the_oracle(MODELS[name], lonely, 1e-13)
     assert not everything(MODELS[name], lonely)["charges"].any()
+
+
+@pytest.mark.parametrize("name", ["charge1", "charge2"])
+def test_a_reciprocal_sum_takes_the_lattice_and_not_its_vectors(name: str) -> None:
+    """Vectors that are skewed beyond measure span the same lattice; the work is that of the short ones."""
+    configuration = crystal(MODELS[name])
+    expected = evaluated(NepPotential(MODELS[name]), configuration)
+    skewed = configuration.cell.copy()
+    skewed[1] += 3.0e3 * skewed[0]
+    skewed[2] += 2.0e3 * skewed[0]
+    started = time.perf_counter()
+    found = evaluated(NepPotential(MODELS[name]), configuration._replace(cell=skewed))
+    assert time.perf_counter() - started < 2.0  # a search among multiples of these vectors takes minutes
+    assert_equal_evaluations(found, expected, 1e-5)  # the vectors have lost so many digits
+
+
+@pytest.mark.parametrize("name", ["charge1", "charge2"])
+def test_a_reciprocal_sum_that_would_take_hours_is_refused(name: str) -> None:
+    atoms = as_atoms(MODELS[name], few_atoms(1))
+    atoms.cell, atoms.pbc = 500.0 * np.eye(3), True
+    for getter in (atoms.get_potential_energy, atoms.get_charges):
+        with pytest.raises(CalculatorSetupError, match=r"over 6.\de\+07 wave vectors for a cell of 1.25e\+08 A\^3"):
+            getter()
+    atoms.cell = 100.0 * np.eye(3)
+    many = atoms.repeat(50)
+    many.calc = atoms.calc
+    with pytest.raises(CalculatorSetupError, match=r"expected at most 1e\+07, and 2e\+10 times atoms; take less"):
+        many.get_potential_energy()
+    assert np.isfinite(atoms.get_potential_energy())
 
 
 @pytest.mark.parametrize("name", ["nep4_one", "nep4", "nep5_zbl_flexible", "charge1_zbl", "charge3"])

@@ -9,6 +9,7 @@ import pytest
 from support import snap_lammps, snap_models, snap_oracle
 from support.snap_texts import DESCRIPTOR, EXPECTED, INCLUDE, PARAMETERS, write_texts
 
+from ase_mlips import load
 from ase_mlips.snap.files import read_snap, write_snap
 from ase_mlips.snap.model import Zbl
 
@@ -68,6 +69,62 @@ def test_windows_line_endings_tabs_and_foreign_bytes_in_comments(folder, name):
 def test_keywords_of_old_files_and_other_machines_are_accepted(folder):
     (folder / "m.snapparam").write_text(PARAMETERS + "diagonalstyle 3\nchunksize 32\nparallelthresh 10\n")
     assert read_snap(folder / "m") == EXPECTED
+
+
+def test_include_files_with_commands_that_do_not_change_energies(folder):
+    text = (folder / "i.snap").read_text()
+    more = 'print "the ZBL ends at ${nowhere}, isn\'t it"\natom_style atomic\natom_modify map yes\npackage kokkos\n'
+    text = text.replace("\nsnap\n", "\nsnap/kk\n").replace("* * snap", "* * snap/kk").replace("\nzbl $", "\nzbl/omp $")
+    (folder / "i.snap").write_text(more + text + "timestep 0.001\n")
+    assert read_snap(folder / "i.snap") == replace(EXPECTED, zbl=Zbl(4.0, 4.2, (49.0, 15.0)))
+    (folder / "i.snap").write_text(text.replace("snap/kk", "snap/kokkos"))
+    with pytest.raises(ValueError, match=r"i.snap:6: expected the pair styles .*, got 'snap/kokkos'"):
+        read_snap(folder / "i.snap")
+    (folder / "i.snap").write_text("pair_style snap/intel\npair_coeff * * m.snapcoeff m.snapparam P\n")
+    assert read_snap(folder / "i.snap") == read_snap(folder / "m", elements=["P"])
+
+
+@pytest.mark.parametrize("name", ["i.mliap", "i.mod", "i.snap"])
+def test_every_include_file_is_loaded_by_its_name(folder, name):
+    text = (folder / ("i.mliap" if name == "i.mliap" else "i.snap")).read_text()
+    for file in list(folder.glob("i.*")):
+        file.unlink()
+    (folder / name).write_text(text)
+    assert load(folder / name).model == read_snap(folder / name)
+    if name != "i.mod":  # a stem may be that of any .mod
+        assert load(folder / "i").model == read_snap(folder / name)
+
+
+@pytest.mark.parametrize(
+    ("types", "elements"),
+    [
+        ("In In P", ["In", "P"]),
+        ("P In P", ["P", "In"]),
+        ("NULL P In", ["P", "In"]),
+        ("In NULL NULL", ["In"]),
+        ("P NULL P", ["P"]),
+    ],
+)
+@pytest.mark.parametrize("style", ["snap", "mliap"])
+def test_atom_types_of_one_element_or_of_none(folder, types, elements, style):
+    """The mapping is of LAMMPS's atom types, of which there may be more than elements."""
+    Z = {"In": 49, "P": 15}
+    names = types.split()
+    zbl = [
+        f"pair_coeff {i + 1} {j + 1} zbl {Z[a]} {Z[b]}"
+        for i, a in enumerate(names)
+        for j, b in enumerate(names)
+        if i <= j and "NULL" not in (a, b)
+    ]
+    if style == "snap":
+        head, tail = "snap", f"pair_coeff * * snap m.snapcoeff m.snapparam {types}"
+    else:
+        head = "mliap model linear m.mliap.model descriptor sna m.mliap.descriptor"
+        tail = f"pair_coeff * * mliap {types}"
+    (folder / "t.mod").write_text("\n".join([f"pair_style hybrid/overlay zbl 4.0 4.2 {head}", *zbl, tail, ""]))
+    charges = tuple(float(Z[name]) for name in elements)
+    expected = replace(read_snap(folder / "m.snapcoeff", elements=elements), zbl=Zbl(4.0, 4.2, charges))
+    assert read_snap(folder / "t.mod") == expected
 
 
 def test_elements_select_and_order(folder):

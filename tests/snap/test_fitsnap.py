@@ -43,12 +43,13 @@ def folder(tmp_path):
     return tmp_path
 
 
-def saved(kind: str, networks) -> bytes:
+def saved(kind: str, networks, *, legacy: bool = False) -> bytes:
     archive = Archive()
+    save = archive.legacy if legacy else archive.content
     if kind == "checkpoint":
-        return archive.content(archive.checkpoint(networks))
+        return save(archive.checkpoint(networks))
     modules = [archive.sequential(layers) for layers in networks]
-    return archive.content(archive.shared(modules[0]) if kind == "shared" else archive.elementwise(modules))
+    return save(archive.shared(modules[0]) if kind == "shared" else archive.elementwise(modules))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
@@ -66,6 +67,52 @@ def test_every_form_gives_the_energies_of_its_layers(folder, kind, count, dtype)
     B = np.random.default_rng(9).normal(size=(2, INPUTS))
     energies, _ = energies_and_gradients(model.network, B, [0, 1])
     np.testing.assert_allclose(energies, [energy(networks[n % count], B[n]) for n in range(2)], rtol=1e-14)
+
+
+@pytest.mark.parametrize("kind", ["shared", "elementwise", "checkpoint"])
+def test_files_of_old_versions_of_pytorch(folder, kind):
+    networks = [random_layers(seed, np.float32) for seed in range(1 if kind == "shared" else 2)]
+    (folder / "new.pt").write_bytes(saved(kind, networks))
+    (folder / "old.pt").write_bytes(saved(kind, networks, legacy=True))
+    old, new = (import_fitsnap(folder / name, folder / "two.mliap.descriptor") for name in ("old.pt", "new.pt"))
+    assert old == new
+
+
+def test_old_files_that_are_damaged(folder):
+    content = saved("elementwise", [random_layers(0), random_layers(1)], legacy=True)
+    for length in range(0, len(content), 97):
+        (folder / "x.pt").write_bytes(content[:length])
+        with pytest.raises(ValueError, match=r"^\S+x\.pt: expected .+, got .+"):
+            import_fitsnap(folder / "x.pt", folder / "two.mliap.descriptor")
+    for old, new in ((b"little_endian", b"little_indian"), (struct.pack("<i", 1001), struct.pack("<i", 1002))):
+        (folder / "x.pt").write_bytes(content.replace(old, new))
+        with pytest.raises(ValueError, match=r"x\.pt: expected "):
+            import_fitsnap(folder / "x.pt", folder / "two.mliap.descriptor")
+    end = len(content) - len(random_layers(1)[-1][1].tobytes()) - 8
+    (folder / "x.pt").write_bytes(content[:end] + struct.pack("<q", 2**60) + content[end + 8 :])
+    with pytest.raises(ValueError, match=r"x\.pt: expected the storage '15' of \d+ bytes, got 8"):
+        import_fitsnap(folder / "x.pt", folder / "two.mliap.descriptor")
+
+
+@pytest.mark.parametrize("kind", ["module", "checkpoint", "unnumbered"])
+def test_a_single_linear_layer(folder, kind):
+    rng = np.random.default_rng(4)
+    weights, bias = rng.normal(size=(1, INPUTS)), rng.normal(size=1)
+    archive = Archive()
+    if kind == "module":
+        parameters = {"weight": archive.tensor(weights), "bias": archive.tensor(bias)}
+        content = archive.content(archive.shared(module("torch.nn.modules.linear Linear", parameters=parameters)))
+    else:
+        entries = archive.checkpoint([[(weights, bias)]])
+        items = entries["model_state_dict"].items
+        if kind == "unnumbered":
+            entries["model_state_dict"].items = {key.replace("0.0.", "0."): value for key, value in items.items()}
+        content = archive.content(entries)
+    (folder / "x.pt").write_bytes(content)
+    network = import_fitsnap(folder / "x.pt", folder / "one.mliap.descriptor").network
+    assert network.sizes == (INPUTS, 1)
+    assert network.activations == ("linear",)
+    np.testing.assert_array_equal(network.parameters, [[bias[0], *weights[0]]])
 
 
 def test_elements_take_their_networks_along(folder):
@@ -140,10 +187,12 @@ def test_programs_in_pickles_are_refused_and_not_executed(folder):
     count = 0
     for content, name in harmful(folder):
         count += 1
-        (folder / "x.pt").write_bytes(zipped({"x/data.pkl": content}))
-        with pytest.raises(ValueError, match=rf"x\.pt: expected nothing but a network of FitSNAP, got .*({name})"):
-            import_fitsnap(folder / "x.pt", folder / "one.mliap.descriptor")
-        assert not (folder / "executed").exists()
+        beginning = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickled(1001) + pickled({"little_endian": True})
+        for file in (zipped({"x/data.pkl": content}), beginning + content):
+            (folder / "x.pt").write_bytes(file)
+            with pytest.raises(ValueError, match=rf"x\.pt: expected nothing but a network of FitSNAP, got .*({name})"):
+                import_fitsnap(folder / "x.pt", folder / "one.mliap.descriptor")
+            assert not (folder / "executed").exists()
     assert count == 7
 
 
@@ -190,11 +239,11 @@ REFUSED = [
     (zipped({"version": b"3"}), "an archive of torch.save with one data.pkl, got 0 of them"),
     (zipped({"x/data.pkl": b"", "y/data.pkl": b""}), "an archive of torch.save with one data.pkl, got 2 of them"),
     (raw(pickled({}), byteorder=b"big"), "numbers in little-endian order, got another"),
-    (raw(b""), r"a whole pickle in data.pkl, got a damaged one"),
-    (raw(pickled({"a": 1})[:-4]), r"a whole pickle in data.pkl, got a damaged one"),
-    (raw(b"\x80\x02h\x05."), r"a whole pickle in data.pkl, got a damaged one \(KeyError\)"),
-    (raw(b"\x80\x02}(NNu."), r"a whole pickle in data.pkl, got a damaged one \(TypeError\)"),
-    (raw(b"\x80\x02" + b"r" + struct.pack("<I", 2**31) + b"."), r"a whole pickle in data.pkl, got a damaged one"),
+    (raw(b""), r"whole pickles, got a damaged one"),
+    (raw(pickled({"a": 1})[:-4]), r"whole pickles, got a damaged one"),
+    (raw(b"\x80\x02h\x05."), r"whole pickles, got a damaged one \(KeyError\)"),
+    (raw(b"\x80\x02}(NNu."), r"whole pickles, got a damaged one \(TypeError\)"),
+    (raw(b"\x80\x02" + b"r" + struct.pack("<I", 2**31) + b"."), r"whole pickles, got a damaged one"),
     (raw(pickled({"epoch": 3})), "a network as FitSNAP writes it, got other contents"),
     (raw(pickled([1, 2])), "a network as FitSNAP writes it, got other contents"),
     (raw(pickled(Global("torch float64"))), "a network as FitSNAP writes it, got other contents"),

@@ -1,6 +1,7 @@
 """Files as ``torch.save`` writes them, made without PyTorch: an archive of a pickle and of the tensors' numbers."""
 
 import io
+import pickle
 import struct
 import zipfile
 from dataclasses import dataclass, field
@@ -58,10 +59,12 @@ class Archive:
 
     def __init__(self) -> None:
         self.storages: list[bytes] = []
+        self.lengths: list[int] = []
 
     def tensor(self, array: np.ndarray, **changes: Any) -> Call:
         """A parameter that holds `array`; `changes` are to offset, shape and strides."""
         self.storages.append(np.ascontiguousarray(array).tobytes())
+        self.lengths.append(array.size)
         name = Global(f"torch {STORAGES[array.dtype.str[1:]]}")
         storage = Persistent(("storage", name, str(len(self.storages) - 1), "cpu", array.size))
         strides = tuple(step // array.itemsize for step in np.ascontiguousarray(array).strides)
@@ -109,6 +112,16 @@ class Archive:
         members |= {f"data/{n}": data for n, data in enumerate(self.storages)}
         return zipped({f"Some_Name/{name}": data for name, data in members.items()})
 
+    def legacy(self, found: Any) -> bytes:
+        """The file in which PyTorch before version 1.6 saves `found`."""
+        system = {"protocol_version": 1001, "little_endian": True, "type_sizes": {"short": 2, "int": 4, "long": 4}}
+        keys = [str(n) for n in range(len(self.storages))]
+        content = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickled(1001) + pickled(system)
+        content += pickled(found, sources=True) + pickled(keys)
+        for length, data in zip(self.lengths, self.storages, strict=True):
+            content += struct.pack("<q", length) + data
+        return content
+
 
 def zipped(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
     stream = io.BytesIO()
@@ -118,15 +131,15 @@ def zipped(members: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> 
     return stream.getvalue()
 
 
-def pickled(found: Any) -> bytes:
-    """Protocol 2, text being written once and then referred to."""
+def pickled(found: Any, *, sources: bool = False) -> bytes:
+    """Protocol 2, text being written once and then referred to; `sources` puts the source of modules beside them."""
     memo: dict[str, int] = {}
-    return b"\x80\x02" + _instructions(found, memo) + b"."
+    return b"\x80\x02" + _instructions(found, memo, sources) + b"."
 
 
-def _instructions(found: Any, memo: dict[str, int]) -> bytes:
+def _instructions(found: Any, memo: dict[str, int], sources: bool) -> bytes:
     def each(values: Any) -> bytes:
-        return b"".join(_instructions(value, memo) for value in values)
+        return b"".join(_instructions(value, memo, sources) for value in values)
 
     match found:
         case None | True | False:
@@ -149,9 +162,12 @@ def _instructions(found: Any, memo: dict[str, int]) -> bytes:
         case Global():
             return b"c" + found.name.replace(" ", "\n").encode() + b"\n"
         case Persistent():
-            return _instructions(found.arguments, memo) + b"Q"
+            return _instructions(found.arguments, memo, sources) + b"Q"
         case Call():
-            made = _instructions(Global(found.name), memo) + _instructions(found.arguments, memo) + found.opcode
+            name: Any = Global(found.name)
+            if sources and "_modules" in (found.state or {}):
+                name = Persistent(("module", name, "source.py", "raise SystemExit('executed')"))
+            made = each((name, found.arguments)) + found.opcode
             made += b"(" + each(part for item in found.items.items() for part in item) + b"u"
-            return made if found.state is None else made + _instructions(found.state, memo) + b"b"
+            return made if found.state is None else made + each((found.state,)) + b"b"
     raise TypeError(type(found))

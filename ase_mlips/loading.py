@@ -1,0 +1,40 @@
+"""From the name of a file to the calculator of its family."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from .calculator import PotentialCalculator, families
+from .text import beginning, require_file, unpacker
+
+
+def load(path: str | os.PathLike[str], **kwargs: Any) -> PotentialCalculator:
+    """Make the calculator that the file at `path` calls for.
+
+    Parameters
+    ----------
+    path : path
+        A file of any family, or what a family accepts in its place, such as the common stem of two files or
+        ``embedded:Si`` for a model that comes with this package.
+    **kwargs
+        Handed to the family's constructor.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        There is no such file, or no family recognises it.
+    """
+    there = os.path.exists(path)
+    if there:
+        require_file(path)
+    for family in families:
+        if family.recognizes(Path(path)):
+            return family(path, **kwargs)  # type: ignore[arg-type]
+    known = "; ".join(f"{family.__name__} ({', '.join(family.file_endings)})" for family in families)
+    if not there:
+        raise FileNotFoundError(f"{path}: expected a file of {known}; there is none of that name")
+    if tool := unpacker(beginning(path, 8)):
+        raise ValueError(f"{path}: expected a file of {known}; got a compressed one, to be unpacked with {tool}")
+    raise ValueError(f"{path}: expected a file of {known}; got one that none of them recognises")
