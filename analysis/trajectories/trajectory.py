@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal
 
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from .atoms import selected_atoms
-from .frame import FloatArray, Frame, Head, Reader, TruncatedError
+from .frame import FloatArray, Frame, Head, IntArray, Reader, TruncatedError
 from .lammps_dump import LammpsReader
 from .readers import ArrayReader, open_reader
 from .selection import Clock, Range, number_of, selected
@@ -41,12 +41,15 @@ class Frames:
         In A.
     velocities : (F, N, 3) array or None
         In A/fs; None unless asked for.
+    numbers : dict of int to (N,) array
+        Atomic numbers of those of these frames, counted from 0, in which they are not those of the first frame.
     """
 
     first: int
     positions: FloatArray
     cells: FloatArray
     velocities: FloatArray | None = None
+    numbers: Mapping[int, IntArray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -203,13 +206,18 @@ class Trajectory:
         formula = Atoms(numbers=self.numbers).get_chemical_formula()
         return f"Trajectory({self.name}, {formula})"
 
-    def chunks(self, *, velocities: bool = False, progress: str = "reading") -> Iterator[Frames]:
+    def chunks(
+        self, *, velocities: bool = False, identity: bool = True, progress: str = "reading"
+    ) -> Iterator[Frames]:
         """Read the frames, at most 32 MB (or one frame) at a time, with a progress bar on a terminal.
 
         Parameters
         ----------
         velocities : bool
             Whether velocities are wanted too.
+        identity : bool
+            Whether the k-th atom must be the same one in all frames.  Without it frames may have the species of the
+            first one in another order, as after exchanges in a Monte Carlo simulation.
         progress : str
             What the progress bar says.
 
@@ -220,8 +228,9 @@ class Trajectory:
         Raises
         ------
         ValueError
-            When velocities are wanted and absent, the number, species or order of the atoms changes, or a number is not
-            finite; the message names the frame, counted in the source from 0.
+            When velocities are wanted and absent, the number, species or order of the atoms changes, atoms cannot be
+            told apart although `identity` is wanted, an axis is periodic without a vector of the cell, the cell loses
+            or gains a vector, or a number is not finite; the message names the frame, counted in the source from 0.
 
         Warns
         -----
@@ -230,21 +239,25 @@ class Trajectory:
         """
         if velocities and not self._reader.head.velocities:
             raise ValueError(f"{self.name} holds no velocities")
-        return self._chunks(velocities, progress)
+        if identity and not self._reader.head.identity:
+            raise ValueError(
+                f"{self.name}: expected a column id, without which atoms cannot be followed from frame to frame"
+            )
+        return self._chunks(velocities, identity, progress)
 
-    def _chunks(self, velocities: bool, progress: str) -> Iterator[Frames]:
+    def _chunks(self, velocities: bool, identity: bool, progress: str) -> Iterator[Frames]:
         length = self._reader.length
         total = None if length is None else number_of(self._range, length)
         size = max(1, _CHUNK // (24 * max(1, len(self.numbers)) * (1 + velocities)))
         size = size if total is None else max(1, min(size, total))
         frames = _complete(self._reader.frames(*self._range, velocities))
-        first, clock = 0, Clock()
+        first, clock, vectors = 0, Clock(), None
         with tqdm(total=total, desc=progress, unit="frame", disable=None) as bar:
             while True:
                 chunk, times = self._gather(frames, first, size, velocities)
                 if len(chunk) == 0:
                     break
-                self._check(chunk)
+                vectors = self._check(chunk, identity, vectors)
                 if self._timestep is None and not self._uneven:
                     self._note_uneven(clock.follow(times, first))
                 yield chunk
@@ -257,6 +270,7 @@ class Trajectory:
         """The next frames, at most `size`, as arrays, and their times."""
         positions, cells, times = np.empty((size, len(self.numbers), 3)), np.empty((size, 3, 3)), np.empty(size)
         speeds = np.empty_like(positions) if velocities else None
+        numbers: dict[int, IntArray] = {}
         count = 0
         for k, frame in enumerate(islice(frames, size)):
             positions[k], cells[k], times[k] = frame.positions, frame.cell, frame.time
@@ -264,20 +278,39 @@ class Trajectory:
                 if frame.velocities is None:
                     raise ValueError(f"{self.name}: frame {self._number(first + k)} has no velocities")
                 speeds[k] = frame.velocities
+            if frame.numbers is not None:
+                numbers[k] = frame.numbers
             count = k + 1
         chosen = None if speeds is None else speeds[:count]
-        return Frames(first, positions[:count], cells[:count], chosen), times[:count]
+        return Frames(first, positions[:count], cells[:count], chosen, numbers), times[:count]
 
     def _number(self, k: int) -> int:
         """Number in the source of the selected frame k."""
         return self._range[0] + k * self._range[2]
 
-    def _check(self, chunk: Frames) -> None:
+    def _check(self, chunk: Frames, identity: bool, vectors: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+        """Which cell vectors there are, (3,), in these frames as in those before; ValueError as `chunks` says."""
         arrays = {"positions": chunk.positions, "cell": chunk.cells, "velocities": chunk.velocities}
         for name, values in arrays.items():
             if values is not None and not np.isfinite(values).all():
                 k = int(np.argmin(np.isfinite(values).all(axis=(1, 2))))
                 raise ValueError(f"{self.name}: frame {self._number(chunk.first + k)} has {name} that are not finite")
+        for k, numbers in chunk.numbers.items():
+            frame = self._number(chunk.first + k)
+            if identity or not np.array_equal(np.sort(numbers), np.sort(self.numbers)):
+                order = " or their order" if identity else ""
+                raise ValueError(f"{self.name}: the species{order} in frame {frame} differ from the first frame")
+        there = np.any(chunk.cells != 0.0, axis=2)
+        vectors = there[0] if vectors is None else vectors
+        volumes = np.linalg.det(chunk.cells)
+        for wrong, message in (
+            (np.any(there != vectors, axis=1), "expected the cell vectors of the first frame, got more or fewer"),
+            (np.any(self.pbc & ~there, axis=1), "expected a cell vector along each periodic axis, got zeros"),
+            (there.all(axis=1) & self.pbc.any() & (volumes == 0.0), "expected a cell with a volume, got vectors in one plane"),
+        ):
+            if wrong.any():
+                raise ValueError(f"{self.name}: {message} (frame {self._number(chunk.first + int(np.argmax(wrong)))})")
+        return vectors
 
     def _note_uneven(self, k: int | None) -> None:
         if k is None:
