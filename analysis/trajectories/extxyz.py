@@ -70,6 +70,7 @@ def _atomic_number(text: Text, word: bytes) -> int:
     name = word.decode(errors="replace").capitalize()
     number = int(name) if word.isdigit() else atomic_numbers.get(name, -1)
     if not 0 <= number < len(atomic_masses):
+        text.blame(word)
         raise text.error("chemical symbols or atomic numbers", word)
     return number
 

@@ -9,8 +9,6 @@ from typing import NamedTuple
 import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 
-from ase_mlips.text import quoted
-
 from .frame import FloatArray, Head, IntArray
 from .kernels_text import WORD
 from .text_readers import ID, POSITION, SPECIES, Header, Text, TextReader, columns_of
@@ -64,7 +62,8 @@ class LammpsReader(TextReader):
         names = [self._name(kind) for kind in kinds]
         unknown = next((name for name in names if name not in atomic_numbers), None)
         if unknown is not None:
-            raise ValueError(f"{self.name}: expected chemical symbols, got {quoted(unknown)} (frame {text.frame})")
+            text.blame(unknown.encode())
+            raise text.error("chemical symbols", unknown.encode())
         return np.array([atomic_numbers[name] for name in names], dtype=np.int64)[inverse]
 
     def _name(self, kind: float) -> str:

@@ -59,7 +59,7 @@ class Text(MappedFile):
         self._end = self.map.rfind(b"\n") + 1
         self._tail = self.map[self._end :]  # a last line without an end
         self.name, self.frame = path, 0
-        self._at = 0  # where the line begins that messages name
+        self._at = self._rows = 0  # where the line begins that messages name, and the rows of the frame
 
     def error(self, expected: str, got: str | bytes) -> ValueError:
         """Of the line that was read last: ``path:line: expected ..., got ... (frame k)``; bytes are quoted."""
@@ -96,6 +96,16 @@ class Text(MappedFile):
             raise self.error("text", line)
         return line.strip(b" \t")
 
+    def blame(self, word: bytes) -> None:
+        """Let messages name the first row of the frame with this word."""
+        position = self._rows
+        while position < len(self.map):
+            after = self.map.find(b"\n", position) + 1 or len(self.map)
+            if word in self.map[position:after].split():
+                self._at = position
+                return
+            position = after
+
     def number(self, word: bytes) -> float:
         """A finite number."""
         if not _NUMBER.fullmatch(word) or not math.isfinite(value := float(word)):
@@ -118,7 +128,7 @@ class Text(MappedFile):
         """Refuse more rows than the bytes that are left can hold, before there is memory for them."""
         left = len(self.map) - header.start
         if header.rows * 2 * len(header.columns) - 1 > left:
-            raise self.error(f"{header.rows} atoms in frame {self.frame}", f"{left} bytes to the end of the file")
+            raise self.error(f"room for {header.rows} atoms", f"{left} bytes to the end of the file")
 
     def skip(self, header: Header) -> int:
         """Where the rows end."""
@@ -132,6 +142,7 @@ class Text(MappedFile):
     def parse(self, header: Header, table: FloatArray) -> int:
         """Fill the table from the rows; returns where they end."""
         row, position = 0, header.start
+        self._rows = position
         while True:
             row, position = parse_rows(self.bytes, position, self._end, header.columns, table, row)
             if row == len(table):
@@ -169,13 +180,17 @@ class Text(MappedFile):
 
     def _is_whole(self, words: list[bytes], header: Header) -> bool:
         """Whether nothing is missing at the end of the last word: it looks like that of the rows before."""
-        if header.columns[-1] == SKIP or self._tail[-1:].isspace():
+        if self._tail[-1:].isspace():
+            return True
+        rows = self.map[max(header.start, self._end - 4096) : self._end].splitlines()[-8:]
+        if rows and rows[-1][-1:].isspace():  # LAMMPS writes a blank at the end of each row
+            return False
+        others = [row.split()[-1] for row in rows[len(rows) > 1 :]] or words[-2:-1]
+        if not all(_NUMBER.fullmatch(other) for other in others):
             return True
         if not _NUMBER.fullmatch(words[-1]):
             return False
-        rows = self.map[max(header.start, self._end - 4096) : self._end].splitlines()[-8:]
-        others = [row.split()[-1:] for row in rows[len(rows) > 1 :]] or [words[-2:-1]]
-        forms = {_form(other[0]) if other else None for other in others}
+        forms = {_form(other) for other in others}
         if forms == {_form(words[-1])}:
             return True
         if len(forms) == 1 and len(others) >= _FIXED:

@@ -229,8 +229,8 @@ class Trajectory:
         ------
         ValueError
             When velocities are wanted and absent, the number, species or order of the atoms changes, atoms cannot be
-            told apart although `identity` is wanted, an axis is periodic without a vector of the cell, the cell loses
-            or gains a vector, or a number is not finite; the message names the frame, counted in the source from 0.
+            told apart although `identity` is wanted, there are periodic boundaries without a cell, the cell loses or
+            gains a vector, or a number is not finite; the message names the frame, counted in the source from 0.
 
         Warns
         -----
@@ -305,7 +305,7 @@ class Trajectory:
         volumes = np.linalg.det(chunk.cells)
         for wrong, message in (
             (np.any(there != vectors, axis=1), "expected the cell vectors of the first frame, got more or fewer"),
-            (np.any(self.pbc & ~there, axis=1), "expected a cell vector along each periodic axis, got zeros"),
+            (self.pbc.any() & ~np.any(self.pbc & there, axis=1), "expected a cell along the periodic axes, got zeros"),
             (there.all(axis=1) & self.pbc.any() & (volumes == 0.0), "expected a cell with a volume, got vectors in one plane"),
         ):
             if wrong.any():
