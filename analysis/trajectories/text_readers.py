@@ -22,7 +22,6 @@ _NUMBER = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _BLACK = re.compile(rb"\S")
 _FORM = re.compile(rb"[+-]?\d*(?:\.(\d*))?(?:[eE][+-]?(\d*))?")
-_FIXED = 3  # rows whose last numbers have as many decimals: the file is written in a fixed format
 
 
 class Header(NamedTuple):
@@ -52,19 +51,26 @@ class Header(NamedTuple):
 
 
 class Text(MappedFile):
-    """A file that is read from a position on; messages name the file, the line and the frame."""
+    """A file that is read from a position on; messages name the file, the line and the frame, unless that is None.
 
-    def __init__(self, path: str) -> None:
+    The file is written in a fixed format if so many rows (`alike`) have as many decimals at their ends.
+    """
+
+    def __init__(self, path: str, *, alike: int = 3) -> None:
         super().__init__(path)
+        self._alike = alike
         self._end = self.map.rfind(b"\n") + 1
         self._tail = self.map[self._end :]  # a last line without an end
-        self.name, self.frame = path, 0
+        self.name: str = path
+        self.frame: int | None = 0
         self._at = self._rows = 0  # where the line begins that messages name, and the rows of the frame
 
     def error(self, expected: str, got: str | bytes) -> ValueError:
         """Of the line that was read last: ``path:line: expected ..., got ... (frame k)``; bytes are quoted."""
         found = quoted(got.decode(errors="replace")) if isinstance(got, bytes) else got
-        return complaint(self.name, self._line(), expected, f"{found} (frame {self.frame})")
+        return complaint(
+            self.name, self._line(), expected, found if self.frame is None else f"{found} (frame {self.frame})"
+        )
 
     def _line(self) -> int:
         return 1 + int(np.count_nonzero(self.bytes[: self._at] == ord("\n")))
@@ -124,6 +130,10 @@ class Text(MappedFile):
             raise self.error(what, word)
         return int(word)
 
+    def rows_left(self, position: int) -> int:
+        """How many lines follow, with a last one without an end."""
+        return int(np.count_nonzero(self.bytes[position:] == ord("\n"))) + bool(self._tail)
+
     def require_room(self, header: Header) -> None:
         """Refuse more rows than the bytes that are left can hold, before there is memory for them."""
         left = len(self.map) - header.start
@@ -158,7 +168,7 @@ class Text(MappedFile):
     def _parse_unusual(self, words: list[bytes], columns: IntArray, out: FloatArray) -> None:
         """A row that the compiled parser has refused: long numbers, exact ties, or an error."""
         if len(words) != len(columns):
-            raise self.error(f"{len(columns)} columns", b" ".join(words))
+            raise self.error(f"{len(columns)} words", b" ".join(words))
         for word, column in zip(words, columns, strict=True):
             if column == SKIP:
                 continue
@@ -193,7 +203,7 @@ class Text(MappedFile):
         forms = {_form(other) for other in others}
         if forms == {_form(words[-1])}:
             return True
-        if len(forms) == 1 and len(others) >= _FIXED:
+        if len(forms) == 1 and len(others) >= self._alike:
             return False
         warnings.warn(
             f"{self.name}:{self._line()}: the last line has no end: if the file is still being written, its last number"

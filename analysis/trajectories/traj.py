@@ -138,7 +138,9 @@ class _Item:
 
     def shaped(self, name: str, found: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
         """The array if it has this shape, -1 for any length."""
-        if found.ndim != len(shape) or any(size not in (length, -1) for length, size in zip(found.shape, shape, strict=True)):
+        if found.ndim != len(shape) or any(
+            size not in (length, -1) for length, size in zip(found.shape, shape, strict=True)
+        ):
             raise self.error(f"{name} of shape {shape}", str(found.shape))
         return found
 

@@ -206,9 +206,7 @@ class Trajectory:
         formula = Atoms(numbers=self.numbers).get_chemical_formula()
         return f"Trajectory({self.name}, {formula})"
 
-    def chunks(
-        self, *, velocities: bool = False, identity: bool = True, progress: str = "reading"
-    ) -> Iterator[Frames]:
+    def chunks(self, *, velocities: bool = False, identity: bool = True, progress: str = "reading") -> Iterator[Frames]:
         """Read the frames, at most 32 MB (or one frame) at a time, with a progress bar on a terminal.
 
         Parameters
@@ -306,7 +304,10 @@ class Trajectory:
         for wrong, message in (
             (np.any(there != vectors, axis=1), "expected the cell vectors of the first frame, got more or fewer"),
             (self.pbc.any() & ~np.any(self.pbc & there, axis=1), "expected a cell along the periodic axes, got zeros"),
-            (there.all(axis=1) & self.pbc.any() & (volumes == 0.0), "expected a cell with a volume, got vectors in one plane"),
+            (
+                there.all(axis=1) & self.pbc.any() & (volumes == 0.0),
+                "expected a cell with a volume, got vectors in one plane",
+            ),
         ):
             if wrong.any():
                 raise ValueError(f"{self.name}: {message} (frame {self._number(chunk.first + int(np.argmax(wrong)))})")

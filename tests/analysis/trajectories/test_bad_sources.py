@@ -71,7 +71,11 @@ DUMP = (
     ("old", "new", "message"),
     [
         ("element x y z\n1 Ar", "type x y z\n1 1", "has no elements: give symbols= in the order of the atom types"),
-        ("x y z", "fx fy fz", r"md\.lammpstrj:9: expected columns of species and x y z, got id element fx fy fz \(frame 0\)"),
+        (
+            "x y z",
+            "fx fy fz",
+            r"md\.lammpstrj:9: expected columns of species and x y z, got id element fx fy fz \(frame 0\)",
+        ),
         ("Ar", "Qq", r"md\.lammpstrj:10: expected chemical symbols, got 'Qq' \(frame 0\)"),
         ("0 5\nITEM", "0 b\nITEM", r"md\.lammpstrj:8: expected a finite number, got 'b' \(frame 0\)"),
         ("ITEM: NUMBER", "ITEM: UNITS\nlj\nITEM: NUMBER", r"md\.lammpstrj:4: expected units metal or real, got 'lj'"),
