@@ -107,8 +107,8 @@ class Reader(Protocol):
         """Number of frames, if necessary by reading them."""
         ...
 
-    def first_times(self, start: int, step: int) -> list[float]:
-        """Times in fs of the first two of these frames, without using a one-pass source up."""
+    def peek(self, start: int, step: int, count: int, velocities: bool) -> Iterator[Frame]:
+        """The complete ones of `count` frames from `start` on, without using a one-pass source up."""
         ...
 
 
@@ -124,8 +124,9 @@ class Rereadable:
                 number += 1
         return number
 
-    def first_times(self: Reader, start: int, step: int) -> list[float]:
-        return [frame.time for frame in self.frames(start, start + step + 1, step, False)]
+    def peek(self: Reader, start: int, step: int, count: int, velocities: bool) -> Iterator[Frame]:
+        with suppress(TruncatedError):
+            yield from self.frames(start, start + step * (count - 1) + 1, step, velocities)
 
 
 def velocities_of(atoms: Atoms, masses: FloatArray) -> FloatArray | None:

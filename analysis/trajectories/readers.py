@@ -15,7 +15,7 @@ from ase.io.formats import filetype, get_compression
 from ase_mlips.reading import readable
 
 from .extxyz import ExtxyzReader
-from .frame import FloatArray, Frame, Head, Reader, Rereadable, frame_of, head_of, require_regular, time_of
+from .frame import FloatArray, Frame, Head, Reader, Rereadable, frame_of, head_of, require_regular
 from .lammps_dump import LammpsReader
 from .traj import TrajReader
 from .xdatcar import XdatcarReader
@@ -89,9 +89,9 @@ class AtomsReader(Rereadable):
             raise ValueError(f"frames= must not be negative for a {self.name}, whose end is not known")
         return super().count()
 
-    def first_times(self, start: int, step: int) -> list[float]:
-        selected = islice(self._peek(), start, start + step + 1, step)
-        return [time_of(atoms.info) for atoms in selected]
+    def peek(self, start: int, step: int, count: int, velocities: bool) -> Iterator[Frame]:
+        some = islice(self._peek(), start, start + step * (count - 1) + 1, step)
+        yield from _frames(some, self, start, step, velocities)
 
     def frames(self, start: int, stop: int | None, step: int, velocities: bool) -> Iterator[Frame]:
         if self._once and self._used:

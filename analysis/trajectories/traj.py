@@ -65,13 +65,12 @@ class TrajReader(Rereadable):
             file.release(int(places[k]))
 
     def _frame(self, item: _Item, velocities: bool) -> Frame:
-        numbers, pbc = item.array("numbers"), item.array("pbc")  # where they are not those of the first frame
+        numbers = item.array("numbers") if item.frame else None  # where they are not those of the first frame
+        pbc = item.array("pbc")
         positions = item.required("positions", (-1, 3))
         check_count(self, item.frame, len(positions))
-        if item.frame and numbers is not None:
+        if numbers is not None:
             numbers = other_numbers(self, item.frame, numbers)
-        else:
-            numbers = None
         if pbc is not None:
             check_pbc(self, item.frame, pbc)
         cell = item.required("cell", (3, 3))

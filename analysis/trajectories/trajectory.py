@@ -21,6 +21,7 @@ from .lammps_dump import LammpsReader
 from .readers import ArrayReader, open_reader
 from .selection import Clock, Range, number_of, selected
 from .series import DriftRemover, Series, Unwrapper, differentiate
+from .timing import check_times, check_velocities
 
 _CHUNK = 32 << 20  # bytes of positions and velocities in a chunk
 
@@ -67,7 +68,8 @@ class Trajectory:
         A file (.traj, extended xyz of ASE or GPUMD, LAMMPS dump, XDATCAR, or anything that `ase.io.iread` reads), or
         frames in memory.  An iterator is read only once.
     timestep_fs : float, optional
-        Time between two frames of the source in fs.  Where it is not given, the times in the file (``Time=`` or
+        Time from one frame of the source to the next in fs: steps between frames times the time step of the dynamics.
+        Where it is not given, the times in the file (``Time=`` or
         ``time_fs=`` in fs in the comment of an extended xyz or in ``info``, ``ITEM: TIME`` of a LAMMPS dump) say it.
         The property `timestep_fs` is this times the step of `frames`.
     frames : slice
@@ -121,7 +123,7 @@ class Trajectory:
         self._range: Range = selected(frames, everything, reader)
         self._timestep: float | None = None if timestep_fs is None else timestep_fs * (frames.step or 1)
         self._from_file: float | None = None  # the time step that the file says, once asked for
-        self._uneven = ""
+        self._uneven, self._confirmed = "", False
         head = self._reader.head
         self.name = self._reader.name
         self.numbers, self.masses, self.pbc = head.numbers, head.masses, head.pbc
@@ -184,19 +186,27 @@ class Trajectory:
 
     @property
     def timestep_fs(self) -> float:
-        """Time between two of the selected frames in fs.
+        """Time from one of the selected frames to the next in fs.
 
         Raises
         ------
         ValueError
-            When neither the argument nor the source says it.
+            When neither the argument nor the source says it, or they contradict each other: the times in the source,
+            or, where it has none, its positions and velocities (see `check_velocities`).
         """
-        if self._timestep is not None:
+        start, _, stride = self._range
+        if self._timestep is not None and self._confirmed:
             return self._timestep
         if self._uneven:
             raise ValueError(self._uneven)
-        times = self._reader.first_times(self._range[0], self._range[2])
+        times = [frame.time for frame in self._reader.peek(start, stride, 2, False)]
         step = times[1] - times[0] if len(times) == 2 else np.nan
+        if self._timestep is not None:
+            check_times(self.name, times, stride, self._timestep)
+            if self._reader.head.velocities and not np.isfinite(step):
+                check_velocities(self._reader, start, stride, self._timestep)
+            self._confirmed = True
+            return self._timestep
         if not step > 0.0:
             raise ValueError(f"{self.name} does not say how far apart its frames are: give timestep_fs=")
         self._from_file = step

@@ -74,7 +74,7 @@ DUMP = (
         (
             "x y z",
             "fx fy fz",
-            r"md\.lammpstrj:9: expected columns of species and x y z, got id element fx fy fz \(frame 0\)",
+            r"md\.lammpstrj:9: expected columns of species and x y z, got id element fx fy fz",
         ),
         ("Ar", "Qq", r"md\.lammpstrj:10: expected chemical symbols, got 'Qq' \(frame 0\)"),
         ("0 5\nITEM", "0 b\nITEM", r"md\.lammpstrj:8: expected a finite number, got 'b' \(frame 0\)"),

@@ -190,7 +190,7 @@ def test_numbers_are_rounded_as_python_rounds_them(tmp_path_factory, words):
     if np.isfinite(expected).all():
         np.testing.assert_array_equal(everything(second)[0][0, 0], expected)
     else:
-        with pytest.raises(ValueError, match="expected a finite number, got .*frame 1"):
+        with pytest.raises(ValueError, match=r"expected a finite number, got .* \(frame 1\)"):
             everything(second)
 
 
@@ -321,15 +321,15 @@ GOOD = "1\nLattice='4 0 0 0 4 0 0 0 4' Properties=species:S:1:pos:R:3\nH 0 0 0\n
         (GOOD + GOOD.replace("H 0 0 0", "H 0 0"), "md.xyz:6: expected 4 words, got 'H 0 0' (frame 1)"),
         (
             GOOD + GOOD.replace("H 0 0 0", "Hydrogen 0 0 0"),
-            "md.xyz:6: expected a species of at most 6 letters, got 'Hydrogen' (frame 1)",
+            "md.xyz:6: expected a species of at most 6 letters, got 'Hydrogen'",
         ),
         (
             GOOD + GOOD.replace("pos:R:3", "pos:R:2"),
-            "md.xyz:5: expected pos:R:3 in Properties, got 'species:S:1:pos:R:2' (frame 1)",
+            "md.xyz:5: expected pos:R:3 in Properties, got 'species:S:1:pos:R:2'",
         ),
         (
             GOOD + GOOD.replace("pos:R:3", "pos:R"),
-            "md.xyz:5: expected name:type:columns with the types R, I, S and L in Properties, got 'sp",
+            "md.xyz:5: expected name:type:columns with the types R, I, S and L in",
         ),
         (GOOD + "VEC1 1 0 0\n", "md.xyz:4: expected the number of atoms, got 'VEC1 1 0 0' (frame 1)"),
         ("1\n\nH 0 0", "md.xyz:2: expected room for 1 atoms, got 5 bytes to the end of the file (frame 0)"),
