@@ -43,7 +43,7 @@ def open_reader(source: Any, symbols: Sequence[str] | None = None) -> Reader:
     if os.path.getsize(path) == 0:
         raise ValueError(f"{path} is empty")
     with readable(path, "a trajectory"):
-        format_name = filetype(path)
+        format_name = "lammps-dump-text" if _begins(path, b"ITEM:") else filetype(path)
     if get_compression(path)[1] is None:
         match format_name:
             case "traj":
@@ -55,6 +55,14 @@ def open_reader(source: Any, symbols: Sequence[str] | None = None) -> Reader:
             case "vasp-xdatcar":
                 return XdatcarReader(path)
     return AseReader(path, format_name)
+
+
+def _begins(path: str, mark: bytes) -> bool:
+    """Whether the file begins so; ASE does not know a dump with the line ends of Windows."""
+    if not os.path.isfile(path):
+        return False
+    with open(path, "rb") as file:
+        return file.read(len(mark)) == mark
 
 
 class AtomsReader(Rereadable):

@@ -11,15 +11,10 @@ from ase_mlips.analysis.heat.recorder import read_heat_flux
 from ase_mlips.analysis.trajectories.trajectory import Trajectory
 from hypothesis import given
 from support.damage import edits, fuzz, put, tails
-from support.trajectories import images, write_dump, write_gpumd, write_xdatcar
+from support.trajectories import images, write_dump, write_flux, write_gpumd, write_xdatcar
 
 NAMES = {"gpumd": "dump.xyz", "xyz": "md.xyz", "dump": "md.lammpstrj", "xdatcar": "XDATCAR", "traj": "md.traj"}
 WORDS = ("Lattice", "pbc", "F", "ITEM:", "ATOMS", "id", "600000000", "1000000000", "1.5", "\r\n", '"', "'", "=", "Qq")
-FLUX = (
-    "# heat flux, format 1\n# species: Ar 2 Kr 3\n# time step: 2.5 fs\n# units\n"
-    "# time convective_x convective_y convective_z conductive_x conductive_y conductive_z"
-    " Ar_x Ar_y Ar_z Kr_x Kr_y Kr_z temperature volume\n"
-)
 
 
 def content_of(kind: str, folder: Path) -> bytes:
@@ -33,10 +28,7 @@ def content_of(kind: str, folder: Path) -> bytes:
     elif kind == "xdatcar":
         write_xdatcar(path, frames, repeat_cell=True)
     elif kind == "flux":
-        rows = np.random.default_rng(0).normal(size=(5, 14))
-        path.write_text(
-            FLUX + "".join(f"{2.5 * k:.6f} {' '.join(f'{x:.12e}' for x in row)}\n" for k, row in enumerate(rows))
-        )
+        write_flux(path)
     else:
         write(path, frames)
     return path.read_bytes()
