@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _CLOSING = {"'": "'", '"': '"', "{": "}", "[": "]"}
 # Anything but blanks and `=`; within quotes or brackets, and behind a backslash, anything.  A last quote may be open.
@@ -30,6 +31,7 @@ def looked_up(pairs: dict[str, str], name: str) -> str:
     return next((value for key, value in pairs.items() if key.lower() == small), "")
 
 
+@lru_cache(maxsize=64)  # keys and cells of one frame are often those of the next
 def _plain(text: str) -> str:
     """Without the quotes and backslashes, and without blanks outside of quotes."""
     special = _SPECIAL.search(text)

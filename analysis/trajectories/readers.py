@@ -43,7 +43,7 @@ def open_reader(source: Any, symbols: Sequence[str] | None = None) -> Reader:
     if os.path.getsize(path) == 0:
         raise ValueError(f"{path} is empty")
     with readable(path, "a trajectory"):
-        format_name = "lammps-dump-text" if _begins(path, b"ITEM:") else filetype(path)
+        format_name = _plain_format(path) or filetype(path)
     if get_compression(path)[1] is None:
         match format_name:
             case "traj":
@@ -57,12 +57,18 @@ def open_reader(source: Any, symbols: Sequence[str] | None = None) -> Reader:
     return AseReader(path, format_name)
 
 
-def _begins(path: str, mark: bytes) -> bool:
-    """Whether the file begins so; ASE does not know a dump with the line ends of Windows."""
+def _plain_format(path: str) -> str:
+    """Format of a file that the first line gives away, or empty: ASE tries all of them, and no line ends of Windows."""
     if not os.path.isfile(path):
-        return False
+        return ""
     with open(path, "rb") as file:
-        return file.read(len(mark)) == mark
+        begin = file.read(32)
+    if begin.startswith(b"ITEM:"):
+        return "lammps-dump-text"
+    if begin.startswith(b"- of UlmASE-Trajectory"):
+        return "traj"
+    counted = path.endswith((".xyz", ".extxyz")) and begin.split(b"\n")[0].strip().isdigit()
+    return "extxyz" if counted else ""
 
 
 class AtomsReader(Rereadable):
