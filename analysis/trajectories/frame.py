@@ -6,6 +6,7 @@ import mmap
 import numbers
 import os
 import stat
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,6 +35,14 @@ def require_regular(path: str | os.PathLike[str]) -> None:
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         kind = "a pipe" if stat.S_ISFIFO(mode) else "a device or socket"
         raise ValueError(f"{path}: expected a file, got {kind}")
+
+
+def complete(frames: Iterator[Frame]) -> Iterator[Frame]:
+    """The frames without an incomplete last one, which is only warned of."""
+    try:
+        yield from frames
+    except TruncatedError as error:
+        warnings.warn(f"{error}; it is left out", RuntimeWarning, stacklevel=4)
 
 
 class MappedFile:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from .atoms import selected_atoms
-from .frame import FloatArray, Frame, Head, IntArray, Reader, TruncatedError
+from .frame import FloatArray, Frame, Head, IntArray, Reader, complete
 from .lammps_dump import LammpsReader
 from .readers import ArrayReader, open_reader
 from .selection import Clock, Range, number_of, selected
@@ -258,7 +257,7 @@ class Trajectory:
         total = None if length is None else number_of(self._range, length)
         size = max(1, _CHUNK // (24 * max(1, len(self.numbers)) * (1 + velocities)))
         size = size if total is None else max(1, min(size, total))
-        frames = _complete(self._reader.frames(*self._range, velocities))
+        frames = complete(self._reader.frames(*self._range, velocities))
         first, clock, vectors = 0, Clock(), None
         with tqdm(total=total, desc=progress, unit="frame", disable=None) as bar:
             while True:
@@ -395,11 +394,3 @@ def as_trajectory(source: Source | Trajectory, timestep_fs: float | None = None)
     if isinstance(source, Trajectory) and timestep_fs is None:
         return source
     return Trajectory(source, timestep_fs=timestep_fs)
-
-
-def _complete(frames: Iterator[Frame]) -> Iterator[Frame]:
-    """The frames without an incomplete last one, which is only warned of."""
-    try:
-        yield from frames
-    except TruncatedError as error:
-        warnings.warn(f"{error}; it is left out", RuntimeWarning, stacklevel=4)
