@@ -23,6 +23,7 @@ _LINE = 8  # columns transposed at once from a long series: the numbers in a lin
 _SHORTEST, _LONGEST, _REACH = 13, 17, 4
 _FEWEST = 4  # stretches; a shorter series is transformed as a whole
 _TOGETHER = 8  # stretches, which vector instructions transform side by side
+_KEPT = 16 << 20  # bytes, more than any array that is made anew for each block of columns
 
 
 def correlation(a: ArrayLike, b: ArrayLike | None = None, *, max_lag: int | None = None) -> FloatArray:
@@ -60,6 +61,7 @@ def correlation(a: ArrayLike, b: ArrayLike | None = None, *, max_lag: int | None
     if second.shape != first.shape:
         raise ValueError(f"expected two series of the same shape, got {first.shape} and {second.shape}")
     frames = len(first)
+    _keep_memory()
     lags = number_of_lags(frames, max_lag)
     first, second = first.reshape(frames, -1), second.reshape(frames, -1)
     bits = int(lags).bit_length()
@@ -145,6 +147,7 @@ def squared_displacements(positions: NDArray[Any], *, max_lag: int | None = None
         In the square of the unit of `positions`.
     """
     frames, _, axes = positions.shape
+    _keep_memory()
     lags = number_of_lags(frames, max_lag)
     size: int = fft.next_fast_len(frames + lags, real=True)
     flat = positions.reshape(frames, -1)
@@ -161,6 +164,15 @@ def squared_displacements(positions: NDArray[Any], *, max_lag: int | None = None
     result = (sums[:, frames - k] + sums[:, -1:] - sums[:, k] - 2.0 * products) / (frames - k)
     result[:, 0] = 0.0
     return np.ascontiguousarray(result.T)
+
+
+def _keep_memory() -> None:
+    """Let the C library keep what transforms free, for the next one, instead of giving it back to the system.
+
+    glibc maps arrays larger than the largest one freed so far, at first 128 kB, and takes new pages for each: half of
+    the time of a transform.
+    """
+    np.empty(_KEPT, np.uint8)
 
 
 def number_of_lags(frames: int, max_lag: int | None) -> int:

@@ -112,7 +112,7 @@ def mean_squared_displacement(
     trajectory : path, Atoms objects or Trajectory
         Any trajectory; it is unwrapped.
     timestep_fs : float, optional
-        Time between two frames in fs, where the trajectory does not know it.
+        Time from one frame to the next in fs, where the trajectory does not know it.
     atoms : symbol, indices or mask, optional
         Which atoms count; all by default.
     drift : "all", symbol, indices, mask or None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from ase.md.md import MolecularDynamics
 from ase_mlips.appending import AppendedFile
 from ase_mlips.places import require_place
 
+from ..trajectories.frame import TruncatedError, require_regular
+from ..trajectories.text_readers import Header, Text
 from .nonequilibrium import check_steps, check_timestep
 from .series import FloatArray, HeatFluxCalculator, HeatFluxSeries, Meter, require_heat_flux, series_of
 
@@ -102,6 +105,8 @@ class HeatFluxRecorder:
         now = dynamics.nsteps * self._step_fs if time_fs is None and dynamics.nsteps else time_fs
         # ASE calls observers at the start of a run only when it begins with step 0.
         ahead = interval - dynamics.nsteps % interval if dynamics.nsteps else 0
+        if append and os.path.exists(path):
+            require_regular(Path(path))
         try:
             self._file = AppendedFile(path, new=not append)  # closed with this object
         except FileExistsError:
@@ -145,7 +150,8 @@ def read_heat_flux(path: _Path) -> HeatFluxSeries:
     Raises
     ------
     ValueError
-        The file is of another kind, has a broken line before the last, fewer than two lines, or uneven times.
+        The file is of another kind or a pipe, has a broken line or a value that is not finite before the last one,
+        fewer than two lines, or uneven times.
     """
     species, spacing, rows = _parsed(Path(path))
     if len(rows) < 2:
@@ -153,47 +159,67 @@ def read_heat_flux(path: _Path) -> HeatFluxSeries:
     uneven = np.abs(np.diff(rows[:, 0]) - spacing) > _EVEN * spacing
     if uneven.any():
         k = int(np.argmax(uneven))
-        raise ValueError(f"{path}: expected lines {spacing:g} fs apart, got {rows[k, 0]:g} and {rows[k + 1, 0]:g} fs")
+        raise ValueError(
+            f"{path}:{k + 7}: expected lines {spacing:g} fs apart, got {rows[k, 0]:g} and {rows[k + 1, 0]:g} fs"
+        )
     return series_of(rows[:, 1:], species, spacing)
 
 
 def _header(meter: Meter, spacing: float) -> str:
-    names = ["time", *(f"{part}_{x}" for part in ("convective", "conductive", *meter.species) for x in "xyz")]
-    columns = " ".join([*names, "temperature", "volume"])
     species = " ".join(f"{name} {count}" for name, count in zip(meter.species, np.bincount(meter.kinds), strict=True))
-    return f"{_TITLE}\n{_SPECIES} {species}\n{_SPACING} {spacing:.9g} fs\n{_UNITS}\n# {columns}\n"
+    return f"{_TITLE}\n{_SPECIES} {species}\n{_SPACING} {spacing:.9g} fs\n{_UNITS}\n{_columns(meter.species)}\n"
+
+
+def _columns(species: Sequence[str]) -> str:
+    """The line that names the columns."""
+    names = (f"{part}_{x}" for part in ("convective", "conductive", *species) for x in "xyz")
+    return " ".join(["# time", *names, "temperature volume"])
 
 
 def _parsed(path: Path) -> tuple[tuple[str, ...], float, FloatArray]:
     """Species, time step and complete rows of a file."""
-    content = path.read_bytes()
-    lines = content[: content.rfind(b"\n") + 1].decode("ascii", errors="replace").split("\n", 5)
-    marks = (_TITLE, _SPECIES, _SPACING)
-    if len(lines) < 6 or not all(line.startswith(mark) for line, mark in zip(lines, marks, strict=False)):
+    text, position, lines = Text(str(path), alike=1), 0, []
+    text.frame = None
+    if text.map[: len(_TITLE)] != _TITLE.encode():
         raise ValueError(f"{path}: expected a file of HeatFluxRecorder, which begins with {_TITLE!r}")
-    words = lines[1].removeprefix(_SPECIES).split()
-    species = tuple(word for word in words if not word.isdigit())  # each has its number of atoms behind it
     try:
-        spacing = float(lines[2].removeprefix(_SPACING).removesuffix(" fs"))
-    except ValueError:
-        raise ValueError(f"{path}:3: expected a time step in fs, got {lines[2][:40]!r}") from None
+        for _ in range(5):
+            line, position = text.line(position)
+            lines.append(line.decode(errors="replace"))
+            if len(lines) == 2:
+                species = _species(text, lines[1])
+            elif len(lines) == 3:
+                spacing = _spacing(text, lines[2])
+    except TruncatedError:
+        raise ValueError(f"{path}: expected a file of HeatFluxRecorder, got only {len(lines)} lines") from None
+    if lines[4] != _columns(species):
+        raise text.error(f"columns of {' '.join(species)}", line)
     width = 9 + 3 * len(species)
-    body = lines[5].split("\n")[:-1]
+    rows = np.empty((text.rows_left(position), width))
     try:
-        rows = np.loadtxt(body, ndmin=2) if body else np.empty((0, width))
-        if rows.shape != (len(body), width):
-            raise ValueError
-    except ValueError:
-        number = next(k for k, line in enumerate(body) if not _is_row(line, width))
-        raise ValueError(f"{path}:{number + 6}: expected {width} numbers, got {body[number][:40]!r}") from None
+        text.parse(Header(len(rows), position, 2 * np.arange(width), np.zeros((3, 3)), ()), rows)
+    except TruncatedError:
+        rows = rows[:-1]
     return species, spacing, rows
 
 
-def _is_row(line: str, width: int) -> bool:
-    try:
-        return len([float(word) for word in line.split()]) == width
-    except ValueError:
-        return False
+def _species(text: Text, line: str) -> tuple[str, ...]:
+    """Species, each of which has its number of atoms behind it."""
+    words = line.removeprefix(_SPECIES).split()
+    if not line.startswith(_SPECIES) or not words or not all(word.isdigit() for word in words[1::2]):
+        raise text.error(f"{_SPECIES} and for each one a symbol and a number", line.encode())
+    return tuple(words[::2])
+
+
+def _spacing(text: Text, line: str) -> float:
+    word = line.removeprefix(_SPACING).removesuffix("fs").strip().encode()
+    if (
+        not line.startswith(_SPACING)
+        or not re.fullmatch(rb"[0-9.]+(e[+-]?[0-9]+)?", word)
+        or not text.number(word) > 0.0
+    ):
+        raise text.error("a time step in fs", line.encode())
+    return text.number(word)
 
 
 def _continued(
@@ -232,5 +258,8 @@ def _continued(
                 )
         rows = rows[: round(place) + (ahead == 0.0)]  # that of now is as the next would be
     lines = content.splitlines(keepends=True)
-    file.truncate(sum(len(line) for line in lines[: 5 + len(rows)]))
+    kept = b"".join(lines[: 5 + len(rows)])
+    file.truncate(len(kept))
+    if not kept.endswith(b"\n"):
+        file.append(b"\n")
     return float(rows[-1, 0]) if len(rows) else None

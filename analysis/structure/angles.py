@@ -94,7 +94,7 @@ def adf(
     Parameters
     ----------
     frames : Trajectory, path, Atoms or iterable of Atoms
-        Read in chunks; any cell, periodic or not.
+        Read in chunks; any cell, periodic or not.  Species may be exchanged between frames.
     cutoff : float or dict
         Two atoms nearer than this, in A, are bonded: one length for all, or one for each pair of elements that form
         bonds, such as ``{("Si", "O"): 2.0}`` (in any order; other pairs do not).
@@ -116,15 +116,15 @@ def adf(
     numbers, species = np.unique(trajectory.numbers, return_inverse=True)
     symbols = [chemical_symbols[z] for z in numbers]
     cutoffs = _cutoff_table(cutoff, symbols)
-    kinds = np.append(species.astype(np.int64), 0)
     neighbors = NeighborList(float(cutoffs.max()), skin=0.0)
     average = BlockAverage()
     try:
-        for chunk in trajectory.chunks(progress="ADF"):
-            for positions, cell in zip(chunk.positions, chunk.cells, strict=True):
+        for chunk in trajectory.chunks(identity=False, progress="ADF"):
+            for k, (positions, cell) in enumerate(zip(chunk.positions, chunk.cells, strict=True)):
                 require_memory(len(positions), cell, trajectory.pbc, float(cutoffs.max()), "cutoff")
                 neighbors.update(positions, cell, trajectory.pbc)
-                average.add(_count(neighbors, kinds, cutoffs, bins))
+                present = np.searchsorted(numbers, chunk.numbers[k]) if k in chunk.numbers else species
+                average.add(_count(neighbors, np.append(present, 0).astype(np.int64), cutoffs, bins))
     except KeyboardInterrupt:
         if average.frames == 0 or not average.mean.any():
             raise

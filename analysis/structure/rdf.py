@@ -126,7 +126,8 @@ def rdf(
     Parameters
     ----------
     frames : Trajectory, path, Atoms or iterable of Atoms
-        Read in chunks.  The volume is the cell's also along axes that are not periodic.
+        Read in chunks.  The volume is the cell's also along axes that are not periodic.  Species may be exchanged
+        between frames.
     r_max : float
         Largest distance in A.
     bins : int
@@ -153,22 +154,44 @@ def rdf(
     if not 0.0 < r_max < np.inf or bins < 1:
         raise ValueError(f"expected a positive r_max and at least one bin, got r_max={r_max} and bins={bins}")
     trajectory = as_trajectory(frames)
-    atoms = selected_atoms(indices, trajectory.symbols, name="indices")
+    atoms = _by_species(indices, trajectory.numbers)
     numbers, populations = np.unique(trajectory.numbers[atoms], return_counts=True)
-    atoms = atoms[np.argsort(trajectory.numbers[atoms], kind="stable")]
     symbols = [chemical_symbols[z] for z in numbers]
     counter = _PairCounter(populations, trajectory.pbc, r_max, bins)
     average = BlockAverage()
     try:
-        for chunk in trajectory.chunks(progress="RDF"):
-            for positions, cell, volume in zip(chunk.positions, chunk.cells, _volumes(chunk), strict=True):
-                counts = counter.count(positions.take(atoms, axis=0), cell, volume)
+        for chunk in trajectory.chunks(identity=False, progress="RDF"):
+            for k, (positions, cell, volume) in enumerate(
+                zip(chunk.positions, chunk.cells, _volumes(chunk), strict=True)
+            ):
+                chosen = atoms
+                if k in chunk.numbers:
+                    chosen = _by_species(indices, chunk.numbers[k])
+                    _require_populations(trajectory, chunk.first + k, chunk.numbers[k][chosen], atoms)
+                counts = counter.count(positions.take(chosen, axis=0), cell, volume)
                 average.add(np.stack([counts, volume * counts]))
     except KeyboardInterrupt:
         if average.frames == 0:
             raise
         raise Interrupted(_normalised(average, symbols, populations, r_max, finite_size), average.frames) from None
     return _normalised(average, symbols, populations, r_max, finite_size)
+
+
+def _by_species(indices: str | ArrayLike | None, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The selected atoms, those of an element together."""
+    atoms = selected_atoms(indices, [chemical_symbols[z] for z in numbers], name="indices")
+    return atoms[np.argsort(numbers[atoms], kind="stable")]
+
+
+def _require_populations(
+    trajectory: Trajectory, frame: int, numbers: NDArray[np.int64], atoms: NDArray[np.int64]
+) -> None:
+    """Refuse a frame whose selected atoms are not as many of each element as in the first one."""
+    if not np.array_equal(numbers, trajectory.numbers[atoms]):
+        raise ValueError(
+            f"{trajectory.name}: expected as many selected atoms of each element as in the first frame, got others in"
+            f" the selected frame {frame}"
+        )
 
 
 def _volumes(chunk: Frames) -> FloatArray:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import mmap
 import numbers
 import os
+import stat
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +14,8 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from ase import Atoms, units
-from numpy.typing import NDArray
+from ase.data import chemical_symbols
+from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -26,10 +29,27 @@ class TruncatedError(ValueError):
     """The last frame of a file is incomplete."""
 
 
+def require_regular(path: str | os.PathLike[str]) -> None:
+    """Raise ValueError for a pipe or a device, which may never end, and OSError for a file that is not there."""
+    mode = os.stat(path).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        kind = "a pipe" if stat.S_ISFIFO(mode) else "a device or socket"
+        raise ValueError(f"{path}: expected a file, got {kind}")
+
+
+def complete(frames: Iterator[Frame]) -> Iterator[Frame]:
+    """The frames without an incomplete last one, which is only warned of."""
+    try:
+        yield from frames
+    except TruncatedError as error:
+        warnings.warn(f"{error}; it is left out", RuntimeWarning, stacklevel=4)
+
+
 class MappedFile:
     """The bytes of a file, (L,) uint8, of which the process keeps only what is being read."""
 
     def __init__(self, path: str) -> None:
+        require_regular(path)
         with open(path, "rb") as file:
             if os.fstat(file.fileno()).st_size == 0:
                 raise ValueError(f"{path} is empty")
@@ -47,23 +67,29 @@ class MappedFile:
 class Frame(NamedTuple):
     """Positions (N, 3) in A, cell (3, 3) in A, velocities (N, 3) in A/fs or None, and time in fs or NaN.
 
-    The arrays may be overwritten when the next frame is read.
+    Atomic numbers (N,) where they are not those of the first frame.  The arrays may be overwritten when the next frame
+    is read.
     """
 
     positions: FloatArray
     cell: FloatArray
     velocities: FloatArray | None
     time: float
+    numbers: IntArray | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """What all frames share: numbers (N,), masses (N,) in amu, pbc (3,), and whether there are velocities."""
+    """What the first frame says: numbers (N,), masses (N,) in amu, pbc (3,), and whether there are velocities.
+
+    `identity` says whether the k-th atom of each frame is the same one.
+    """
 
     numbers: IntArray
     masses: FloatArray
     pbc: NDArray[np.bool_]
     velocities: bool
+    identity: bool = True
 
 
 class Reader(Protocol):
@@ -90,8 +116,8 @@ class Reader(Protocol):
         """Number of frames, if necessary by reading them."""
         ...
 
-    def first_times(self, start: int, step: int) -> list[float]:
-        """Times in fs of the first two of these frames, without using a one-pass source up."""
+    def peek(self, start: int, step: int, count: int, velocities: bool) -> Iterator[Frame]:
+        """The complete ones of `count` frames from `start` on, without using a one-pass source up."""
         ...
 
 
@@ -107,8 +133,9 @@ class Rereadable:
                 number += 1
         return number
 
-    def first_times(self: Reader, start: int, step: int) -> list[float]:
-        return [frame.time for frame in self.frames(start, start + step + 1, step, False)]
+    def peek(self: Reader, start: int, step: int, count: int, velocities: bool) -> Iterator[Frame]:
+        with suppress(TruncatedError):
+            yield from self.frames(start, start + step * (count - 1) + 1, step, velocities)
 
 
 def velocities_of(atoms: Atoms, masses: FloatArray) -> FloatArray | None:
@@ -126,10 +153,13 @@ def from_momenta(momenta: FloatArray, masses: FloatArray) -> FloatArray:
     return momenta * (float(units.fs) / masses)[:, None]
 
 
-def frame_of(atoms: Atoms, head: Head, velocities: bool) -> Frame:
-    """The parts of Atoms that the analysis needs."""
+def frame_of(atoms: Atoms, reader: Reader, frame: int, velocities: bool) -> Frame:
+    """The parts of Atoms that the analysis needs; ValueError where they cannot follow the first frame."""
+    head = reader.head
+    numbers = other_numbers(reader, frame, atoms.numbers)
+    check_pbc(reader, frame, atoms.pbc)
     speed = velocities_of(atoms, head.masses) if velocities else None
-    return Frame(atoms.positions, atoms.cell.array, speed, time_of(atoms.info))
+    return Frame(atoms.positions, atoms.cell.array, speed, time_of(atoms.info), numbers)
 
 
 def time_of(info: Mapping[str, Any]) -> float:
@@ -138,17 +168,41 @@ def time_of(info: Mapping[str, Any]) -> float:
     return float(time) if isinstance(time, numbers.Real) else np.nan
 
 
-def head_of(atoms: Atoms) -> Head:
-    """What the first frame says about all of them."""
+def head_of(atoms: Atoms, name: str) -> Head:
+    """What the first frame of the source of that name says about all of them."""
+    check_numbers(name, 0, atoms.numbers)
     masses = atoms.get_masses()
     return Head(atoms.numbers.astype(np.int64), masses, atoms.pbc.copy(), velocities_of(atoms, masses) is not None)
 
 
-def check_species(reader: Reader, frame: int, numbers: IntArray) -> None:
-    """Raise ValueError when a frame has other atoms than the first one."""
+def check_numbers(name: str, frame: int, numbers: NDArray[Any]) -> None:
+    """Raise ValueError when these are no atomic numbers."""
+    wrong = (numbers < 0) | (numbers >= len(chemical_symbols))
+    if wrong.any():
+        raise ValueError(
+            f"{name}: expected atomic numbers from 0 to {len(chemical_symbols) - 1}, got {numbers[wrong][0]} (frame"
+            f" {frame})"
+        )
+
+
+def other_numbers(reader: Reader, frame: int, numbers: NDArray[Any]) -> IntArray | None:
+    """Atomic numbers of a frame, or None where they are those of the first one; ValueError where they are none."""
     check_count(reader, frame, len(numbers))
-    if not np.array_equal(numbers, reader.head.numbers):
-        raise ValueError(f"{reader.name}: the species or their order in frame {frame} differ from the first frame")
+    if np.array_equal(numbers, reader.head.numbers):
+        return None
+    check_numbers(reader.name, frame, numbers)
+    return numbers.astype(np.int64)
+
+
+def check_pbc(reader: Reader, frame: int, pbc: ArrayLike) -> None:
+    """Raise ValueError when a frame has other periodic boundaries than the first one."""
+    expected = reader.head.pbc
+    if not np.array_equal(pbc, expected):
+        named = [" ".join("FT"[int(periodic)] for periodic in np.broadcast_to(each, 3)) for each in (expected, pbc)]
+        raise ValueError(
+            f"{reader.name}: expected the periodic boundaries of the first frame, {named[0]}, got {named[1]} (frame"
+            f" {frame})"
+        )
 
 
 def check_count(reader: Reader, frame: int, count: int) -> None:

@@ -16,6 +16,7 @@ from ase_mlips.jit import device, kernel
 SKIP = -1  # in `columns`; else 2 * slot for a number, 2 * slot + 1 for a word
 WORD = 6  # longest word in bytes: 48 bits, exact as a double
 
+_TAB, _RETURN = 9, 13
 _NEWLINE, _BLANK, _PLUS, _MINUS, _POINT, _ZERO, _E, _LOWER = 10, 32, 43, 45, 46, 48, 101, 32
 _DIGITS = 18  # of which any number fits in an int64
 _EXACT = 2**53  # integers below it are doubles
@@ -170,8 +171,8 @@ def parse_rows(data: Any, position: int, end: int, columns: Any, out: Any, first
     end : int
         Where the data end, just after a newline.
     columns : (C,) int64 array
-        What to do with each word of a row: `SKIP`, ``2 * slot`` (number) or ``2 * slot + 1`` (word).  What follows
-        in the row is skipped.
+        What to do with each word of a row: `SKIP`, ``2 * slot`` (number) or ``2 * slot + 1`` (word).  A row has as
+        many words, between blanks or tabs, and ends with a newline or a carriage return and a newline.
     out : (rows, slots) float64 array
         Numbers, correctly rounded, and words of at most 6 bytes as big-endian integers.
     first : int
@@ -188,9 +189,9 @@ def parse_rows(data: Any, position: int, end: int, columns: Any, out: Any, first
         if i >= end:
             return row, begin
         for k in range(columns.shape[0]):
-            while data[i] <= _BLANK and data[i] != _NEWLINE:
+            while data[i] == _BLANK or data[i] == _TAB:
                 i += 1
-            if data[i] == _NEWLINE:
+            if data[i] < _BLANK:
                 return row, begin
             column = columns[k]
             if column < 0:
@@ -201,8 +202,12 @@ def parse_rows(data: Any, position: int, end: int, columns: Any, out: Any, first
             if i < 0:
                 return row, begin
             out[row, column >> 1] = value
-        while data[i] != _NEWLINE:
+        while data[i] == _BLANK or data[i] == _TAB:
             i += 1
+        if data[i] == _RETURN:
+            i += 1
+        if data[i] != _NEWLINE:
+            return row, begin
         i += 1
     return out.shape[0], i
 

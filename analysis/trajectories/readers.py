@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from itertools import islice, tee
@@ -12,28 +10,14 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.io import iread
-from ase.io.formats import UnknownFileTypeError, filetype, get_compression
-from ase.io.ulm import read_header
-from numpy.typing import NDArray
+from ase.io.formats import filetype, get_compression
+
+from ase_mlips.reading import readable
 
 from .extxyz import ExtxyzReader
-from .frame import (
-    FloatArray,
-    Frame,
-    Head,
-    IntArray,
-    MappedFile,
-    Reader,
-    Rereadable,
-    TruncatedError,
-    check_count,
-    check_species,
-    frame_of,
-    from_momenta,
-    head_of,
-    time_of,
-)
+from .frame import FloatArray, Frame, Head, Reader, Rereadable, frame_of, head_of, require_regular
 from .lammps_dump import LammpsReader
+from .traj import TrajReader
 from .xdatcar import XdatcarReader
 
 
@@ -55,10 +39,11 @@ def open_reader(source: Any, symbols: Sequence[str] | None = None) -> Reader:
     path = os.fspath(source)
     if not os.path.exists(path):
         raise FileNotFoundError(f"{path} does not exist")
-    try:
-        format_name = filetype(path)
-    except (UnknownFileTypeError, EOFError) as error:
-        raise ValueError(f"{path} is not of a format that ASE reads: {error}") from error
+    require_regular(path)
+    if os.path.getsize(path) == 0:
+        raise ValueError(f"{path} is empty")
+    with readable(path, "a trajectory"):
+        format_name = _plain_format(path) or filetype(path)
     if get_compression(path)[1] is None:
         match format_name:
             case "traj":
@@ -70,6 +55,20 @@ def open_reader(source: Any, symbols: Sequence[str] | None = None) -> Reader:
             case "vasp-xdatcar":
                 return XdatcarReader(path)
     return AseReader(path, format_name)
+
+
+def _plain_format(path: str) -> str:
+    """Format of a file that the first line gives away, or empty: ASE tries all of them, and no line ends of Windows."""
+    if not os.path.isfile(path):
+        return ""
+    with open(path, "rb") as file:
+        begin = file.read(32)
+    if begin.startswith(b"ITEM:"):
+        return "lammps-dump-text"
+    if begin.startswith(b"- of UlmASE-Trajectory"):
+        return "traj"
+    counted = path.endswith((".xyz", ".extxyz")) and begin.split(b"\n")[0].strip().isdigit()
+    return "extxyz" if counted else ""
 
 
 class AtomsReader(Rereadable):
@@ -91,7 +90,7 @@ class AtomsReader(Rereadable):
             raise ValueError(
                 f"expected Atoms in a {self.name}, got {type(first).__name__}; Trajectory.from_arrays takes arrays"
             )
-        self.head = head_of(first)
+        self.head = head_of(first, self.name)
 
     def _peek(self) -> Iterable[Atoms]:
         if not self._once:
@@ -104,9 +103,9 @@ class AtomsReader(Rereadable):
             raise ValueError(f"frames= must not be negative for a {self.name}, whose end is not known")
         return super().count()
 
-    def first_times(self, start: int, step: int) -> list[float]:
-        selected = islice(self._peek(), start, start + step + 1, step)
-        return [time_of(atoms.info) for atoms in selected]
+    def peek(self, start: int, step: int, count: int, velocities: bool) -> Iterator[Frame]:
+        some = islice(self._peek(), start, start + step * (count - 1) + 1, step)
+        yield from _frames(some, self, start, step, velocities)
 
     def frames(self, start: int, stop: int | None, step: int, velocities: bool) -> Iterator[Frame]:
         if self._once and self._used:
@@ -126,7 +125,7 @@ class AseReader(Rereadable):
         first = next(self._read(slice(0, 1)), None)
         if first is None:
             raise ValueError(f"{path} holds no frame")
-        self.head = head_of(first)
+        self.head = head_of(first, path)
 
     def _read(self, index: slice) -> Iterator[Atoms]:
         try:
@@ -141,8 +140,7 @@ class AseReader(Rereadable):
 
 def _frames(images: Iterable[Atoms], reader: Any, start: int, step: int, velocities: bool) -> Iterator[Frame]:
     for k, atoms in enumerate(images):
-        check_species(reader, start + k * step, atoms.numbers)
-        yield frame_of(atoms, reader.head, velocities)
+        yield frame_of(atoms, reader, start + k * step, velocities)
 
 
 class ArrayReader(Rereadable):
@@ -157,72 +155,3 @@ class ArrayReader(Rereadable):
         for k in range(*slice(start, stop, step).indices(len(self._positions))):
             speed = self._velocities[k] if velocities and self._velocities is not None else None
             yield Frame(self._positions[k], self._cells[k], speed, np.nan)
-
-
-class TrajReader(Rereadable):
-    """Frames of an ASE .traj file: the arrays where they lie in the file, without Atoms around them."""
-
-    def __init__(self, path: str) -> None:
-        self.name = path
-        self.length: int | None = len(self._places())
-        self.head = AseReader(path, "traj").head
-
-    def _places(self) -> IntArray:
-        try:
-            with open(self.name, "rb") as file:
-                places = np.asarray(read_header(file)[-1], dtype=np.int64)
-            if len(places):
-                _Item(MappedFile(self.name), int(places[0]))
-        except (ValueError, EOFError) as error:
-            raise ValueError(f"{self.name}: the file ends before its first frame is complete") from error
-        return places
-
-    def frames(self, start: int, stop: int | None, step: int, velocities: bool) -> Iterator[Frame]:
-        places, mapped = self._places(), MappedFile(self.name)
-        for k in range(*slice(start, stop, step).indices(len(places))):
-            try:
-                item = _Item(mapped, int(places[k]))
-                numbers = item.array("numbers") if k else None
-                positions, cell = item.array("positions"), item.array("cell")
-                momenta = item.array("momenta") if velocities else None
-            except EOFError as error:
-                raise TruncatedError(f"{self.name}: frame {k} is incomplete") from error
-            except (ValueError, KeyError) as error:
-                raise ValueError(f"{self.name}: frame {k} cannot be read: {error}") from error
-            if positions is None or cell is None:
-                raise ValueError(f"{self.name}: frame {k} has no positions or no cell")
-            check_count(self, k, len(positions))
-            if numbers is not None:
-                check_species(self, k, numbers.astype(np.int64))
-            speed = None if momenta is None else from_momenta(momenta, self.head.masses)
-            yield Frame(positions, cell, speed, item.time)
-            mapped.release(int(places[k]))
-
-
-class _Item:
-    """One frame in an ULM file (see `ase.io.ulm`): the size of a JSON text, the text, and in it where arrays lie."""
-
-    def __init__(self, mapped: MappedFile, place: int) -> None:
-        self._bytes = mapped.bytes
-        size = int(self._part(place, "<i8", 1)[0])
-        self._values = json.loads(self._part(place + 8, "u1", size).tobytes())
-        self._order = "<" if self._values.get("_little_endian", True) else ">"
-
-    def _part(self, place: int, kind: str, count: int) -> NDArray[Any]:
-        last = place + count * np.dtype(kind).itemsize
-        if last > len(self._bytes):
-            raise EOFError
-        return self._bytes[place:last].view(kind)
-
-    def array(self, name: str) -> NDArray[Any] | None:
-        """An array, or None where there is none of this name."""
-        if name in self._values:
-            return np.array(self._values[name])
-        if name + "." not in self._values:
-            return None
-        shape, kind, place = self._values[name + "."]["ndarray"]
-        return self._part(place, np.dtype(kind).newbyteorder(self._order).str, math.prod(shape)).reshape(shape)
-
-    @property
-    def time(self) -> float:
-        return time_of(self._values.get("info") or {})

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal
 
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from .atoms import selected_atoms
-from .frame import FloatArray, Frame, Head, Reader, TruncatedError
+from .frame import FloatArray, Frame, Head, IntArray, Reader, complete
 from .lammps_dump import LammpsReader
 from .readers import ArrayReader, open_reader
 from .selection import Clock, Range, number_of, selected
 from .series import DriftRemover, Series, Unwrapper, differentiate
+from .timing import check_times, check_velocities
 
 _CHUNK = 32 << 20  # bytes of positions and velocities in a chunk
 
@@ -41,12 +41,15 @@ class Frames:
         In A.
     velocities : (F, N, 3) array or None
         In A/fs; None unless asked for.
+    numbers : dict of int to (N,) array
+        Atomic numbers of those of these frames, counted from 0, in which they are not those of the first frame.
     """
 
     first: int
     positions: FloatArray
     cells: FloatArray
     velocities: FloatArray | None = None
+    numbers: Mapping[int, IntArray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -64,7 +67,8 @@ class Trajectory:
         A file (.traj, extended xyz of ASE or GPUMD, LAMMPS dump, XDATCAR, or anything that `ase.io.iread` reads), or
         frames in memory.  An iterator is read only once.
     timestep_fs : float, optional
-        Time between two frames of the source in fs.  Where it is not given, the times in the file (``Time=`` or
+        Time from one frame of the source to the next in fs: steps between frames times the time step of the dynamics.
+        Where it is not given, the times in the file (``Time=`` or
         ``time_fs=`` in fs in the comment of an extended xyz or in ``info``, ``ITEM: TIME`` of a LAMMPS dump) say it.
         The property `timestep_fs` is this times the step of `frames`.
     frames : slice
@@ -118,7 +122,7 @@ class Trajectory:
         self._range: Range = selected(frames, everything, reader)
         self._timestep: float | None = None if timestep_fs is None else timestep_fs * (frames.step or 1)
         self._from_file: float | None = None  # the time step that the file says, once asked for
-        self._uneven = ""
+        self._uneven, self._confirmed = "", False
         head = self._reader.head
         self.name = self._reader.name
         self.numbers, self.masses, self.pbc = head.numbers, head.masses, head.pbc
@@ -181,19 +185,27 @@ class Trajectory:
 
     @property
     def timestep_fs(self) -> float:
-        """Time between two of the selected frames in fs.
+        """Time from one of the selected frames to the next in fs.
 
         Raises
         ------
         ValueError
-            When neither the argument nor the source says it.
+            When neither the argument nor the source says it, or they contradict each other: the times in the source,
+            or, where it has none, its positions and velocities (see `check_velocities`).
         """
-        if self._timestep is not None:
+        start, _, stride = self._range
+        if self._timestep is not None and self._confirmed:
             return self._timestep
         if self._uneven:
             raise ValueError(self._uneven)
-        times = self._reader.first_times(self._range[0], self._range[2])
+        times = [frame.time for frame in self._reader.peek(start, stride, 2, False)]
         step = times[1] - times[0] if len(times) == 2 else np.nan
+        if self._timestep is not None:
+            check_times(self.name, times, stride, self._timestep)
+            if self._reader.head.velocities and not np.isfinite(step):
+                check_velocities(self._reader, start, stride, self._timestep)
+            self._confirmed = True
+            return self._timestep
         if not step > 0.0:
             raise ValueError(f"{self.name} does not say how far apart its frames are: give timestep_fs=")
         self._from_file = step
@@ -203,13 +215,16 @@ class Trajectory:
         formula = Atoms(numbers=self.numbers).get_chemical_formula()
         return f"Trajectory({self.name}, {formula})"
 
-    def chunks(self, *, velocities: bool = False, progress: str = "reading") -> Iterator[Frames]:
+    def chunks(self, *, velocities: bool = False, identity: bool = True, progress: str = "reading") -> Iterator[Frames]:
         """Read the frames, at most 32 MB (or one frame) at a time, with a progress bar on a terminal.
 
         Parameters
         ----------
         velocities : bool
             Whether velocities are wanted too.
+        identity : bool
+            Whether the k-th atom must be the same one in all frames.  Without it frames may have the species of the
+            first one in another order, as after exchanges in a Monte Carlo simulation.
         progress : str
             What the progress bar says.
 
@@ -220,8 +235,9 @@ class Trajectory:
         Raises
         ------
         ValueError
-            When velocities are wanted and absent, the number, species or order of the atoms changes, or a number is not
-            finite; the message names the frame, counted in the source from 0.
+            When velocities are wanted and absent, the number, species or order of the atoms changes, atoms cannot be
+            told apart although `identity` is wanted, there are periodic boundaries without a cell, the cell loses or
+            gains a vector, or a number is not finite; the message names the frame, counted in the source from 0.
 
         Warns
         -----
@@ -230,21 +246,25 @@ class Trajectory:
         """
         if velocities and not self._reader.head.velocities:
             raise ValueError(f"{self.name} holds no velocities")
-        return self._chunks(velocities, progress)
+        if identity and not self._reader.head.identity:
+            raise ValueError(
+                f"{self.name}: expected a column id, without which atoms cannot be followed from frame to frame"
+            )
+        return self._chunks(velocities, identity, progress)
 
-    def _chunks(self, velocities: bool, progress: str) -> Iterator[Frames]:
+    def _chunks(self, velocities: bool, identity: bool, progress: str) -> Iterator[Frames]:
         length = self._reader.length
         total = None if length is None else number_of(self._range, length)
         size = max(1, _CHUNK // (24 * max(1, len(self.numbers)) * (1 + velocities)))
         size = size if total is None else max(1, min(size, total))
-        frames = _complete(self._reader.frames(*self._range, velocities))
-        first, clock = 0, Clock()
+        frames = complete(self._reader.frames(*self._range, velocities))
+        first, clock, vectors = 0, Clock(), None
         with tqdm(total=total, desc=progress, unit="frame", disable=None) as bar:
             while True:
                 chunk, times = self._gather(frames, first, size, velocities)
                 if len(chunk) == 0:
                     break
-                self._check(chunk)
+                vectors = self._check(chunk, identity, vectors)
                 if self._timestep is None and not self._uneven:
                     self._note_uneven(clock.follow(times, first))
                 yield chunk
@@ -257,6 +277,7 @@ class Trajectory:
         """The next frames, at most `size`, as arrays, and their times."""
         positions, cells, times = np.empty((size, len(self.numbers), 3)), np.empty((size, 3, 3)), np.empty(size)
         speeds = np.empty_like(positions) if velocities else None
+        numbers: dict[int, IntArray] = {}
         count = 0
         for k, frame in enumerate(islice(frames, size)):
             positions[k], cells[k], times[k] = frame.positions, frame.cell, frame.time
@@ -264,20 +285,42 @@ class Trajectory:
                 if frame.velocities is None:
                     raise ValueError(f"{self.name}: frame {self._number(first + k)} has no velocities")
                 speeds[k] = frame.velocities
+            if frame.numbers is not None:
+                numbers[k] = frame.numbers
             count = k + 1
         chosen = None if speeds is None else speeds[:count]
-        return Frames(first, positions[:count], cells[:count], chosen), times[:count]
+        return Frames(first, positions[:count], cells[:count], chosen, numbers), times[:count]
 
     def _number(self, k: int) -> int:
         """Number in the source of the selected frame k."""
         return self._range[0] + k * self._range[2]
 
-    def _check(self, chunk: Frames) -> None:
+    def _check(self, chunk: Frames, identity: bool, vectors: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+        """Which cell vectors there are, (3,), in these frames as in those before; ValueError as `chunks` says."""
         arrays = {"positions": chunk.positions, "cell": chunk.cells, "velocities": chunk.velocities}
         for name, values in arrays.items():
             if values is not None and not np.isfinite(values).all():
                 k = int(np.argmin(np.isfinite(values).all(axis=(1, 2))))
                 raise ValueError(f"{self.name}: frame {self._number(chunk.first + k)} has {name} that are not finite")
+        for k, numbers in chunk.numbers.items():
+            frame = self._number(chunk.first + k)
+            if identity or not np.array_equal(np.sort(numbers), np.sort(self.numbers)):
+                order = " or their order" if identity else ""
+                raise ValueError(f"{self.name}: the species{order} in frame {frame} differ from the first frame")
+        there = np.any(chunk.cells != 0.0, axis=2)
+        vectors = there[0] if vectors is None else vectors
+        volumes = np.linalg.det(chunk.cells)
+        for wrong, message in (
+            (np.any(there != vectors, axis=1), "expected the cell vectors of the first frame, got more or fewer"),
+            (self.pbc.any() & ~np.any(self.pbc & there, axis=1), "expected a cell along the periodic axes, got zeros"),
+            (
+                there.all(axis=1) & self.pbc.any() & (volumes == 0.0),
+                "expected a cell with a volume, got vectors in one plane",
+            ),
+        ):
+            if wrong.any():
+                raise ValueError(f"{self.name}: {message} (frame {self._number(chunk.first + int(np.argmax(wrong)))})")
+        return vectors
 
     def _note_uneven(self, k: int | None) -> None:
         if k is None:
@@ -351,11 +394,3 @@ def as_trajectory(source: Source | Trajectory, timestep_fs: float | None = None)
     if isinstance(source, Trajectory) and timestep_fs is None:
         return source
     return Trajectory(source, timestep_fs=timestep_fs)
-
-
-def _complete(frames: Iterator[Frame]) -> Iterator[Frame]:
-    """The frames without an incomplete last one, which is only warned of."""
-    try:
-        yield from frames
-    except TruncatedError as error:
-        warnings.warn(f"{error}; it is left out", RuntimeWarning, stacklevel=4)

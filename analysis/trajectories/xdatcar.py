@@ -5,20 +5,25 @@ from __future__ import annotations
 import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 
-from .frame import Head
+from .frame import FloatArray, Head, IntArray
 from .text_readers import POSITION, Header, Text, TextReader, columns_of
 
 
 class XdatcarReader(TextReader):
     """Frames of a VASP XDATCAR, fixed or changing cell."""
 
+    _untitled = True
+
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self._cell = np.zeros((3, 3))
-        self._numbers = np.empty(0, dtype=np.int64)
-        self._first_table()
-        first = self._numbers
-        self.head = Head(first, atomic_masses[first], np.ones(3, dtype=bool), False)
+        self._kinds: list[int] = []
+        self._counts: list[int] = []
+        text = Text(path)
+        header, _ = self._first_table(text)
+        self._first = self._kinds, self._counts
+        numbers = np.repeat(np.array(self._kinds, dtype=np.int64), self._counts)
+        self.head = Head(numbers, atomic_masses[numbers], np.array(header.pbc), False)
 
     def _header(self, text: Text, position: int, velocities: bool) -> Header:
         line, position = text.line(position)
@@ -26,27 +31,46 @@ class XdatcarReader(TextReader):
             position = self._read_cell(text, position)
             line, position = text.line(position)
             if not line.startswith(_CONFIGURATION):
-                raise text.error(f"expected {_CONFIGURATION.decode()}, got {line.decode(errors='replace')!r}")
-        return Header(len(self._numbers), position, _FRACTIONS, self._cell, np.nan, np.zeros(3))
+                raise text.error(_CONFIGURATION.decode(), line)
+        return Header(sum(self._counts), position, _FRACTIONS, self._cell, (True,) * 3, np.nan, np.zeros(3))
 
     def _read_cell(self, text: Text, position: int) -> int:
         """What follows the title: scale, cell, elements and their numbers."""
+        line, position = text.line(position)
+        scale = text.numbers(line.split(), 1)[0]
         rows = []
-        for _ in range(6):
+        for _ in range(3):
             line, position = text.line(position)
-            rows.append(line.split())
-        self._cell = text.numbers(rows[0], 1)[0] * np.array([text.numbers(row, 3) for row in rows[1:4]])
-        counts = text.numbers(rows[5], len(rows[4])).astype(int)
-        try:
-            kinds = [atomic_numbers[name.decode()] for name in rows[4]]
-        except KeyError as error:
-            raise text.error(f"expected chemical symbols, got {error}") from error
-        numbers = np.repeat(kinds, counts)
-        if text.frame and not np.array_equal(numbers, self._numbers):
-            raise text.error("the species or their order differ from the first frame")
-        self._numbers = numbers
+            rows.append(text.numbers(line.split(), 3))
+        self._cell = _scaled(text, scale, np.array(rows))
+        line, position = text.line(position)
+        names = line.split()
+        if not names or not all(name.decode(errors="replace") in atomic_numbers for name in names):
+            raise text.error("chemical symbols", line)
+        self._kinds = [atomic_numbers[name.decode()] for name in names]
+        line, position = text.line(position)
+        words = line.split()
+        if len(words) != len(names):
+            raise text.error(f"{len(names)} numbers of atoms", line)
+        self._counts = [text.integer(word, "a number of atoms") for word in words]
         return position
+
+    def _numbers(self, text: Text, species: FloatArray) -> IntArray:
+        return np.repeat(np.array(self._kinds, dtype=np.int64), self._counts)
+
+    def _check(self, text: Text, header: Header) -> None:
+        super()._check(text, header)
+        same = (self._kinds, self._counts) == self._first
+        self._species = np.full(header.rows, 0.0 if same else np.nan)  # the table has none: NaN differs from it
+
+
+def _scaled(text: Text, scale: float, rows: FloatArray) -> FloatArray:
+    """The cell: a negative scale of VASP is the volume in A^3."""
+    volume = abs(np.linalg.det(rows))
+    if scale == 0.0 or not volume > 0.0:
+        raise text.error("a cell with a volume", f"a scale of {scale:g} and vectors of {volume:g} A^3")
+    return rows * (scale if scale > 0.0 else np.cbrt(-scale / volume))
 
 
 _CONFIGURATION = b"Direct configuration="
-_FRACTIONS = columns_of({axis: 2 * (POSITION + axis) for axis in range(3)})
+_FRACTIONS = columns_of({axis: 2 * (POSITION + axis) for axis in range(3)}, 3)

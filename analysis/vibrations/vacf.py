@@ -65,7 +65,7 @@ def vacf(
     trajectory : path, Atoms objects or Trajectory
         Any trajectory.
     timestep_fs : float, optional
-        Time between two frames in fs, where the trajectory does not know it.
+        Time from one frame to the next in fs, where the trajectory does not know it.
     max_lag_ps : float, optional
         Longest lag; by default a quarter of the trajectory.
     groups : dict of str to symbol, indices or mask, optional

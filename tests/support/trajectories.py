@@ -85,3 +85,18 @@ def write_xdatcar(path: Path, frames: list[Atoms], *, repeat_cell: bool) -> None
             file.writelines(
                 f" {' '.join(f'{x:.12f}' for x in row)}\n" for row in atoms.get_scaled_positions(wrap=False)
             )
+
+
+FLUX = (
+    "# heat flux, format 1\n# species: Ar 2 Kr 3\n# time step: 2.5 fs\n# units\n"
+    "# time convective_x convective_y convective_z conductive_x conductive_y conductive_z"
+    " Ar_x Ar_y Ar_z Kr_x Kr_y Kr_z temperature volume\n"
+)
+
+
+def write_flux(path: Path, lines=5) -> None:
+    """Heat fluxes as the recorder writes them, of noise."""
+    with path.open("w") as file:
+        file.write(FLUX)
+        for k, row in enumerate(np.random.default_rng(0).normal(size=(lines, 14))):
+            file.write(f"{2.5 * k:.6f} {' '.join(f'{x:.12e}' for x in row)}\n")

@@ -94,9 +94,9 @@ def test_a_file_that_grows_or_was_cut_gives_its_complete_lines(tmp_path):
     lines = content.splitlines(keepends=True)
     for cut in range(len(content) - len(lines[-1]) - len(lines[-2]) - 3, len(content)):
         path.write_bytes(content[:cut])
-        complete = 8 if cut >= len(content) - len(lines[-1]) else 7
-        if cut < len(content) - len(lines[-1]) - len(lines[-2]):
-            complete = 6
+        complete = 6 + sum(
+            cut >= len(content) - behind - 1 for behind in (len(lines[-1]) + len(lines[-2]), len(lines[-1]), 0)
+        )
         assert_same(read_heat_flux(path), whole[:complete])
     assert dynamics.nsteps == 40
 
@@ -263,9 +263,16 @@ def test_files_that_are_damaged(tmp_path):
     path.write_text("".join([*lines[:2], "# time step: abc fs\n", *lines[3:]]))
     with pytest.raises(ValueError, match=r"flux.txt:3: expected a time step in fs, got '# time step: abc fs'"):
         read_heat_flux(path)
-    for k, wrong in ((6, "1.0 2.0\n"), (7, lines[7].replace("e", "x", 1)), (5, "\n")):
-        path.write_text("".join([*lines[:k], wrong, *lines[k + 1 :]]))
-        with pytest.raises(ValueError, match=rf"flux.txt:{k + 1}: expected {COLUMNS} numbers"):
+    for k, wrong, expected in (
+        (6, "1.0 2.0\n", f"{COLUMNS} words, got '1.0 2.0'"),
+        (7, lines[7].replace("e", "x", 1), "a finite number, got "),
+        (7, lines[7].replace(lines[7].split()[3], "nan"), "a finite number, got 'nan'"),
+        (7, lines[7].replace(lines[7].split()[3], "1_0"), "a finite number, got '1_0'"),
+        (7, lines[7].replace(" ", "\r", 1), "text, got "),
+        (5, "\n", f"{COLUMNS} words, got ''"),
+    ):
+        path.write_bytes("".join([*lines[:k], wrong, *lines[k + 1 :]]).encode())
+        with pytest.raises(ValueError, match=rf"flux.txt:{k + 1}: expected {expected}"):
             read_heat_flux(path)
     path.write_text("".join([*lines[:7], *lines[8:]]))
     with pytest.raises(ValueError, match=r"0\.2 fs apart, got 0\.2 and 0\.6 fs"):
@@ -361,7 +368,7 @@ def test_replays_that_cannot_be(stored):
     with pytest.raises(ValueError, match="holds no velocities"):
         replay(still, [atoms.calc])
     with pytest.raises(ValueError, match="at least 2 frames"):
-        replay(Trajectory(path, frames=slice(1), timestep_fs=1.0), [atoms.calc])
+        replay(Trajectory(path, frames=slice(1), timestep_fs=0.1 * STEP), [atoms.calc])
 
 
 def test_interrupted_replay_keeps_what_it_has(stored):

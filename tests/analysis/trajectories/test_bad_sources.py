@@ -13,7 +13,7 @@ from support.trajectories import images, write_dump
     [
         ("x.cif", "this is\nno cif\n", r"x\.cif cannot be read as cif: AssertionError"),
         ("XDATCAR", "", r"XDATCAR is empty"),
-        ("empty.extxyz", "", r"empty\.extxyz is not of a format that ASE reads: Empty file"),
+        ("empty.extxyz", "", r"empty\.extxyz is empty"),
     ],
 )
 def test_files_that_are_not_what_their_name_says(tmp_path, name, text, message):
@@ -56,8 +56,9 @@ def test_symbols_and_a_column_of_elements(tmp_path):
     with pytest.raises(ValueError, match="symbols= is for LAMMPS dumps"):
         Trajectory(Trajectory(path), symbols=["Ge", "S", "Na"])
     write_dump(path, images(2), "id element x y z")
-    with pytest.raises(ValueError, match="expected columns of species"):
+    with pytest.raises(ValueError, match="has atoms of element O and no types, but symbols= are Ge, S, Na"):
         Trajectory(path, symbols=["Ge", "S", "Na"])
+    assert Trajectory(path, symbols=["Si", "O", "Li"]).symbols == ["Si", "Si", "O", "Li", "Li", "Li"]
 
 
 DUMP = (
@@ -70,12 +71,15 @@ DUMP = (
     ("old", "new", "message"),
     [
         ("element x y z\n1 Ar", "type x y z\n1 1", "has no elements: give symbols= in the order of the atom types"),
-        ("x y z", "fx fy fz", "frame 0: expected columns of species and x y z, got id element fx fy fz"),
-        ("id element x y z\n1 Ar", "element x y z\nAr", "frame 0: expected a column id, without which atoms cannot be"),
-        ("Ar", "Qq", "no element is known for 'Qq'"),
-        ("0 5\nITEM", "0 b\nITEM", "frame 0: expected 2 numbers, got '0 b'"),
-        ("ITEM: NUMBER", "ITEM: UNITS\nlj\nITEM: NUMBER", "frame 0: expected units metal or real, got lj"),
-        ("ITEM: NUMBER OF ATOMS", "ITEM: SURPRISE", "frame 0: expected an item of a LAMMPS dump, got 'ITEM: SURPRISE'"),
+        (
+            "x y z",
+            "fx fy fz",
+            r"md\.lammpstrj:9: expected columns of species and x y z, got id element fx fy fz",
+        ),
+        ("Ar", "Qq", r"md\.lammpstrj:10: expected chemical symbols, got 'Qq' \(frame 0\)"),
+        ("0 5\nITEM", "0 b\nITEM", r"md\.lammpstrj:8: expected a finite number, got 'b' \(frame 0\)"),
+        ("ITEM: NUMBER", "ITEM: UNITS\nlj\nITEM: NUMBER", r"md\.lammpstrj:4: expected units metal or real, got 'lj'"),
+        ("ITEM: NUMBER OF ATOMS", "ITEM: SURPRISE", "expected an item of a LAMMPS dump, got 'ITEM: SURPRISE'"),
     ],
 )
 def test_malformed_dump(tmp_path, old, new, message):

@@ -1,6 +1,7 @@
 """Every format against what ASE reads from the same file, and the messages for files that are not right."""
 
 import gzip
+import re
 import shutil
 
 import numpy as np
@@ -155,10 +156,10 @@ def test_atoms_lists_generators_and_ase_trajectories(tmp_path):
 def test_traj_with_a_header_in_every_frame(tmp_path):
     path = tmp_path / "md.traj"
     frames = images(5)
-    frames[2].pbc = [True, True, False]  # from here on ASE writes numbers with every frame
-    write(path, frames)
-    np.testing.assert_array_equal(everything(Trajectory(path))[0], [atoms.positions for atoms in frames])
+    frames[2].set_masses(np.arange(1.0, 7.0))  # from here on ASE writes numbers with every frame
     frames[3].numbers = frames[3].numbers[::-1]
+    write(path, frames[:3])
+    np.testing.assert_array_equal(everything(Trajectory(path))[0], [atoms.positions for atoms in frames[:3]])
     write(path, frames)
     with pytest.raises(ValueError, match=r"md\.traj: the species or their order in frame 3 differ"):
         everything(Trajectory(path))
@@ -189,7 +190,7 @@ def test_numbers_are_rounded_as_python_rounds_them(tmp_path_factory, words):
     if np.isfinite(expected).all():
         np.testing.assert_array_equal(everything(second)[0][0, 0], expected)
     else:
-        with pytest.raises(ValueError, match="frame 1 has positions that are not finite"):
+        with pytest.raises(ValueError, match=r"expected a finite number, got .* \(frame 1\)"):
             everything(second)
 
 
@@ -236,12 +237,15 @@ def test_a_file_that_is_still_being_written(tmp_path, suffix):
     text = path.read_bytes()
     first = b"ITEM: TIMESTEP" if suffix == "lammpstrj" else b"a title" if suffix == "XDATCAR" else b"6\n"
     last = text.rfind(first)
-    for cut in range(last + 1, len(text), 7):
+    end = len(text.rstrip()) + (suffix == "lammpstrj")  # with the blank that LAMMPS writes behind a row
+    for cut in (*range(last + 1, end, 7), *range(end - 20, end)):
         path.write_bytes(text[:cut])
-        with pytest.warns(RuntimeWarning, match=rf"md\.{suffix}: frame 2 is incomplete; it is left out"):
+        with pytest.warns(RuntimeWarning, match=rf"md\.{suffix}:[0-9]+: frame 2 is incomplete; it is left out"):
             assert len(everything(Trajectory(path))[0]) == 2
     path.write_bytes(text[:last])
     assert len(everything(Trajectory(path))[0]) == 2
+    path.write_bytes(text[:end])
+    np.testing.assert_allclose(everything(Trajectory(path))[0], [atoms.positions for atoms in frames], atol=1e-8)
 
 
 def test_a_traj_that_is_cut(tmp_path):
@@ -281,11 +285,11 @@ def no_velocity(frames):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (changed_number, "frame 2 has 5 atoms, but the first one 6"),
+        (changed_number, "frame 2 has 5 atoms, but the first one 6|expected 6 atoms as in the first frame, got 5"),
         (changed_species, "species or their order.*differ"),
         (swapped_species, "species or their order.*differ"),
-        (nan_position, "frame 2 has positions that are not finite"),
-        (infinite_velocity, "frame 2 has velocities that are not finite"),
+        (nan_position, "positions that are not finite|expected a finite number, got 'nan'"),
+        (infinite_velocity, "velocities that are not finite|expected a finite number, got 'inf'"),
         (no_velocity, "velocities|momenta"),
     ],
 )
@@ -311,23 +315,32 @@ GOOD = "1\nLattice='4 0 0 0 4 0 0 0 4' Properties=species:S:1:pos:R:3\nH 0 0 0\n
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (GOOD + "one\n", "frame 1: expected the number of atoms, got 'one'"),
-        (GOOD + GOOD.replace("4 0 0 0 4", "4 0 0"), "frame 1: expected 9 numbers, got '4 0 0 0 0 0 4'"),
-        (GOOD + GOOD.replace("H 0 0 0", "H 0 x 0"), "frame 1: expected 1 numbers, got 'x'"),
-        (GOOD + GOOD.replace("H 0 0 0", "H 0 0"), "frame 1: expected at least 4 columns, got 'H 0 0'"),
-        (GOOD + GOOD.replace("H 0 0 0", "Hydrogen 0 0 0"), "frame 1: expected a species of at most 6 letters"),
-        (GOOD + GOOD.replace("pos:R:3", "pos:R:2"), "frame 1: expected pos:R:3 in Properties=species:S:1:pos:R:2"),
-        (GOOD + GOOD.replace("pos:R:3", "pos:R"), "frame 1: expected name:type:columns in Properties"),
-        (GOOD + "VEC1 1 0 0\n", "frame 1: expected the number of atoms, got 'VEC1 1 0 0'"),
-        ("1\n\nH 0 0", "frame 0 is incomplete"),
-        ("one\n", "frame 0: expected the number of atoms, got 'one'"),
-        ("1\n\nHy 0 0 0\n", "frame 0 cannot be read: .*Hy"),
+        (GOOD + "one\n", "md.xyz:4: expected the number of atoms, got 'one' (frame 1)"),
+        (GOOD + GOOD.replace("4 0 0 0 4", "4 0 0"), "md.xyz:5: expected 9 numbers, got '4 0 0 0 0 0 4' (frame 1)"),
+        (GOOD + GOOD.replace("H 0 0 0", "H 0 x 0"), "md.xyz:6: expected a finite number, got 'x' (frame 1)"),
+        (GOOD + GOOD.replace("H 0 0 0", "H 0 0"), "md.xyz:6: expected 4 words, got 'H 0 0' (frame 1)"),
+        (
+            GOOD + GOOD.replace("H 0 0 0", "Hydrogen 0 0 0"),
+            "md.xyz:6: expected a species of at most 6 letters, got 'Hydrogen'",
+        ),
+        (
+            GOOD + GOOD.replace("pos:R:3", "pos:R:2"),
+            "md.xyz:5: expected pos:R:3 in Properties, got 'species:S:1:pos:R:2'",
+        ),
+        (
+            GOOD + GOOD.replace("pos:R:3", "pos:R"),
+            "md.xyz:5: expected name:type:columns with the types R, I, S and L in",
+        ),
+        (GOOD + "VEC1 1 0 0\n", "md.xyz:4: expected the number of atoms, got 'VEC1 1 0 0' (frame 1)"),
+        ("1\n\nH 0 0", "md.xyz:2: expected room for 1 atoms, got 5 bytes to the end of the file (frame 0)"),
+        ("one\n", "md.xyz:1: expected the number of atoms, got 'one' (frame 0)"),
+        ("1\n\nHy 0 0 0\n", "md.xyz:3: expected chemical symbols or atomic numbers, got 'Hy' (frame 0)"),
     ],
 )
 def test_malformed_xyz(tmp_path, text, message):
     path = tmp_path / "md.xyz"
     path.write_text(text)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=re.escape(message)):
         everything(Trajectory(path))
 
 
@@ -335,15 +348,15 @@ def test_malformed_xyz(tmp_path, text, message):
     ("old", "new", "message"),
     [
         ("Direct", "Cartesian", "expected Direct configuration=, got 'Cartesian configuration=     1'"),
-        ("  Si O Li", "  Si O Qq", "expected chemical symbols, got 'Qq'"),
-        ("  2 1 3", "  2 1", "expected 3 numbers, got '2 1'"),
+        ("  Si O Li", "  Si O Qq", "expected chemical symbols, got 'Si O Qq'"),
+        ("  2 1 3", "  2 1", "expected 3 numbers of atoms, got '2 1'"),
     ],
 )
 def test_malformed_xdatcar(tmp_path, old, new, message):
     path = tmp_path / "XDATCAR"
     write_xdatcar(path, images(2), repeat_cell=True)
     path.write_text(path.read_text().replace(old, new))
-    with pytest.raises(ValueError, match=f"frame 0: {message}"):
+    with pytest.raises(ValueError, match=message):
         Trajectory(path)
 
 

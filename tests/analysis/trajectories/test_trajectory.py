@@ -110,8 +110,21 @@ def test_attributes(tmp_path, kind):
 def test_the_time_step_that_the_source_says(tmp_path, source):
     assert Trajectory(make(source, images(6), tmp_path)).timestep_fs == 2.5
     assert Trajectory(make(source, images(6), tmp_path), frames=slice(1, None, 2)).timestep_fs == 5.0
-    assert Trajectory(make(source, images(6), tmp_path), timestep_fs=4.0).timestep_fs == 4.0
-    trajectory = Trajectory(make(source, images(6), tmp_path), timestep_fs=4.0, frames=slice(0, None, 3))
+    assert Trajectory(make(source, images(6), tmp_path), timestep_fs=2.5).timestep_fs == 2.5
+    wrong = Trajectory(make(source, images(6), tmp_path), timestep_fs=25.0, frames=slice(0, None, 2))
+    with pytest.raises(ValueError, match=r"times say 2\.5 fs from one frame to the next, but timestep_fs= 25$"):
+        _ = wrong.timestep_fs
+
+
+@pytest.mark.parametrize("source", ["list", "iterator", "arrays", "traj", "dump"])
+def test_the_time_step_that_is_given(tmp_path, source):
+    frames = images(6)
+    files = make(source, frames, tmp_path)
+    for atoms in frames:
+        del atoms.info["Time"]
+    if source == "traj":
+        write(files, frames)
+    trajectory = Trajectory(files, timestep_fs=4.0, frames=slice(0, None, 3))
     assert trajectory.timestep_fs == 12.0
     assert Trajectory(trajectory, frames=slice(0, None, 2)).timestep_fs == 24.0
     assert Trajectory(trajectory, timestep_fs=10.0, frames=slice(0, None, 2)).timestep_fs == 20.0
@@ -139,9 +152,9 @@ def test_times_that_are_not_even(monkeypatch, chunk):
     assert sum(len(chunk) for chunk in asked_after.chunks()) == 6
     with pytest.raises(ValueError, match=message):
         _ = asked_after.timestep_fs
-    given = Trajectory(frames, timestep_fs=1.0)
+    given = Trajectory(frames, timestep_fs=2.5)
     assert sum(len(chunk) for chunk in given.chunks()) == 6
-    assert given.timestep_fs == 1.0
+    assert given.timestep_fs == 2.5
     rounded = images(6)
     for atoms in rounded:
         atoms.info["Time"] = round(atoms.info["Time"] + 1e-4, 3)
@@ -161,6 +174,8 @@ def test_no_time_step(times):
 
 def test_as_trajectory():
     frames = images(3)
+    for atoms in frames:
+        del atoms.info["Time"]
     trajectory = Trajectory(frames, timestep_fs=1.0)
     assert as_trajectory(trajectory) is trajectory
     assert as_trajectory(trajectory, 3.0).timestep_fs == 3.0
