@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import f as variance_ratio
 
-from ..correlation import correlation
 from ..results import Result, new_axes
 from .cepstral import FEWEST, cepstral
 from .correlations import (
@@ -22,6 +21,7 @@ from .correlations import (
     integrated,
     mean_correlations,
     reduced,
+    reduced_integrals,
     run_correlations,
     without_species,
 )
@@ -190,15 +190,14 @@ def green_kubo(
         error of the latter is larger than the value.
     """
     ensemble = _in_blocks(series, blocks)
-    coefficients = explained(ensemble)
-    plateau, converged = _plateau(ensemble, coefficients, window_ps)
+    coefficients, diffusing = explained(ensemble), diffusing_currents(ensemble)
+    plateau, converged = _plateau(ensemble, coefficients, diffusing, window_ps)
     lags = _number_of_lags(ensemble, plateau, max_lag_ps)
     each = [run_correlations(run, ensemble, lags) for run in ensemble.runs]
     mean = mean_correlations(each)
     running = {name: integrated(curve, ensemble) for name, curve in mean.hcacf.items()}
     parts = {name: float(np.trace(plateau.average(curve))) / 3.0 for name, curve in running.items()}
     plain = _estimate(lambda onsager: onsager[..., 0, 0], each, mean, plateau)
-    diffusing = diffusing_currents(ensemble, plateau)
     corrected = partial(_corrected, coefficients=coefficients, diffusing=diffusing)
     free = _estimate(corrected, each, mean, plateau) if ensemble.species else None
     publish = "kappa_corrected" if diffusing.names else "kappa"
@@ -288,21 +287,19 @@ def _in_blocks(series: HeatFluxSeries | Sequence[HeatFluxSeries], blocks: int) -
 
 
 def _plateau(
-    ensemble: Ensemble, coefficients: FloatArray, window_ps: tuple[float, float] | None
+    ensemble: Ensemble, coefficients: FloatArray, diffusing: Diffusing, window_ps: tuple[float, float] | None
 ) -> tuple[Plateau, bool]:
     """The window that was asked for, or the automatic one, and whether there is a plateau that begins before its end.
 
     A window that ends beyond a quarter of the shortest run is noise, and counts as none.
 
-    The automatic window ends at a quarter of the shortest run, or before.  It is that of a flux which does not depend
-    on the zeros of the atomic energies (`explained`), and so does not depend on them either.
+    The automatic window ends at a quarter of the shortest run, or before.  It is that of the corrected integral, which
+    does not depend on the zeros of the atomic energies; of the flux that `explained` leaves, where nothing diffuses.
     """
     shortest = min(len(run) for run in ensemble.runs)
-    frames = [len(run) for run in ensemble.runs]
     # Beyond an eighth of a run the noise is half of the value and says nothing; the window may end at a quarter.
-    energies = dict(zip(ensemble.species, coefficients, strict=True))
-    curves = [correlation(run.total - run.carried(energies), max_lag=shortest // 8) for run in ensemble.runs]
-    plateau = find_plateau(integrated(np.average(curves, axis=0, weights=frames), ensemble), 3.0 * sum(frames))
+    integrals = reduced_integrals(ensemble, coefficients, diffusing, shortest // 8)
+    plateau = find_plateau(integrals, 3.0 * sum(len(run) for run in ensemble.runs), without_species)
     if window_ps is not None:
         first, last = _lags_of_window(window_ps, ensemble.timestep_fs, shortest)
         # The plateau begins at half of the lag from which on it is averaged.

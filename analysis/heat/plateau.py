@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.integrate import cumulative_trapezoid
 
 FloatArray = NDArray[np.float64]
 
@@ -36,7 +38,9 @@ class Plateau(NamedTuple):
         return float(2.0 * np.sqrt(square / samples))
 
 
-def find_plateau(integral: FloatArray, samples: float) -> Plateau:
+def find_plateau(
+    integral: FloatArray, samples: float, kind: Callable[[FloatArray], FloatArray] = np.asarray
+) -> Plateau:
     """The window t ... 2 t to average over.
 
     t is twice the shortest time at which the average over t ... 2 t agrees with those at twice and four times that time
@@ -46,10 +50,12 @@ def find_plateau(integral: FloatArray, samples: float) -> Plateau:
 
     Parameters
     ----------
-    integral : (K,) array
+    integral : (K, ...) array
         Running integral at lags of 0, 1, ... frames.
     samples : float
         Frames of all runs and directions together.
+    kind : callable, optional
+        What makes of averages (..., ...) of several integrals the values (...) that are to be level.
 
     Returns
     -------
@@ -57,19 +63,20 @@ def find_plateau(integral: FloatArray, samples: float) -> Plateau:
         ``found`` is False where no time passes; the window is then the end of the curve.
     """
     longest = (len(integral) - 1) // 2
-    sums = np.concatenate(([0.0], np.cumsum(0.5 * (integral[1:] + integral[:-1]))))
+    sums = cumulative_trapezoid(integral, axis=0, initial=0.0)
     trials = np.unique(np.rint(_LADDER ** np.arange(np.log(longest) / np.log(_LADDER))).astype(np.int64))
     for t in trials[2 * trials <= longest]:
         factors = 2 ** np.arange(1, int(np.log2(longest / t)) + 1)
-        if _level(sums, int(t), factors, samples):
+        later = factors * t
+        spans = later.reshape(-1, *[1] * (integral.ndim - 1))
+        mean, means = kind((sums[2 * t] - sums[t]) / t), kind((sums[2 * later] - sums[later]) / spans)
+        if _level(int(t), mean, factors, means, samples):
             return Plateau(2 * int(t), 4 * int(t))
     return Plateau(longest, 2 * longest, found=False)
 
 
-def _level(sums: FloatArray, t: int, factors: NDArray[np.int64], samples: float) -> bool:
+def _level(t: int, mean: FloatArray, factors: NDArray[np.int64], means: FloatArray, samples: float) -> bool:
     """Whether the average over t ... 2 t is that at these multiples of t."""
-    later = factors * t
-    mean, means = (sums[2 * t] - sums[t]) / t, (sums[2 * later] - sums[later]) / later
     # int (w' - w)^2 dt, where w is 1 up to t and falls to 0 at 2 t, and w' is the same for a multiple of t.
     squares = t * (4.0 * factors - 5.0) / 3.0
     noise = 2.0 * np.maximum(abs(mean), np.abs(means)) * np.sqrt(squares / samples)
