@@ -105,7 +105,7 @@ def _all_currents(ensemble: Ensemble) -> FloatArray:
 
 
 class Diffusing(NamedTuple):
-    """`names` of species that diffuse; `directions` (S - 1, D): combinations of the currents of `Correlations` that do."""
+    """`names` of species that diffuse; `directions` (S - 1, D) combine the currents of `Correlations`."""
 
     names: tuple[str, ...]
     directions: FloatArray

@@ -12,8 +12,9 @@ from scipy.integrate import cumulative_trapezoid
 FloatArray = NDArray[np.float64]
 
 _LADDER = 2.0**0.25  # from one time to the next that is tried
-_NEAR = 1.5  # standard errors of the difference to averages at twice and four times that time
-_FAR = 2.0  # to those at 8, 16, ... times
+# Standard errors of the difference to averages at twice and four times that time, and to those at 8, 16, ... times:
+_RISE = 1.0, 1.5  # where these are larger, as after the plateau of fast correlations only
+_FALL = 1.5, 2.0
 
 
 class Plateau(NamedTuple):
@@ -44,9 +45,10 @@ def find_plateau(
     """The window t ... 2 t to average over.
 
     t is twice the shortest time at which the average over t ... 2 t agrees with those at twice and four times that time
-    within 1.5 standard errors of the difference, and at 8, 16, ... times, as far as the curve reaches, within 2: slow
-    parts of the correlation, as those of a crystal, may set in long after fast ones have faded.  Doubling makes what
-    is missing, which hides within that error, small against it.
+    and at 8, 16, ... times, as far as the curve reaches: slow parts of the correlation, as those of a crystal, may set
+    in long after fast ones have faded.  The later ones may be larger by 1 (near) or 1.5 (far) standard errors of the
+    difference, and smaller by 1.5 or 2.  Doubling makes what is missing, which hides within that error, small against
+    it.
 
     Parameters
     ----------
@@ -80,5 +82,5 @@ def _level(t: int, mean: FloatArray, factors: NDArray[np.int64], means: FloatArr
     # int (w' - w)^2 dt, where w is 1 up to t and falls to 0 at 2 t, and w' is the same for a multiple of t.
     squares = t * (4.0 * factors - 5.0) / 3.0
     noise = 2.0 * np.maximum(abs(mean), np.abs(means)) * np.sqrt(squares / samples)
-    allowed = np.where(factors <= 4, _NEAR, _FAR)
-    return bool(np.all(np.abs(means - mean) <= allowed * noise))
+    rise, fall = (np.where(factors <= 4, *allowed) * noise for allowed in (_RISE, _FALL))
+    return bool(np.all((means - mean <= rise) & (mean - means <= fall)))
