@@ -16,7 +16,7 @@ from .series import Ensemble, FloatArray, HeatFluxSeries
 PARTS = ("total", "convective", "conductive", "cross")
 _MODES = 8  # lowest frequencies of all runs together, at which a current is looked at
 _BAND = 4  # times their highest frequency, up to which it is compared with itself
-_LEVEL = 0.25  # spectrum at the lowest frequencies over that above, from which on a current diffuses
+_LEVEL = 0.3  # spectrum at the lowest frequencies over that above, from which on a current diffuses
 _ROUNDING = 1e-6
 _SINGULAR = 1e-12  # of the largest mean square of a combination of currents: one that is always zero
 
@@ -120,7 +120,7 @@ def diffusing_currents(ensemble: Ensemble) -> Diffusing:
     at the lowest frequencies, however slowly it decays against the heat flux.
 
     The spectrum at the 8 lowest frequencies of all runs together is compared with that up to four times their highest:
-    the ratio, whose expected value is 1 for currents that diffuse and 0.05 for others, must be above 0.25, for species
+    the ratio, whose expected value is 1 for currents that diffuse and 0.05 for others, must be above 0.3, for species
     (`names`) and for the generalised eigenvectors of both matrices (`directions`).  Simulated with currents of known
     kinds (one run of 4,000 to 10,000 frames, or four of 4,000): of those that decay in a fiftieth of a run or less,
     at most 1 % of the vibrating ones are called diffusing, and at least 99 % of the diffusing ones.

@@ -24,11 +24,12 @@ from .correlations import (
     without_species,
 )
 from .green_kubo_result import GreenKubo
-from .plateau import Plateau, find_plateau
+from .plateau import FALL, Plateau, find_plateau
 from .series import Ensemble, FloatArray, HeatFluxSeries, as_ensemble, in_watts
-from .verdict import CONVERGED, destroyed_by, halves_differ, thermostats, too_short, too_uncertain
+from .verdict import CONVERGED, destroyed_by, halves_differ, mean_period, thermostats, too_short, too_uncertain
 
 _UNLIKELY = 0.05  # probability of chance below which a difference between directions is significant
+_EARLIEST = 2.0  # mean periods of the heat flux: half of the lag from which on the integral may be averaged
 _SHARE = 0.1  # of kappa, convective and cross terms together, from which on a mixture needs a warning
 _CHANGE = 0.1  # of the temperature, between parts of the runs, that needs one
 _GAUGE = (
@@ -53,7 +54,8 @@ def green_kubo(
 
     The integral is averaged over a window t1 ... 2 t1 of its upper limit, which is its value with correlations that
     fade out over the window.  t1 is twice the shortest time at which this average agrees with those at 2, 4, 8, ...
-    times that time within their errors (`find_plateau`).  The standard error of a plateau value is
+    times that time within their errors (`find_plateau`), and at least four mean periods of the heat flux, one over the
+    mean frequency of its spectrum, so that vibrations have faded.  The standard error of a plateau value is
     ``2 kappa sqrt(4 t1 / 3 / (3 T))`` for a total length T.  A run that is only some times longer than the slowest
     correlations can end on the false plateau of the fast ones: look at the curves, and at the cepstral value.
 
@@ -64,10 +66,10 @@ def green_kubo(
     are no error.  For a crystal that is not cubic give several runs or `blocks`, and look at `tensor`.
 
     No value can be published (`GreenKubo.verdict`) where a thermostat acts on single atoms (Langevin, Andersen), which
-    the file of a recorder says; where all runs together last less than 200 mean periods of the heat flux (one over the
-    mean frequency of its spectrum: 28 ps for 0.14 ps in Cu7PS6), in which a plateau of vibrations looks like that of
-    all; where there is no plateau, or the window is too late; where the standard error exceeds a third
-    of the value; and where the halves of the runs differ by more than three standard errors.
+    the file of a recorder says; where all runs together last less than 200 mean periods of the heat flux (28 ps for
+    0.14 ps in Cu7PS6), in which a plateau of vibrations looks like that of all; where there is no plateau, or the
+    window is too late; where the standard error exceeds a third of the value; and where the halves of the runs differ
+    by more than three standard errors.
 
     With several species, ``kappa_corrected = [L_EE - L_ES L_SS^-1 L_SE] / (k_B T^2 V)``, with the integrals L of the
     correlations of the heat flux E and the species currents S, is the conductivity in the absence of a current of
@@ -204,8 +206,8 @@ def _plateau(
 ) -> tuple[Plateau, str | None]:
     """The window that was asked for, or the automatic one, and what is wrong with it.
 
-    A plateau must begin before the end of the window, and a window that ends beyond a quarter of the shortest
-    run is noise.
+    A plateau must begin before the end of the window, and a window that ends beyond a quarter of the shortest run is
+    noise.  For one that was asked for the plateau may begin earlier than for the automatic one.
 
     The automatic window ends at a quarter of the shortest run, or before.  It is that of the corrected integral, which
     does not depend on the zeros of the atomic energies; of the flux that `explained` leaves, where nothing diffuses.
@@ -213,7 +215,12 @@ def _plateau(
     shortest = min(len(run) for run in ensemble.runs)
     # Beyond an eighth of a run the noise is half of the value and says nothing; the window may end at a quarter.
     integrals = reduced_integrals(ensemble, coefficients, diffusing, shortest // 8)
-    plateau = find_plateau(integrals, 3.0 * sum(len(run) for run in ensemble.runs), without_species)
+    samples = 3.0 * sum(len(run) for run in ensemble.runs)
+    if window_ps is None:
+        earliest = _EARLIEST * mean_period(ensemble, coefficients)
+        plateau = find_plateau(integrals, samples, without_species, earliest=earliest)
+    else:
+        plateau = find_plateau(integrals, samples, without_species, rise=FALL)
     step = 1e-3 * ensemble.timestep_fs
     begins = plateau.first // 2  # half of the lag from which on it is averaged
     window = plateau if window_ps is None else Plateau(*_lags_of_window(window_ps, ensemble.timestep_fs, shortest))

@@ -13,8 +13,8 @@ FloatArray = NDArray[np.float64]
 
 _LADDER = 2.0**0.25  # from one time to the next that is tried
 # Standard errors of the difference to averages at twice and four times that time, and to those at 8, 16, ... times:
-_RISE = 1.0, 1.5  # where these are larger, as after the plateau of fast correlations only
-_FALL = 1.5, 2.0
+RISE = 1.2, 1.7  # where these are larger, as after the plateau of fast correlations only
+FALL = 1.5, 2.0
 
 
 class Plateau(NamedTuple):
@@ -40,13 +40,18 @@ class Plateau(NamedTuple):
 
 
 def find_plateau(
-    integral: FloatArray, samples: float, kind: Callable[[FloatArray], FloatArray] = np.asarray
+    integral: FloatArray,
+    samples: float,
+    kind: Callable[[FloatArray], FloatArray] = np.asarray,
+    *,
+    rise: tuple[float, float] = RISE,
+    earliest: float = 1.0,
 ) -> Plateau:
     """The window t ... 2 t to average over.
 
     t is twice the shortest time at which the average over t ... 2 t agrees with those at twice and four times that time
     and at 8, 16, ... times, as far as the curve reaches: slow parts of the correlation, as those of a crystal, may set
-    in long after fast ones have faded.  The later ones may be larger by 1 (near) or 1.5 (far) standard errors of the
+    in long after fast ones have faded.  The later ones may be larger by 1.2 (near) or 1.7 (far) standard errors of the
     difference, and smaller by 1.5 or 2.  Doubling makes what is missing, which hides within that error, small against
     it.
 
@@ -58,6 +63,10 @@ def find_plateau(
         Frames of all runs and directions together.
     kind : callable, optional
         What makes of averages (..., ...) of several integrals the values (...) that are to be level.
+    rise : tuple of two floats
+        By how many standard errors later averages may be larger, near and far.
+    earliest : float
+        Frames, at least, of the shortest time that is tried.
 
     Returns
     -------
@@ -67,20 +76,15 @@ def find_plateau(
     longest = (len(integral) - 1) // 2
     sums = cumulative_trapezoid(integral, axis=0, initial=0.0)
     trials = np.unique(np.rint(_LADDER ** np.arange(np.log(longest) / np.log(_LADDER))).astype(np.int64))
-    for t in trials[2 * trials <= longest]:
+    for t in trials[(earliest <= trials) & (2 * trials <= longest)]:
         factors = 2 ** np.arange(1, int(np.log2(longest / t)) + 1)
         later = factors * t
         spans = later.reshape(-1, *[1] * (integral.ndim - 1))
         mean, means = kind((sums[2 * t] - sums[t]) / t), kind((sums[2 * later] - sums[later]) / spans)
-        if _level(int(t), mean, factors, means, samples):
+        # int (w' - w)^2 dt, where w is 1 up to t and falls to 0 at 2 t, and w' is the same for a multiple of t.
+        squares = t * (4.0 * factors - 5.0) / 3.0
+        noise = 2.0 * np.maximum(abs(mean), np.abs(means)) * np.sqrt(squares / samples)
+        larger, smaller = (np.where(factors <= 4, *allowed) * noise for allowed in (rise, FALL))
+        if np.all((means - mean <= larger) & (mean - means <= smaller)):
             return Plateau(2 * int(t), 4 * int(t))
     return Plateau(longest, 2 * longest, found=False)
-
-
-def _level(t: int, mean: FloatArray, factors: NDArray[np.int64], means: FloatArray, samples: float) -> bool:
-    """Whether the average over t ... 2 t is that at these multiples of t."""
-    # int (w' - w)^2 dt, where w is 1 up to t and falls to 0 at 2 t, and w' is the same for a multiple of t.
-    squares = t * (4.0 * factors - 5.0) / 3.0
-    noise = 2.0 * np.maximum(abs(mean), np.abs(means)) * np.sqrt(squares / samples)
-    rise, fall = (np.where(factors <= 4, *allowed) * noise for allowed in (_RISE, _FALL))
-    return bool(np.all((means - mean <= rise) & (mean - means <= fall)))

