@@ -77,6 +77,16 @@ def without_species(onsager: FloatArray) -> FloatArray:
     return result
 
 
+def running_without_species(onsager: FloatArray, window: FloatArray) -> FloatArray:
+    """Running integral (K,) of the heat flux less the part of the currents that explains most of it in a window.
+
+    Of matrices (K, S, S) and their average over the window (S, S), over which it is what `without_species` makes of
+    the latter.  A ratio at each time would have poles, where the integral of a current passes through zero.
+    """
+    weights = np.concatenate(([1.0], -np.linalg.solve(window[1:, 1:], window[1:, 0])))
+    return np.asarray(np.einsum("i,kij,j->k", weights, onsager, weights))
+
+
 def explained(ensemble: Ensemble) -> FloatArray:
     """Coefficients (S - 1,) in eV of the currents of `Correlations` that explain most of the heat flux at equal times.
 
@@ -121,9 +131,9 @@ def diffusing_currents(ensemble: Ensemble) -> Diffusing:
 
     The spectrum at the 8 lowest frequencies of all runs together is compared with that up to four times their highest:
     the ratio, whose expected value is 1 for currents that diffuse and 0.05 for others, must be above 0.3, for species
-    (`names`) and for the generalised eigenvectors of both matrices (`directions`).  Simulated with currents of known
-    kinds (one run of 4,000 to 10,000 frames, or four of 4,000): of those that decay in a fiftieth of a run or less,
-    at most 1 % of the vibrating ones are called diffusing, and at least 99 % of the diffusing ones.
+    (`names`) and for the generalised eigenvectors of both matrices (`directions`).  Simulated, 300 cases each of one
+    run of 5,000 or 20,000 frames or four of 5,000: called diffusing were at most 2 % of vibrating currents that decay
+    in a fiftieth of a run, 0.3 % of those in a hundredth, all that diffuse, and of two that diffuse both in 99 %.
     """
     names = ensemble.species
     if not names:

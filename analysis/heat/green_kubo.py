@@ -21,6 +21,7 @@ from .correlations import (
     reduced,
     reduced_integrals,
     run_correlations,
+    running_without_species,
     without_species,
 )
 from .green_kubo_result import GreenKubo
@@ -112,6 +113,7 @@ def green_kubo(
     running = {name: integrated(curve, ensemble) for name, curve in mean.hcacf.items()}
     parts = {name: float(np.trace(plateau.average(curve))) / 3.0 for name, curve in running.items()}
     plain = _estimate(lambda onsager: onsager[..., 0, 0], each, mean, plateau)
+    matrices = reduced(mean.onsager, coefficients, diffusing)
     corrected = partial(_corrected, coefficients=coefficients, diffusing=diffusing)
     free = _estimate(corrected, each, mean, plateau) if ensemble.species else None
     publish = "kappa_corrected" if diffusing.names else "kappa"
@@ -130,7 +132,7 @@ def green_kubo(
         error=plain.error,
         verdict=doubt or halves_differ(ensemble, coefficients, diffusing, plateau) or CONVERGED,
         run_kappas=plain.alone,
-        running_corrected=None if free is None else corrected(mean.onsager),
+        running_corrected=None if free is None else running_without_species(matrices, plateau.average(matrices)),
         kappa_corrected=None if free is None else free.value,
         error_corrected=None if free is None else free.error,
         diffusing=diffusing.names,

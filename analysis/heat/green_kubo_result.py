@@ -48,7 +48,8 @@ class GreenKubo(Result):
     run_kappas : (R,) array
         kappa of each run (or block) alone.
     running_corrected : (K,) array or None
-        Onsager-corrected kappa(t), averaged over x, y, z, in W/(m K); None where there is one species.
+        Onsager-corrected kappa(t), averaged over x, y, z, in W/(m K): the integral of the flux less the currents of
+        species that diffuse, with the energies that explain most of it in the window.  None where there is one species.
     kappa_corrected, error_corrected : float or None
         Its value from the window, and the standard error of that.
     diffusing : tuple of str
