@@ -139,14 +139,15 @@ def diffusing_currents(ensemble: Ensemble) -> Diffusing:
     if not names:
         return Diffusing((), np.empty((0, 0)))
     low, high = _lowest_frequencies(ensemble)
-    own = np.diagonal(low) > _LEVEL * np.diagonal(high)
+    own = np.diagonal(low) / np.maximum(np.diagonal(high), np.finfo(float).tiny)
     basis = independent_currents(ensemble)
     if not basis.size:
         return Diffusing((), basis)
     basis /= np.sqrt(np.einsum("ik,ij,jk->k", basis, high[:-1, :-1], basis))
     ratios, vectors = eigh(*(basis.T @ matrix[:-1, :-1] @ basis for matrix in (low, high)))
     kept = ratios > _LEVEL
-    moving = tuple(name for name, found in zip(ensemble.runs[0].currents, own, strict=True) if found)
+    least = min(_LEVEL, own.max())  # where a combination diffuses one species must
+    moving = tuple(name for name, ratio in zip(ensemble.runs[0].currents, own, strict=True) if ratio >= least)
     return Diffusing(moving if kept.any() else (), basis @ vectors[:, kept])
 
 

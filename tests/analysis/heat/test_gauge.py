@@ -166,3 +166,13 @@ def test_the_corrected_curve_has_no_poles_and_its_average_is_the_value():
     assert average == pytest.approx(result.kappa_corrected, rel=1e-8)
     assert result.running_corrected[0] == 0.0
     assert np.abs(result.running_corrected).max() < 3.0 * TRUE
+
+
+def test_where_a_combination_diffuses_a_species_is_named():
+    """Vibrations of one against the other hide that both move together against a third, heavy one."""
+    series = mixture(10_000, shifts=(0.0, 0.0, 0.0))
+    slow, vibration = ornstein_uhlenbeck(10_000, decay=8.0, seed=5).total, np.zeros((10_000, 3))
+    vibration[1:] = 5e3 * np.diff(ornstein_uhlenbeck(10_000, decay=20.0, seed=6).total, axis=0)
+    currents = {"Ar": slow + vibration, "Kr": slow - vibration, "Xe": -2.0 * slow + 0.5 * vibration}
+    found = diffusing_currents(as_ensemble(replace(series, currents=currents), 200))
+    assert bool(found.names) == bool(found.directions.size)
