@@ -8,7 +8,8 @@ from .diffusion.diffusion import Diffusion, average, einstein_diffusion, green_k
 from .diffusion.msd import MSD, mean_squared_displacement
 from .diffusion.van_hove import VanHove, van_hove
 from .heat.cepstral import Cepstral, cepstral
-from .heat.green_kubo import GreenKubo, green_kubo
+from .heat.green_kubo import green_kubo
+from .heat.green_kubo_result import GreenKubo
 from .heat.hnemd import HNEMD, HNEMDResult
 from .heat.muller_plathe import LengthExtrapolation, MullerPlathe, MullerPlatheResult, extrapolate_length
 from .heat.recorder import HeatFluxRecorder, read_heat_flux

@@ -59,11 +59,13 @@ for name, series in results.items():
     corrected.append(found.kappa_corrected)
     ax[0].plot(found.times, np.trace(found.running["total"], axis1=1, axis2=2) / 3, label=name)
     ax[1].plot(found.times, found.running_corrected, label=name)
-    print(f"{name:<19} kappa {found.kappa:7.2f}, corrected {found.kappa_corrected:5.2f} W/m/K; publish {found.publish}")
+    print(
+        f"{name:<19} kappa {found.kappa:7.2f}, corrected {found.kappa_corrected:5.2f} W/(m K); publish {found.publish}"
+    )
 for axes, title in zip(ax, ("plain Green-Kubo", "Onsager-corrected"), strict=True):
     axes.axvspan(*window, color="0.9")
     axes.axhline(0.0, color="0.6", linewidth=0.6)
-    axes.set(title=title, xlabel="time (ps)", ylabel="thermal conductivity (W/m/K)", xlim=(0, 3))
+    axes.set(title=title, xlabel="time (ps)", ylabel="thermal conductivity (W/(m K))", xlim=(0, 3))
 ax[1].set(ylim=(0, 1))
 ax[0].legend(frameon=False)
 plt.savefig("heat_current_and_gauge.png", dpi=150)

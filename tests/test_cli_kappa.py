@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from ase.build import bulk
 from ase.io import write
-from ase_mlips.analysis.heat.green_kubo import GreenKubo, green_kubo
+from ase_mlips.analysis.formatting import with_error
+from ase_mlips.analysis.heat.green_kubo import green_kubo
+from ase_mlips.analysis.heat.green_kubo_result import GreenKubo
 from ase_mlips.analysis.heat.recorder import read_heat_flux
 from matplotlib.image import imread
 from support.command_line import table
@@ -22,7 +24,7 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for seed in range(3):
         write_heat_flux(tmp_path / f"flux{seed}.txt", ornstein_uhlenbeck(4_000, seed=seed, timestep_fs=5.0))
-    write_heat_flux(tmp_path / "mixture.txt", mixture(4_000, shifts=(5.0, 0.0)))
+    write_heat_flux(tmp_path / "mixture.txt", mixture(12_000, shifts=(5.0, 0.0)))
     return tmp_path
 
 
@@ -35,22 +37,23 @@ def test_kappa(here, capsys):
     assert np.ptp(imread("k.png")) > 0.5
     said = capsys.readouterr()
     rows = table(said.out)
-    assert float(rows["Green-Kubo"][0]) == pytest.approx(result.kappa, rel=1e-3)
-    assert float(rows["cepstral"][1]) == pytest.approx(result.cepstral_error, rel=0.1)
+    assert rows["Green-Kubo"] == [with_error(result.kappa, result.error)]
+    assert rows["cepstral"] == [with_error(result.cepstral_kappa, result.cepstral_error)]
     assert float(rows["total"][0]) == pytest.approx(result.kappa, rel=1e-3)
     assert rows["wrote"] == ["k.npz", "and", "k.png"]
+    assert "ensemble: unknown" in said.out
     assert "3 runs, 52.5 ps in all, 300.0 K" in said.out
-    assert f"thermal conductivity: {result.kappa:.4g} ± {result.error:.2g} W/(m K)" in said.out
+    assert f"thermal conductivity: {with_error(*result.best)} W/(m K)\n" in said.out
     assert said.err == ""
 
 
 def test_options_of_kappa(here):
-    options = ["--window", "0.5", "1", "--max-lag", "2", "--blocks", "4"]
-    assert main(["kappa", "flux0.txt", *options]) == 0
+    options = ["--window", "0.5", "1", "--max-lag", "2", "--blocks", "2"]
+    assert main(["kappa", "flux0.txt", "flux1.txt", "flux2.txt", *options]) == 0
     result = GreenKubo.load("kappa.npz")
     assert result.window_ps == pytest.approx((0.5, 1.0))
     assert result.times[-1] == pytest.approx(2.0)
-    assert result.run_kappas.shape == (4,)
+    assert result.run_kappas.shape == (6,)
 
 
 def test_kappa_of_a_mixture_says_which_value_to_publish(here, capsys):
@@ -58,7 +61,8 @@ def test_kappa_of_a_mixture_says_which_value_to_publish(here, capsys):
     said = capsys.readouterr()
     result = GreenKubo.load("kappa.npz")
     assert "publish kappa_corrected" in said.err
-    assert f"thermal conductivity: {result.kappa_corrected:.4g}" in said.out
+    value = with_error(result.kappa_corrected, result.error_corrected)
+    assert f"thermal conductivity: {value} W/(m K)\n" in said.out
     assert "Onsager-corrected" in said.out
 
 
@@ -67,21 +71,61 @@ def test_kappa_without_a_plateau_says_no_number(here, capsys):
     series = ornstein_uhlenbeck(4_000)
     drift = np.linspace(-1.0, 1.0, 4_000)[:, None] + 0.1 * series.total
     write_heat_flux(here / "drift.txt", replace(series, conductive=drift))
-    assert main(["kappa", "drift.txt"]) == 0
+    assert main(["kappa", "drift.txt"]) == 1
     said = capsys.readouterr()
-    assert "thermal conductivity: not converged" in said.out
-    assert "±" not in said.out
+    assert "thermal conductivity: none; too short: 16 ps are " in said.out
+    assert "(" not in table(said.out)["Green-Kubo"][0]
     assert table(said.out)["Green-Kubo"][1:] == ["not", "converged"]
-    assert "has no plateau" in said.err
-    assert not GreenKubo.load("kappa.npz").converged
+    assert said.err == ""
+    assert GreenKubo.load("kappa.npz").verdict.startswith("too short: ")
+    assert np.ptp(imread("kappa.png")) > 0.5
+
+
+def test_kappa_of_a_thermostatted_run_says_no_number(here, capsys):
+    """Langevin dynamics acts on every atom: there is no conductivity, whatever the curves look like."""
+    series = ornstein_uhlenbeck(4_000, seed=9, timestep_fs=5.0)
+    write_heat_flux(here / "langevin.txt", replace(series, ensemble="Langevin"))
+    assert main(["kappa", "langevin.txt"]) == 1
+    said = capsys.readouterr()
+    assert "ensemble: Langevin" in said.out
+    assert "thermal conductivity: none; thermostatted: Langevin dynamics changes the momentum of each atom" in said.out
+    write_heat_flux(here / "bussi.txt", replace(series, ensemble="Bussi"))
+    assert main(["kappa", "bussi.txt", "flux1.txt", "flux2.txt", "--force"]) == 0
+    said = capsys.readouterr()
+    assert "ensemble: Bussi, unknown" in said.out
+    assert "Bussi dynamics changes the heat flux" in said.err
+
+
+@pytest.mark.parametrize(("name", "separator"), [("x.csv", ","), ("x.dat", None)])
+def test_kappa_as_text(here, name, separator):
+    files = ["flux0.txt", "flux1.txt", "flux2.txt"]
+    assert main(["kappa", *files, "-o", name]) == 0
+    result = GreenKubo.load("x.npz")
+    lines = (here / name).read_text().splitlines()
+    assert lines[0] == f"# thermal conductivity: {with_error(*result.best)} W/(m K)"
+    assert lines[2].removeprefix("# ").split(separator) == ["time_ps", "total", "convective", "conductive", "cross"]
+    numbers = np.loadtxt(name, delimiter=separator)
+    np.testing.assert_allclose(numbers[:, 0], result.times, rtol=1e-7)
+    np.testing.assert_allclose(numbers[:, 1], np.trace(result.running["total"], axis1=1, axis2=2) / 3.0, rtol=1e-6)
+    assert (here / "x.png").exists()
+    assert main(["kappa", "mixture.txt", "-o", name, "--force"]) == 0
+    assert (here / name).read_text().splitlines()[2].endswith("corrected")
+
+
+def test_the_keys_of_the_numbers_are_those_of_the_documentation(here):
+    assert main(["kappa", "mixture.txt"]) == 0
+    with np.load("kappa.npz") as data:
+        keys = set(data.files)
+    parts = {f"{name}.{k}" for name in ("hcacf", "running") for k in range(4)}
+    assert keys == {"times", "tensor", "run_kappas", "running_corrected", "header of the result", *parts}
 
 
 @pytest.mark.parametrize(
     ("options", "length"), [(["--window", "12", "19"], 20), (["--window", "1", "2", "--blocks", "4"], 5)]
 )
 def test_a_window_that_is_too_late(here, capsys, options, length):
-    assert main(["kappa", "flux0.txt", *options]) == 0
-    assert f"the window ends beyond a quarter of the {length} ps of a run or block" in capsys.readouterr().out
+    assert main(["kappa", "flux0.txt", "flux1.txt", "flux2.txt", *options]) == 1
+    assert f"window too late: it ends beyond a quarter of the {length} ps of a run or block" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -93,7 +137,7 @@ def test_a_window_that_is_too_late(here, capsys, options, length):
         (["flux0.txt", "-o", "none/kappa.npz"], "none: there is no such directory"),
         (["flux0.txt", "mixture.txt"], "one system"),
         (["flux0.txt", "flux0.txt"], "expected independent runs, got the same heat flux as runs 1 and 2"),
-        (["flux0.txt", "-o", "k.png"], "ends in .npz"),
+        (["flux0.txt", "-o", "k.png"], "ends in .npz, or in .csv or .dat"),
         (["flux0.txt", "--window", "2", "1"], "two increasing lags"),
     ],
 )
@@ -143,5 +187,8 @@ def test_md_says_that_green_kubo_needs_nve(here, capsys, ensemble):
     write("si.xyz", bulk("Si", cubic=True))
     assert main(["md", "embedded:Si", "si.xyz", "--ensemble", ensemble, "--steps", "5", "--heat-flux", "si.txt"]) == 0
     assert capsys.readouterr().err == f"ase-mlips: {ensemble} disturbs the heat flux; Green-Kubo needs nve\n"
+    names = {"langevin": "Langevin", "bussi": "Bussi", "npt": "IsotropicMTKNPT"}
+    assert read_heat_flux("si.txt").ensemble == names[ensemble]
     assert main(["md", "embedded:Si", "si.xyz", "--steps", "5", "--heat-flux", "nve.txt", "-o", "nve.traj"]) == 0
+    assert read_heat_flux("nve.txt").ensemble == "NVE"
     assert capsys.readouterr().err == ""

@@ -251,11 +251,11 @@ def test_broken_rows_among_others_of_a_log(here):
 
 def test_a_broken_tail_of_a_flux_is_cut_off(here):
     assert md("--steps", 10, *FILES) == 0
-    for tail in (b"15.0 1.2", bytes(40)):
+    for steps, tail in ((20, b"15.0 1.2"), (30, bytes(40))):
         with open("flux.txt", "ab") as file:
             file.write(tail)
-        assert md("--steps", 20, *FILES, "--restart") == 0
-        assert len(read_heat_flux("flux.txt")) == 5
+        assert md("--steps", steps, *FILES, "--restart") == 0
+        assert len(read_heat_flux("flux.txt")) == steps // 5 + 1
         os.truncate("md.traj", os.path.getsize("md.traj"))
 
 

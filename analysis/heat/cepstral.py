@@ -17,7 +17,7 @@ from scipy.special import polygamma, psi
 
 from ..results import Result, new_axes
 from .correlations import independent_currents
-from .series import Ensemble, FloatArray, HeatFluxSeries, as_ensemble
+from .series import Ensemble, FloatArray, HeatFluxSeries, as_ensemble, in_watts
 
 FEWEST = 200  # frames
 _POWER = 0.9  # share of the power of the flux that lies below the cut-off frequency
@@ -58,6 +58,10 @@ class Cepstral(Result):
     spectrum: FloatArray
     smooth: FloatArray
 
+    def __repr__(self) -> str:
+        kind = "corrected for diffusion, " if self.corrected else ""
+        return f"Cepstral({in_watts(self.kappa, self.error)}, {kind}up to {self.cutoff_thz:.3g} THz)"
+
     def plot(self, ax: Any = None) -> Any:
         """Draw the spectrum, averaged over some neighbouring frequencies, and its smooth form; returns the Axes."""
         ax = new_axes(ax)
@@ -68,7 +72,7 @@ class Cepstral(Result):
         ax.plot(self.frequencies[: len(self.smooth)], self.smooth)
         ax.errorbar([0.0], [self.kappa], [self.error], fmt="o", capsize=3, color="C1")
         ax.axvline(self.cutoff_thz, color="0.6", linewidth=0.8, linestyle=":")
-        ax.set(xlabel="frequency (THz)", ylabel="spectrum (W/m/K)")
+        ax.set(xlabel="frequency (THz)", ylabel="spectrum (W/(m K))")
         ax.set_ylim(bottom=0.0)
         return ax
 

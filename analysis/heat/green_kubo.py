@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import f as variance_ratio
 
-from ..correlation import correlation
-from ..results import Result, new_axes
 from .cepstral import FEWEST, cepstral
 from .correlations import (
     Correlations,
@@ -22,17 +19,22 @@ from .correlations import (
     integrated,
     mean_correlations,
     reduced,
+    reduced_integrals,
     run_correlations,
+    running_without_species,
     without_species,
 )
-from .plateau import Plateau, find_plateau
-from .series import Ensemble, FloatArray, HeatFluxSeries, as_ensemble
+from .green_kubo_result import GreenKubo
+from .plateau import FALL, Plateau, find_plateau
+from .series import Ensemble, FloatArray, HeatFluxSeries, as_ensemble, in_watts
+from .verdict import CONVERGED, destroyed_by, halves_differ, mean_period, thermostats, too_short, too_uncertain
 
 _UNLIKELY = 0.05  # probability of chance below which a difference between directions is significant
+_EARLIEST = 2.0  # mean periods of the heat flux: half of the lag from which on the integral may be averaged
 _SHARE = 0.1  # of kappa, convective and cross terms together, from which on a mixture needs a warning
 _CHANGE = 0.1  # of the temperature, between parts of the runs, that needs one
 _GAUGE = (
-    "{part:.3g} of the {total:.3g} W/m/K of {species} involve the convective flux, which contains the arbitrary zero "
+    "{part:.3g} of the {total:.3g} W/(m K) of {species} involve the convective flux, which contains the arbitrary zero "
     "of the atomic energies: where atoms diffuse, plain Green-Kubo depends on it and differs from model to model. "
     "{advice}"
 )
@@ -40,100 +42,6 @@ _DIFFUSING = (
     "Relative to the centre of mass {names} diffuse here: publish kappa_corrected, which does not depend on it."
 )
 _CRYSTAL = "No species was found to diffuse here, so that it cancels; a longer run can make sure of that."
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class GreenKubo(Result):
-    """Thermal conductivity from the autocorrelation of the heat flux.
-
-    Parts have the names "total", "convective" (convective with itself), "conductive" and "cross" (twice the product
-    of both); the last three add up to the first.
-
-    Attributes
-    ----------
-    times : (K,) array
-        Lags in ps, from 0.
-    hcacf : dict of (K, 3, 3) arrays
-        ``<J_a(0) J_b(t)>`` of each part, symmetrised, in (eV A/fs)^2.
-    running : dict of (K, 3, 3) arrays
-        kappa_ab(t) of each part in W/(m K).
-    window_ps : tuple of two floats
-        Lags between which the running integrals are averaged.
-    parts : dict of float
-        Average over x, y, z and this window of each part, in W/(m K).
-    tensor : (3, 3) array
-        kappa_ab in W/(m K), averaged over this window.
-    kappa, error : float
-        ``parts["total"]`` and its standard error in W/(m K): the largest of what theory says for a plateau there, the
-        scatter between runs, and that between directions, see `green_kubo`.  What a longer run would add to a running
-        integral without a plateau is not in it.
-    converged : bool
-        Whether the running integral has a plateau, and the window ends neither before it nor beyond a quarter of the
-        shortest run.
-    run_kappas : (R,) array
-        kappa of each run (or block) alone.
-    running_corrected : (K,) array or None
-        Onsager-corrected kappa(t), averaged over x, y, z, in W/(m K); None where there is one species.
-    kappa_corrected, error_corrected : float or None
-        Its value from the window, and the standard error of that.
-    diffusing : tuple of str
-        Species whose current has an integral that is significantly larger than zero.
-    publish : str
-        "kappa" or "kappa_corrected", the attribute that is the thermal conductivity of this system.
-    cepstral_kappa, cepstral_error : float
-        From cepstral analysis (`cepstral`) of the same runs, of the same kind as `publish` says.
-    temperature, volume : float
-        Of the runs, in K and A^3.
-    """
-
-    times: FloatArray
-    hcacf: dict[str, FloatArray]
-    running: dict[str, FloatArray]
-    window_ps: tuple[float, float]
-    parts: dict[str, float]
-    tensor: FloatArray
-    kappa: float
-    error: float
-    converged: bool
-    run_kappas: FloatArray
-    running_corrected: FloatArray | None
-    kappa_corrected: float | None
-    error_corrected: float | None
-    diffusing: tuple[str, ...]
-    publish: str
-    cepstral_kappa: float
-    cepstral_error: float
-    temperature: float
-    volume: float
-
-    @property
-    def convective_share(self) -> float:
-        """Share of kappa that is not the conductive flux with itself."""
-        return 1.0 - self.parts["conductive"] / self.parts["total"]
-
-    @property
-    def best(self) -> tuple[float, float]:
-        """The value to publish, if `converged`, and its standard error, in W/(m K)."""
-        if self.publish == "kappa_corrected" and self.kappa_corrected is not None and self.error_corrected is not None:
-            return self.kappa_corrected, self.error_corrected
-        return self.kappa, self.error
-
-    def plot(self, ax: Any = None) -> Any:
-        """Draw the running integrals, the window and its value, and the cepstral value; returns the Axes."""
-        ax = new_axes(ax)
-        for name, curve in self.running.items():
-            style = {"color": "k", "linewidth": 1.6} if name == "total" else {"linewidth": 0.9}
-            ax.plot(self.times, np.trace(curve, axis1=1, axis2=2) / 3.0, label=name, **style)
-        if self.running_corrected is not None:
-            ax.plot(self.times, self.running_corrected, color="C3", linewidth=1.6, label="Onsager-corrected")
-        value, error = self.best
-        ax.fill_between(self.window_ps, value - error, value + error, color="0.8", zorder=0)
-        bar = {"fmt": "o", "capsize": 3, "color": "C4", "label": "cepstral"}
-        ax.errorbar([self.times[-1]], [self.cepstral_kappa], [self.cepstral_error], **bar)
-        ax.axhline(0.0, color="0.6", linewidth=0.6, zorder=0)
-        ax.set(xlabel="time (ps)", ylabel="thermal conductivity (W/m/K)")
-        ax.legend(frameon=False, fontsize="small", ncols=3, loc="lower center", bbox_to_anchor=(0.5, 1.0))
-        return ax
 
 
 def green_kubo(
@@ -147,7 +55,8 @@ def green_kubo(
 
     The integral is averaged over a window t1 ... 2 t1 of its upper limit, which is its value with correlations that
     fade out over the window.  t1 is twice the shortest time at which this average agrees with those at 2, 4, 8, ...
-    times that time within their errors (`find_plateau`).  The standard error of a plateau value is
+    times that time within their errors (`find_plateau`), and at least four mean periods of the heat flux, one over the
+    mean frequency of its spectrum, so that vibrations have faded.  The standard error of a plateau value is
     ``2 kappa sqrt(4 t1 / 3 / (3 T))`` for a total length T.  A run that is only some times longer than the slowest
     correlations can end on the false plateau of the fast ones: look at the curves, and at the cepstral value.
 
@@ -156,6 +65,12 @@ def green_kubo(
     little, or the system is anisotropic.  One run cannot tell these apart, and its directions count as equivalent.
     Several can: where the differences between directions are common to all of them (analysis of variance, 5 %), they
     are no error.  For a crystal that is not cubic give several runs or `blocks`, and look at `tensor`.
+
+    No value can be published (`GreenKubo.verdict`) where a thermostat acts on single atoms (Langevin, Andersen), which
+    the file of a recorder says; where all runs together last less than 200 mean periods of the heat flux (28 ps for
+    0.14 ps in Cu7PS6), in which a plateau of vibrations looks like that of all; where there is no plateau, or the
+    window is too late; where the standard error exceeds a third of the value; and where the halves of the runs differ
+    by more than three standard errors.
 
     With several species, ``kappa_corrected = [L_EE - L_ES L_SS^-1 L_SE] / (k_B T^2 V)``, with the integrals L of the
     correlations of the heat flux E and the species currents S, is the conductivity in the absence of a current of
@@ -184,26 +99,28 @@ def green_kubo(
     Warns
     -----
     UserWarning
-        When the value depends on arbitrary atomic energies, because several species diffuse or more than 10 % of the
-        conductivity involves the convective flux; when there is no plateau; when parts of the runs differ in
-        temperature; and when the value and that of cepstral analysis differ by more than three standard errors, or the
-        error of the latter is larger than the value.
+        When the verdict is not "converged"; when a thermostat acts on all atoms together; when parts of the runs differ
+        in temperature; when the value depends on arbitrary atomic energies, because several species diffuse or more
+        than 10 % of the conductivity involves the convective flux; and when the value and that of cepstral analysis
+        differ by more than three standard errors, or the error of the latter is larger than the value.
     """
     ensemble = _in_blocks(series, blocks)
-    coefficients = explained(ensemble)
-    plateau, converged = _plateau(ensemble, coefficients, window_ps)
+    coefficients, diffusing = explained(ensemble), diffusing_currents(ensemble)
+    plateau, doubt = _plateau(ensemble, coefficients, diffusing, window_ps)
     lags = _number_of_lags(ensemble, plateau, max_lag_ps)
     each = [run_correlations(run, ensemble, lags) for run in ensemble.runs]
     mean = mean_correlations(each)
     running = {name: integrated(curve, ensemble) for name, curve in mean.hcacf.items()}
     parts = {name: float(np.trace(plateau.average(curve))) / 3.0 for name, curve in running.items()}
     plain = _estimate(lambda onsager: onsager[..., 0, 0], each, mean, plateau)
-    diffusing = diffusing_currents(ensemble, plateau)
+    matrices = reduced(mean.onsager, coefficients, diffusing)
     corrected = partial(_corrected, coefficients=coefficients, diffusing=diffusing)
     free = _estimate(corrected, each, mean, plateau) if ensemble.species else None
     publish = "kappa_corrected" if diffusing.names else "kappa"
     spectral = cepstral(ensemble.runs, corrected=publish == "kappa_corrected")
     step = 1e-3 * ensemble.timestep_fs
+    chosen = free if free is not None and diffusing.names else plain
+    doubt = destroyed_by(ensemble) or too_short(ensemble, coefficients) or doubt or too_uncertain(*chosen[:2])
     result = GreenKubo(
         times=step * np.arange(lags + 1, dtype=np.float64),
         hcacf=mean.hcacf,
@@ -213,9 +130,9 @@ def green_kubo(
         tensor=plateau.average(running["total"]),
         kappa=plain.value,
         error=plain.error,
-        converged=converged,
+        verdict=doubt or halves_differ(ensemble, coefficients, diffusing, plateau) or CONVERGED,
         run_kappas=plain.alone,
-        running_corrected=None if free is None else corrected(mean.onsager),
+        running_corrected=None if free is None else running_without_species(matrices, plateau.average(matrices)),
         kappa_corrected=None if free is None else free.value,
         error_corrected=None if free is None else free.error,
         diffusing=diffusing.names,
@@ -225,8 +142,7 @@ def green_kubo(
         temperature=ensemble.temperature,
         volume=ensemble.volume,
     )
-    _warn_of_gauge(result, tuple(ensemble.runs[0].currents))
-    _warn_of_disagreement(result)
+    _warn(result, ensemble)
     return result
 
 
@@ -288,33 +204,39 @@ def _in_blocks(series: HeatFluxSeries | Sequence[HeatFluxSeries], blocks: int) -
 
 
 def _plateau(
-    ensemble: Ensemble, coefficients: FloatArray, window_ps: tuple[float, float] | None
-) -> tuple[Plateau, bool]:
-    """The window that was asked for, or the automatic one, and whether there is a plateau that begins before its end.
+    ensemble: Ensemble, coefficients: FloatArray, diffusing: Diffusing, window_ps: tuple[float, float] | None
+) -> tuple[Plateau, str | None]:
+    """The window that was asked for, or the automatic one, and what is wrong with it.
 
-    A window that ends beyond a quarter of the shortest run is noise, and counts as none.
+    A plateau must begin before the end of the window, and a window that ends beyond a quarter of the shortest run is
+    noise.  For one that was asked for the plateau may begin earlier than for the automatic one.
 
-    The automatic window ends at a quarter of the shortest run, or before.  It is that of a flux which does not depend
-    on the zeros of the atomic energies (`explained`), and so does not depend on them either.
+    The automatic window ends at a quarter of the shortest run, or before.  It is that of the corrected integral, which
+    does not depend on the zeros of the atomic energies; of the flux that `explained` leaves, where nothing diffuses.
     """
     shortest = min(len(run) for run in ensemble.runs)
-    frames = [len(run) for run in ensemble.runs]
     # Beyond an eighth of a run the noise is half of the value and says nothing; the window may end at a quarter.
-    energies = dict(zip(ensemble.species, coefficients, strict=True))
-    curves = [correlation(run.total - run.carried(energies), max_lag=shortest // 8) for run in ensemble.runs]
-    plateau = find_plateau(integrated(np.average(curves, axis=0, weights=frames), ensemble), 3.0 * sum(frames))
-    if window_ps is not None:
-        first, last = _lags_of_window(window_ps, ensemble.timestep_fs, shortest)
-        # The plateau begins at half of the lag from which on it is averaged.
-        return Plateau(first, last), plateau.found and plateau.first // 2 < last <= shortest // 4
-    if not plateau.found:
-        warnings.warn(
-            "the running integral of the heat flux autocorrelation has no plateau within an eighth of the run: the"
-            " thermal conductivity is that up to there, and a longer run is needed",
-            UserWarning,
-            stacklevel=3,
+    integrals = reduced_integrals(ensemble, coefficients, diffusing, shortest // 8)
+    samples = 3.0 * sum(len(run) for run in ensemble.runs)
+    if window_ps is None:
+        earliest = _EARLIEST * mean_period(ensemble, coefficients)
+        plateau = find_plateau(integrals, samples, without_species, earliest=earliest)
+    else:
+        plateau = find_plateau(integrals, samples, without_species, rise=FALL)
+    step = 1e-3 * ensemble.timestep_fs
+    begins = plateau.first // 2  # half of the lag from which on it is averaged
+    window = plateau if window_ps is None else Plateau(*_lags_of_window(window_ps, ensemble.timestep_fs, shortest))
+    if window.last > shortest // 4:
+        return window, (
+            f"window too late: it ends beyond a quarter of the {step * shortest:.4g} ps of a run or block, where the"
+            " integral is noise; a longer run is needed, or an earlier window"
         )
-    return plateau, plateau.found
+    if not plateau.found or begins >= window.last:
+        return window, (
+            f"no plateau: the integral still changes at {step * window.last:.4g} ps, the end of the window; a longer"
+            " run is needed, or a later window"
+        )
+    return window, None
 
 
 def _lags_of_window(window_ps: tuple[float, float], timestep_fs: float, frames: int) -> tuple[int, int]:
@@ -353,29 +275,42 @@ def _warn_of_temperature(ensemble: Ensemble) -> None:
         )
 
 
-def _warn_of_gauge(result: GreenKubo, species: tuple[str, ...]) -> None:
+def _warn(result: GreenKubo, ensemble: Ensemble) -> None:
+    if not result.converged:
+        warnings.warn(f"no thermal conductivity: {result.verdict}", UserWarning, stacklevel=3)
+        return
+    if names := thermostats(ensemble):
+        warnings.warn(
+            f"{' and '.join(names)} dynamics changes the heat flux, the less the longer its coupling time: compare with"
+            " a run at constant energy (NVE)",
+            UserWarning,
+            stacklevel=3,
+        )
+    for message in (_gauge(result, tuple(ensemble.runs[0].currents)), _disagreement(result)):
+        if message:
+            warnings.warn(message, UserWarning, stacklevel=3)
+
+
+def _gauge(result: GreenKubo, species: tuple[str, ...]) -> str | None:
     share = result.convective_share
     if len(species) < 2 or not (result.diffusing or abs(share) > _SHARE):
-        return
+        return None
     advice = _DIFFUSING.format(names=" and ".join(result.diffusing)) if result.diffusing else _CRYSTAL
     part = result.parts["total"] - result.parts["conductive"]
-    message = _GAUGE.format(part=part, total=result.parts["total"], species=", ".join(species), advice=advice)
-    warnings.warn(message, UserWarning, stacklevel=3)
+    return _GAUGE.format(part=part, total=result.parts["total"], species=", ".join(species), advice=advice)
 
 
-def _warn_of_disagreement(result: GreenKubo) -> None:
+def _disagreement(result: GreenKubo) -> str | None:
     value, error = result.best
-    spectral = f"{result.cepstral_kappa:.3g} +- {result.cepstral_error:.2g}"
-    message = None
+    spectral = in_watts(result.cepstral_kappa, result.cepstral_error)
     if result.cepstral_error > abs(value):
-        message = (
-            f"the running integral gives {value:.3g} W/m/K, less than the error of cepstral analysis, {spectral}:"
-            " longer or more runs are needed"
+        return (
+            f"the running integral gives {in_watts(value, error)}, less than the error of cepstral analysis,"
+            f" {spectral}: longer or more runs are needed"
         )
-    elif abs(value - result.cepstral_kappa) > 3.0 * np.hypot(error, result.cepstral_error):
-        message = (
-            f"the running integral gives {value:.3g} +- {error:.2g} W/m/K and cepstral analysis {spectral}: one misses"
-            " slow correlations, draw both"
+    if abs(value - result.cepstral_kappa) > 3.0 * np.hypot(error, result.cepstral_error):
+        return (
+            f"the running integral gives {in_watts(value, error)} and cepstral analysis {spectral}: one misses slow"
+            " correlations, draw both"
         )
-    if message:
-        warnings.warn(message, UserWarning, stacklevel=3)
+    return None

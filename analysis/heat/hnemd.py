@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from ..blocking import standard_error
 from ..results import Result, new_axes
+from .correlations import diffusing_currents
 from .nonequilibrium import (
     WATTS,
     FloatArray,
@@ -24,10 +26,11 @@ from .nonequilibrium import (
     check_timestep,
     fluctuation_error,
 )
-from .series import Meter
+from .series import Ensemble, Meter, in_watts, series_of
 
 _METHOD = "HNEMD"
 _BLOCKS = 10
+_FEWEST = 200  # values of the flux, from which on it is seen whether species diffuse
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -49,6 +52,9 @@ class HNEMDResult(Result):
     kappa, kappa_error : float
         Thermal conductivity along the driving force in W/(m K); the larger of its standard error over ten blocks of
         time, which is too small where these are shorter than the correlation of the flux, and of `expected_error`.
+    diffusing : tuple of str
+        Species that diffuse (`correlations.diffusing_currents`): kappa then depends on the zeros of the atomic
+        energies.  Empty below 200 values of the flux, which cannot tell.
     """
 
     driving_force: FloatArray
@@ -58,6 +64,7 @@ class HNEMDResult(Result):
     volume: float
     kappa: float
     kappa_error: float
+    diffusing: tuple[str, ...] = ()
 
     @property
     def expected_error(self) -> float:
@@ -72,12 +79,17 @@ class HNEMDResult(Result):
         average: FloatArray = np.cumsum(values) / np.arange(1, len(values) + 1)
         return average
 
+    def __repr__(self) -> str:
+        force = f"{np.linalg.norm(self.driving_force):.3g} / A"
+        length = f"{1e-3 * self.timestep_fs * len(self.flux):.4g} ps"
+        return f"HNEMDResult({in_watts(self.kappa, self.kappa_error)}, driving force {force}, {length})"
+
     def plot(self, ax: Any = None) -> Any:
         """Draw the running average against ps, with the final value and its error; returns the Axes."""
         ax = new_axes(ax)
         times = 1e-3 * self.timestep_fs * np.arange(1, len(self.flux) + 1)
         ax.plot(times, self.running, label="running average")
-        ax.axhline(self.kappa, color="C1", label=rf"$\kappa$ = {self.kappa:.3g} ± {self.kappa_error:.2g} W/(m K)")
+        ax.axhline(self.kappa, color="C1", label=rf"$\kappa$ = {in_watts(self.kappa, self.kappa_error)}")
         ax.axhspan(self.kappa - self.kappa_error, self.kappa + self.kappa_error, color="C1", alpha=0.2, lw=0)
         spread = max(6.0 * self.kappa_error, 0.5 * abs(self.kappa))
         ax.set_ylim(self.kappa - spread, self.kappa + spread)  # the first values are far off
@@ -144,6 +156,7 @@ class HNEMD:
             raise ValueError(f"{_METHOD} needs a driving force that is not zero")
         self._dynamics, self._atoms, self._force = dynamics, atoms, driven.driving_force
         self._cell: FloatArray = atoms.cell.array.copy()
+        self._volume = float(abs(np.linalg.det(self._cell)))
         self._meter = Meter(atoms.numbers)
         self._first = dynamics.nsteps + equilibration
         self._timestep = dynamics.dt
@@ -159,18 +172,36 @@ class HNEMD:
         ------
         ValueError
             Nothing has been measured yet.
+
+        Warns
+        -----
+        UserWarning
+            When species diffuse, so that the value depends on the zeros of the atomic energies, and when it is not
+            larger than its error, so that it says nothing.
         """
         if not self._rows:
             raise ValueError(f"nothing is measured yet: the equilibration lasts until step {self._first}")
-        rows = np.array(self._rows)
-        flux, temperature = rows[:, :3], rows[:, 3]
-        volume = float(abs(np.linalg.det(self._cell)))
-        values = _conductivity(flux, self._force, temperature.mean() * volume)
+        series = series_of(np.array(self._rows), self._meter.species, self._sample_fs)
+        temperature = float(series.temperature.mean())
+        values = _conductivity(series.total, self._force, temperature * self._volume)
         size = len(values) // _BLOCKS
         blocks = values[len(values) - size * _BLOCKS :].reshape(_BLOCKS, -1).mean(axis=1) if size else values[:1]
-        error = float(standard_error(blocks))
-        found = HNEMDResult(self._force, self._sample_fs, flux, temperature, volume, float(values.mean()), error)
-        return replace(found, kappa_error=float(np.fmax(error, found.expected_error)))
+        moving: tuple[str, ...] = ()
+        if len(values) >= _FEWEST:
+            moving = diffusing_currents(Ensemble((series,), self._sample_fs, temperature, self._volume)).names
+        found = HNEMDResult(
+            self._force,
+            self._sample_fs,
+            series.total,
+            series.temperature,
+            self._volume,
+            float(values.mean()),
+            float(standard_error(blocks)),
+            moving,
+        )
+        found = replace(found, kappa_error=float(np.fmax(found.kappa_error, found.expected_error)))
+        _warn(found)
+        return found
 
     def _sample(self) -> None:
         if self._atoms.calc is not self._driven:
@@ -180,8 +211,7 @@ class HNEMD:
         if not self._rows:
             check_at_rest(self._atoms.get_velocities(), self._atoms.get_masses(), _METHOD)
         if self._dynamics.nsteps > self._first:
-            row = self._meter.measure(self.calculator, self._atoms)
-            self._rows.append(np.append(row[:3] + row[3:6], row[-2]))
+            self._rows.append(self._meter.measure(self.calculator, self._atoms))
 
 
 class DrivenCalculator(GetPropertiesMixin):  # type: ignore[misc]
@@ -276,3 +306,23 @@ def _conductivity(flux: FloatArray, force: FloatArray, temperature_volume: float
     """W/(m K) of the components along the force of a flux (F, 3) in eV A/fs."""
     values: FloatArray = WATTS * (flux @ force) / (temperature_volume * (force @ force))
     return values
+
+
+def _warn(result: HNEMDResult) -> None:
+    if result.diffusing:
+        warnings.warn(
+            f"relative to the centre of mass {' and '.join(result.diffusing)} diffuse here: the conductivity of HNEMD"
+            " then depends on the arbitrary zero of the atomic energies and differs from model to model, like that of"
+            " plain Green-Kubo; record the heat flux at constant energy, and take kappa_corrected of green_kubo",
+            UserWarning,
+            stacklevel=3,
+        )
+    if not result.kappa > result.kappa_error:
+        force, length = np.linalg.norm(result.driving_force), 1e-3 * result.timestep_fs * len(result.flux)
+        warnings.warn(
+            f"the driving force of {force:.3g} / A is too weak for {length:.4g} ps: the conductivity,"
+            f" {in_watts(result.kappa, result.kappa_error)}, is not larger than its error; take a larger force, as long"
+            " as the response is linear, or a longer run",
+            UserWarning,
+            stacklevel=3,
+        )

@@ -24,6 +24,7 @@ from .nonequilibrium import (
     fluctuation_error,
     jackknife,
 )
+from .series import in_watts
 
 _METHOD = "the Mueller-Plathe method"
 _FEWEST_SLABS = 12  # leaves three on each side for the fit
@@ -82,6 +83,10 @@ class MullerPlatheResult(Result):
         share = 1.0 / (self.length**2 * float((sums**2).mean()))
         return fluctuation_error(self.kappa, share * self.length * self.area * self.time_fs, drive)
 
+    def __repr__(self) -> str:
+        value = in_watts(self.kappa, self.kappa_error)
+        return f"MullerPlatheResult({value}, length {self.length:.4g} A, {1e-3 * self.time_fs:.4g} ps)"
+
     def plot(self, ax: Any = None) -> Any:
         """Draw the temperature profile and the two straight lines; returns the Axes."""
         ax = new_axes(ax)
@@ -94,7 +99,7 @@ class MullerPlatheResult(Result):
             ends = z[chosen][[0, -1]]
             ax.plot(ends, t[chosen].mean() + sign * gradient * (ends - z[chosen].mean()), color="C1")
         ax.set(xlabel="position (Å)", ylabel="temperature (K)")
-        ax.set_title(rf"$\kappa$ = {self.kappa:.3g} ± {self.kappa_error:.2g} W/(m K)")
+        ax.set_title(rf"$\kappa$ = {in_watts(self.kappa, self.kappa_error)}")
         ax.legend(frameon=False)
         return ax
 
@@ -305,6 +310,10 @@ class LengthExtrapolation(Result):
     kappa_error: float
     chi2: float
 
+    def __repr__(self) -> str:
+        lengths = f"from {len(self.lengths)} lengths, chi^2 = {self.chi2:.3g}"
+        return f"LengthExtrapolation({in_watts(self.kappa, self.kappa_error)}, {lengths})"
+
     def plot(self, ax: Any = None) -> Any:
         """Draw 1/kappa against 1/L and the line; returns the Axes."""
         ax = new_axes(ax)
@@ -313,7 +322,7 @@ class LengthExtrapolation(Result):
         ax.errorbar(inverse, 1.0 / self.conductivities, self.errors / self.conductivities**2, fmt="o", capsize=2)
         ax.plot(ends, 1.0 / self.kappa + self.slope * ends, color="C1")
         ax.set(xlabel="1 / length (1/Å)", ylabel=r"1 / $\kappa$ (m K/W)", xlim=(0.0, None))
-        ax.set_title(rf"$\kappa_\infty$ = {self.kappa:.3g} ± {self.kappa_error:.2g} W/(m K)")
+        ax.set_title(rf"$\kappa_\infty$ = {in_watts(self.kappa, self.kappa_error)}")
         return ax
 
 

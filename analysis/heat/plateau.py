@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.integrate import cumulative_trapezoid
 
 FloatArray = NDArray[np.float64]
 
 _LADDER = 2.0**0.25  # from one time to the next that is tried
-_NEAR = 1.5  # standard errors of the difference to averages at twice and four times that time
-_FAR = 2.0  # to those at 8, 16, ... times
+# Standard errors of the difference to averages at twice and four times that time, and to those at 8, 16, ... times:
+RISE = 1.2, 1.7  # where these are larger, as after the plateau of fast correlations only
+FALL = 1.5, 2.0
 
 
 class Plateau(NamedTuple):
@@ -36,20 +39,34 @@ class Plateau(NamedTuple):
         return float(2.0 * np.sqrt(square / samples))
 
 
-def find_plateau(integral: FloatArray, samples: float) -> Plateau:
+def find_plateau(
+    integral: FloatArray,
+    samples: float,
+    kind: Callable[[FloatArray], FloatArray] = np.asarray,
+    *,
+    rise: tuple[float, float] = RISE,
+    earliest: float = 1.0,
+) -> Plateau:
     """The window t ... 2 t to average over.
 
     t is twice the shortest time at which the average over t ... 2 t agrees with those at twice and four times that time
-    within 1.5 standard errors of the difference, and at 8, 16, ... times, as far as the curve reaches, within 2: slow
-    parts of the correlation, as those of a crystal, may set in long after fast ones have faded.  Doubling makes what
-    is missing, which hides within that error, small against it.
+    and at 8, 16, ... times, as far as the curve reaches: slow parts of the correlation, as those of a crystal, may set
+    in long after fast ones have faded.  The later ones may be larger by 1.2 (near) or 1.7 (far) standard errors of the
+    difference, and smaller by 1.5 or 2.  Doubling makes what is missing, which hides within that error, small against
+    it.
 
     Parameters
     ----------
-    integral : (K,) array
+    integral : (K, ...) array
         Running integral at lags of 0, 1, ... frames.
     samples : float
         Frames of all runs and directions together.
+    kind : callable, optional
+        What makes of averages (..., ...) of several integrals the values (...) that are to be level.
+    rise : tuple of two floats
+        By how many standard errors later averages may be larger, near and far.
+    earliest : float
+        Frames, at least, of the shortest time that is tried.
 
     Returns
     -------
@@ -57,21 +74,17 @@ def find_plateau(integral: FloatArray, samples: float) -> Plateau:
         ``found`` is False where no time passes; the window is then the end of the curve.
     """
     longest = (len(integral) - 1) // 2
-    sums = np.concatenate(([0.0], np.cumsum(0.5 * (integral[1:] + integral[:-1]))))
+    sums = cumulative_trapezoid(integral, axis=0, initial=0.0)
     trials = np.unique(np.rint(_LADDER ** np.arange(np.log(longest) / np.log(_LADDER))).astype(np.int64))
-    for t in trials[2 * trials <= longest]:
+    for t in trials[(earliest <= trials) & (2 * trials <= longest)]:
         factors = 2 ** np.arange(1, int(np.log2(longest / t)) + 1)
-        if _level(sums, int(t), factors, samples):
+        later = factors * t
+        spans = later.reshape(-1, *[1] * (integral.ndim - 1))
+        mean, means = kind((sums[2 * t] - sums[t]) / t), kind((sums[2 * later] - sums[later]) / spans)
+        # int (w' - w)^2 dt, where w is 1 up to t and falls to 0 at 2 t, and w' is the same for a multiple of t.
+        squares = t * (4.0 * factors - 5.0) / 3.0
+        noise = 2.0 * np.maximum(abs(mean), np.abs(means)) * np.sqrt(squares / samples)
+        larger, smaller = (np.where(factors <= 4, *allowed) * noise for allowed in (rise, FALL))
+        if np.all((means - mean <= larger) & (mean - means <= smaller)):
             return Plateau(2 * int(t), 4 * int(t))
     return Plateau(longest, 2 * longest, found=False)
-
-
-def _level(sums: FloatArray, t: int, factors: NDArray[np.int64], samples: float) -> bool:
-    """Whether the average over t ... 2 t is that at these multiples of t."""
-    later = factors * t
-    mean, means = (sums[2 * t] - sums[t]) / t, (sums[2 * later] - sums[later]) / later
-    # int (w' - w)^2 dt, where w is 1 up to t and falls to 0 at 2 t, and w' is the same for a multiple of t.
-    squares = t * (4.0 * factors - 5.0) / 3.0
-    noise = 2.0 * np.maximum(abs(mean), np.abs(means)) * np.sqrt(squares / samples)
-    allowed = np.where(factors <= 4, _NEAR, _FAR)
-    return bool(np.all(np.abs(means - mean) <= allowed * noise))

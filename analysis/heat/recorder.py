@@ -12,6 +12,7 @@ import numpy as np
 from ase import units
 from ase.constraints import FixCom
 from ase.md.md import MolecularDynamics
+from ase.md.verlet import VelocityVerlet
 
 from ase_mlips.appending import AppendedFile
 from ase_mlips.places import require_place
@@ -19,11 +20,13 @@ from ase_mlips.places import require_place
 from ..trajectories.frame import TruncatedError, require_regular
 from ..trajectories.text_readers import Header, Text
 from .nonequilibrium import check_steps, check_timestep
-from .series import FloatArray, HeatFluxCalculator, HeatFluxSeries, Meter, require_heat_flux, series_of
+from .series import UNKNOWN, FloatArray, HeatFluxCalculator, HeatFluxSeries, Meter, require_heat_flux, series_of
 
-_TITLE = "# heat flux, format 1"
+_TITLE = "# heat flux, format"
+_FORMATS = ("1", "2")  # the first one does not say the ensemble
 _SPECIES = "# species:"
 _SPACING = "# time step:"
+_ENSEMBLE = "# ensemble:"
 _UNITS = "# fs, then eV A/fs (convective, conductive), A/fs (sum of the velocities of each species), K, A^3"
 _SAME = 1e-4  # by how much a temperature may differ, relatively, where coordinates were rounded
 _EVEN = 1e-3  # by how much of a time step a time may be off
@@ -36,7 +39,8 @@ class HeatFluxRecorder:
 
     The recorder attaches itself to the dynamics.  Each line is written at once, so that the file can be read by
     `read_heat_flux` (or ``numpy.loadtxt``) while it grows and whatever ends the run.  The flux is that of velocities
-    relative to the centre of mass.
+    relative to the centre of mass.  The header says the ensemble: NVE for
+    VelocityVerlet, else the name of the dynamics.
 
     Parameters
     ----------
@@ -49,8 +53,8 @@ class HeatFluxRecorder:
     path : path
         The file.
     append : bool
-        Continue a file of as many atoms of each species and of the same spacing: lines from the time of the next one on
-        are replaced, and a broken last line is dropped.  Without it the file must not exist.
+        Continue a file of as many atoms of each species, of the same spacing and ensemble: lines from the time of the
+        next one on are replaced, and a broken last line is dropped.  Without it the file must not exist.
     time_fs : float, optional
         Time of the present configuration.  By default that of ``dynamics.nsteps``; where that is 0 and a file is
         continued, that of its last line.
@@ -64,8 +68,9 @@ class HeatFluxRecorder:
         not be written, on a full disk for example; the file then ends with the line before.
     ValueError
         No dynamics, an `interval` that is no positive integer, constraints other than `FixCom` (their forces carry
-        heat, too), a calculator that gives no heat flux, or a file that is none to continue: of other atoms or another
-        spacing, of another run, or where the next line would not follow.  During the run: another time step.
+        heat, too), a calculator that gives no heat flux, or a file that is none to continue: of other atoms, another
+        spacing or ensemble, of another run, or where the next line would not follow.  During the run: another time
+        step.
 
     Examples
     --------
@@ -101,7 +106,7 @@ class HeatFluxRecorder:
         self._step_fs = float(dynamics.dt / units.fs)
         self._format = " ".join(["%.6f"] + ["%.12e"] * (8 + 3 * len(self._meter.species))) + "\n"
         spacing = interval * self._step_fs
-        header = _header(self._meter, spacing)
+        header = _header(self._meter, spacing, _ensemble(dynamics))
         now = dynamics.nsteps * self._step_fs if time_fs is None and dynamics.nsteps else time_fs
         # ASE calls observers at the start of a run only when it begins with step 0.
         ahead = interval - dynamics.nsteps % interval if dynamics.nsteps else 0
@@ -147,27 +152,33 @@ class HeatFluxRecorder:
 def read_heat_flux(path: _Path) -> HeatFluxSeries:
     """Read what `HeatFluxRecorder` has written; the file may still grow, and an incomplete last line is ignored.
 
+    The header is ``# heat flux, format 2``, then lines of the species with their numbers of atoms, the time step, the
+    ensemble, the units and the columns.  Files of format 1 have no ensemble; that of the series is then "unknown".
+
     Raises
     ------
     ValueError
         The file is of another kind or a pipe, has a broken line or a value that is not finite before the last one,
         fewer than two lines, or uneven times.
     """
-    species, spacing, rows = _parsed(Path(path))
+    species, spacing, ensemble, rows = _parsed(Path(path))
     if len(rows) < 2:
         raise ValueError(f"{path}: expected at least 2 lines of a heat flux, got {len(rows)}")
     uneven = np.abs(np.diff(rows[:, 0]) - spacing) > _EVEN * spacing
     if uneven.any():
         k = int(np.argmax(uneven))
         raise ValueError(
-            f"{path}:{k + 7}: expected lines {spacing:g} fs apart, got {rows[k, 0]:g} and {rows[k + 1, 0]:g} fs"
+            f"{path}:{k + 7 + (ensemble != UNKNOWN)}: expected lines {spacing:g} fs apart, got {rows[k, 0]:g} and"
+            f" {rows[k + 1, 0]:g} fs"
         )
-    return series_of(rows[:, 1:], species, spacing)
+    return series_of(rows[:, 1:], species, spacing, ensemble)
 
 
-def _header(meter: Meter, spacing: float) -> str:
+def _header(meter: Meter, spacing: float, ensemble: str) -> str:
     species = " ".join(f"{name} {count}" for name, count in zip(meter.species, np.bincount(meter.kinds), strict=True))
-    return f"{_TITLE}\n{_SPECIES} {species}\n{_SPACING} {spacing:.9g} fs\n{_UNITS}\n{_columns(meter.species)}\n"
+    title, spaced = f"{_TITLE} {_FORMATS[-1]}", f"{_SPACING} {spacing:.9g} fs"
+    lines = [title, f"{_SPECIES} {species}", spaced, f"{_ENSEMBLE} {ensemble}", _UNITS, _columns(meter.species)]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _columns(species: Sequence[str]) -> str:
@@ -176,23 +187,40 @@ def _columns(species: Sequence[str]) -> str:
     return " ".join(["# time", *names, "temperature volume"])
 
 
-def _parsed(path: Path) -> tuple[tuple[str, ...], float, FloatArray]:
-    """Species, time step and complete rows of a file."""
-    text, position, lines = Text(str(path), alike=1), 0, []
+def _ensemble(dynamics: MolecularDynamics) -> str:
+    return "NVE" if type(dynamics) is VelocityVerlet else type(dynamics).__name__
+
+
+def _without_ensemble(header: str) -> str:
+    """The header of format 1 that says the same."""
+    lines = header.split("\n")
+    return "\n".join([f"{_TITLE} {_FORMATS[0]}", *lines[1:3], *lines[4:]])
+
+
+def _parsed(path: Path) -> tuple[tuple[str, ...], float, str, FloatArray]:
+    """Species, time step, ensemble and complete rows of a file."""
+    text, position = Text(str(path), alike=1), 0
     text.frame = None
     if text.map[: len(_TITLE)] != _TITLE.encode():
         raise ValueError(f"{path}: expected a file of HeatFluxRecorder, which begins with {_TITLE!r}")
+    ensemble = UNKNOWN
     try:
-        for _ in range(5):
+        line, position = text.line(position)
+        version = line.decode(errors="replace").removeprefix(_TITLE).strip()
+        if version not in _FORMATS:
+            raise text.error(f"a heat flux of format {' or '.join(_FORMATS)}", f"format {version}")
+        line, position = text.line(position)
+        species = _species(text, line.decode(errors="replace"))
+        line, position = text.line(position)
+        spacing = _spacing(text, line.decode(errors="replace"))
+        if version != _FORMATS[0]:
             line, position = text.line(position)
-            lines.append(line.decode(errors="replace"))
-            if len(lines) == 2:
-                species = _species(text, lines[1])
-            elif len(lines) == 3:
-                spacing = _spacing(text, lines[2])
+            ensemble = _ensemble_of(text, line.decode(errors="replace"))
+        _, position = text.line(position)  # the units
+        line, position = text.line(position)
     except TruncatedError:
-        raise ValueError(f"{path}: expected a file of HeatFluxRecorder, got only {len(lines)} lines") from None
-    if lines[4] != _columns(species):
+        raise ValueError(f"{path}: expected a file of HeatFluxRecorder, got only a part of its header") from None
+    if line.decode(errors="replace") != _columns(species):
         raise text.error(f"columns of {' '.join(species)}", line)
     width = 9 + 3 * len(species)
     rows = np.empty((text.rows_left(position), width))
@@ -200,7 +228,7 @@ def _parsed(path: Path) -> tuple[tuple[str, ...], float, FloatArray]:
         text.parse(Header(len(rows), position, 2 * np.arange(width), np.zeros((3, 3)), ()), rows)
     except TruncatedError:
         rows = rows[:-1]
-    return species, spacing, rows
+    return species, spacing, ensemble, rows
 
 
 def _species(text: Text, line: str) -> tuple[str, ...]:
@@ -209,6 +237,12 @@ def _species(text: Text, line: str) -> tuple[str, ...]:
     if not line.startswith(_SPECIES) or not words or not all(word.isdigit() for word in words[1::2]):
         raise text.error(f"{_SPECIES} and for each one a symbol and a number", line.encode())
     return tuple(words[::2])
+
+
+def _ensemble_of(text: Text, line: str) -> str:
+    if not line.startswith(_ENSEMBLE):
+        raise text.error(f"{_ENSEMBLE} and its name", line.encode())
+    return line.removeprefix(_ENSEMBLE).strip()
 
 
 def _spacing(text: Text, line: str) -> float:
@@ -236,12 +270,17 @@ def _continued(
     The next line will be that of `ahead` fs after the present time; where that is `now`, the file may have it already.
     """
     path, content = file.path, file.read()
-    if not content.startswith(header.encode()):
+    known = next((text for text in (header, _without_ensemble(header)) if content.startswith(text.encode())), None)
+    if known is None:
         if header.encode().startswith(content):  # ended before anything was written
             file.truncate(0)
             return None
-        raise ValueError(f"{path}: is not of these atoms and this time step, and cannot be continued")
-    rows = _parsed(Path(path))[2]
+        raise ValueError(f"{path}: is not of these atoms, this time step and this ensemble, and cannot be continued")
+    whole = content[: content.rfind(b"\n") + 1]
+    if b"\0" in content[len(whole) :]:  # what a power failure leaves
+        file.truncate(len(whole))
+        content = whole
+    rows = _parsed(Path(path))[-1]
     if now is not None and len(rows):
         place = (now + ahead - rows[0, 0]) / spacing  # of the next line among those of the file
         if not (-_EVEN <= place <= len(rows) + _EVEN and abs(place - round(place)) <= _EVEN):
@@ -258,7 +297,7 @@ def _continued(
                 )
         rows = rows[: round(place) + (ahead == 0.0)]  # that of now is as the next would be
     lines = content.splitlines(keepends=True)
-    kept = b"".join(lines[: 5 + len(rows)])
+    kept = b"".join(lines[: known.count("\n") + len(rows)])
     file.truncate(len(kept))
     if not kept.endswith(b"\n"):
         file.append(b"\n")

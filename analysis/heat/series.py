@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ase_mlips.heat_flux import HeatFlux
 
+from ..formatting import with_error
 from ..results import Result, new_axes
 from .kernels_currents import peculiar
 
@@ -21,7 +22,14 @@ FloatArray = NDArray[np.float64]
 #: W/(m K) per (eV A/fs)^2 fs / (K^2 A^3): kappa = KAPPA / (T^2 V) times the integral of <J(0) J(t)>.
 KAPPA = 1e25 * float(units._e) ** 2 / float(units._k)
 
+UNKNOWN = "unknown"  # ensemble
+
 _EVEN_VOLUME = 1e-6  # relative change of a volume that is only rounding
+
+
+def in_watts(value: float, error: float | None) -> str:
+    """A thermal conductivity with its standard error, as all results write it: ``0.27(4) W/(m K)``."""
+    return f"{with_error(value, error)} W/(m K)"
 
 
 class HeatFluxCalculator(Protocol):
@@ -47,6 +55,8 @@ class HeatFluxSeries(Result):
         In K.
     volume : (F,) array
         In A^3; 0 where the cell is not periodic in all directions.
+    ensemble : str
+        "NVE", the name of another dynamics of ASE such as "Langevin", or "unknown".
     """
 
     timestep_fs: float
@@ -55,6 +65,7 @@ class HeatFluxSeries(Result):
     currents: dict[str, FloatArray]
     temperature: FloatArray
     volume: FloatArray
+    ensemble: str = field(default=UNKNOWN, kw_only=True)
 
     @property
     def total(self) -> FloatArray:
@@ -75,6 +86,7 @@ class HeatFluxSeries(Result):
             {name: current[frames] for name, current in self.currents.items()},
             self.temperature[frames],
             self.volume[frames],
+            ensemble=self.ensemble,
         )
 
     def shifted(self, shifts: Mapping[str, float]) -> Self:
@@ -247,9 +259,8 @@ class Meter:
         return self._cell[1]
 
 
-def series_of(rows: FloatArray, species: Sequence[str], timestep_fs: float) -> HeatFluxSeries:
+def series_of(rows: FloatArray, species: Sequence[str], timestep_fs: float, ensemble: str = UNKNOWN) -> HeatFluxSeries:
     """The series of rows (F, 6 + 3 S + 2) of `Meter`."""
     currents = {name: rows[:, 6 + 3 * k : 9 + 3 * k].copy() for k, name in enumerate(species)}
-    return HeatFluxSeries(
-        timestep_fs, rows[:, :3].copy(), rows[:, 3:6].copy(), currents, rows[:, -2].copy(), rows[:, -1].copy()
-    )
+    parts = (rows[:, :3].copy(), rows[:, 3:6].copy(), currents, rows[:, -2].copy(), rows[:, -1].copy())
+    return HeatFluxSeries(timestep_fs, *parts, ensemble=ensemble)

@@ -22,6 +22,7 @@ from ase_mlips.places import require_place
 
 FileName: TypeAlias = str | os.PathLike[str]
 
+SEPARATORS = {".csv": ",", ".dat": " "}  # of the columns of a table
 _FURTHER_ENDINGS = (".mliap", ".mod", ".pt")  # of potentials, beside those that the families name
 
 
@@ -64,11 +65,27 @@ def claim(
             taken[_identity(path)] = f"is what {option} names, too"
 
 
-def claim_numbers(args: Namespace, inputs: Iterable[FileName]) -> None:
-    """`claim` a NumPy file ``args.output`` and the picture beside it; a ValueError where its name does not say so."""
-    if not args.output.endswith(".npz"):
-        raise ValueError(f"{args.output}: numbers are written as NumPy arrays, expected a name that ends in .npz")
-    claim({"-o": [args.output, _picture(args.output)]}, inputs, force=args.force)
+def claim_numbers(args: Namespace, inputs: Iterable[FileName]) -> tuple[Path, Path | None]:
+    """`claim` the numbers of ``args.output`` as a NumPy file, the picture beside it, and a table where it names one.
+
+    Returns
+    -------
+    numbers : Path
+        Ends in .npz.
+    table : Path or None
+        ``args.output`` where that ends in .csv or .dat.
+
+    Raises
+    ------
+    ValueError
+        Another ending, or as `claim`.
+    """
+    stem, ending = os.path.splitext(args.output)
+    if ending not in (".npz", *SEPARATORS):
+        raise ValueError(f"{args.output}: expected a name that ends in .npz, or in .csv or .dat for a table beside it")
+    numbers, table = Path(f"{stem}.npz"), None if ending == ".npz" else Path(args.output)
+    claim({"-o": [numbers, *([table] if table else []), _picture(args.output)]}, inputs, force=args.force)
+    return numbers, table
 
 
 def save_picture(draw: Callable[[Any], Any], output: str, *, force: bool) -> str:

@@ -210,7 +210,11 @@ def _kappa(commands: Any) -> None:
         "files", nargs="+", metavar="FLUX", help="files of md --heat-flux, independent runs of one system"
     )
     parser.add_argument(
-        "-o", "--output", default="kappa.npz", metavar="OUT.npz", help="numbers; the picture beside it ends in .png"
+        "-o",
+        "--output",
+        default="kappa.npz",
+        metavar="OUT.npz",
+        help="numbers; the picture beside it ends in .png, and OUT.csv or OUT.dat write a table of the curves, too",
     )
     _add_force(parser)
     parser.add_argument(

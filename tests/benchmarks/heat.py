@@ -18,7 +18,8 @@ from ase import Atoms, units
 from ase.build import bulk
 from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
-from ase_mlips.analysis.heat.green_kubo import GreenKubo, green_kubo
+from ase_mlips.analysis.heat.green_kubo import green_kubo
+from ase_mlips.analysis.heat.green_kubo_result import GreenKubo
 from ase_mlips.analysis.heat.recorder import HeatFluxRecorder, read_heat_flux
 from ase_mlips.analysis.heat.series import HeatFluxSeries
 

@@ -48,12 +48,16 @@ def mixture(
 
 
 def write_heat_flux(path: Path, series: HeatFluxSeries) -> None:
-    """The file that a recorder would have written."""
+    """The file that a recorder would have written, in its first format where the ensemble is unknown."""
     times = series.timestep_fs * np.arange(len(series))
     vectors = [series.convective, series.conductive, *series.currents.values()]
     rows = np.column_stack([times, *vectors, series.temperature, series.volume])
     species = " ".join(f"{name} 1" for name in series.currents)
-    head = f"# heat flux, format 1\n# species: {species}\n# time step: {series.timestep_fs} fs\n# units\n# columns\n"
+    known = series.ensemble != "unknown"
+    head = f"# heat flux, format {1 + known}\n# species: {species}\n# time step: {series.timestep_fs} fs\n"
+    head += f"# ensemble: {series.ensemble}\n" * known + "# units\n"
+    names = (f"{part}_{x}" for part in ("convective", "conductive", *series.currents) for x in "xyz")
+    head += f"# time {' '.join(names)} temperature volume\n"
     with open(path, "w") as file:
         file.write(head)
         np.savetxt(file, rows, fmt="%.12e")

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ase_mlips.analysis.formatting import with_error
 from ase_mlips.analysis.heat.cepstral import Cepstral, cepstral
 from matplotlib.figure import Figure
 from support.heat_series import mixture, ornstein_uhlenbeck
@@ -93,6 +94,8 @@ def test_result_can_be_saved_and_drawn(tmp_path):
     result = cepstral(ornstein_uhlenbeck(5_000, kappa=KAPPA))
     result.save(tmp_path / "result.npz")
     assert Cepstral.load(tmp_path / "result.npz").kappa == result.kappa
+    value = with_error(result.kappa, result.error)
+    assert repr(result) == f"Cepstral({value} W/(m K), up to {result.cutoff_thz:.3g} THz)"
     ax = result.plot(Figure().subplots())
     np.testing.assert_array_equal(ax.lines[1].get_ydata(), result.smooth)
     assert result.smooth[0] == pytest.approx(result.kappa)

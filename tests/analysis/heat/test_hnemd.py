@@ -167,7 +167,8 @@ def test_a_known_flux_gives_the_known_conductivity(tmp_path):
     dynamics = VelocityVerlet(atoms, 2.0 * units.fs)
     hnemd = HNEMD(dynamics, (0.0, 1e-9, 1e-9), equilibration=30, sampling=5)
     dynamics.run(130)
-    result = hnemd.result()
+    with pytest.warns(UserWarning, match=r"driving force of 1\.41e-09 / A is too weak for 0\.2 ps"):
+        result = hnemd.result()
     temperature = atoms.get_kinetic_energy() / (1.5 * units.kB * (len(atoms) - 1))
     expected = 157376.92 * (2.5 + 3.5) / 2.0 / (temperature * 1000.0 * 1e-9)
     assert result.kappa == pytest.approx(expected, rel=1e-6)
@@ -226,7 +227,8 @@ def test_interrupted_and_ended():
     dynamics.attach(interrupt)
     with pytest.raises(KeyboardInterrupt):
         dynamics.run(100)
-    result = hnemd.result()
+    with pytest.warns(UserWarning, match="not larger than its error"):
+        result = hnemd.result()
     assert len(result.flux) == 4
     assert result.kappa_error == result.expected_error  # too few for blocks
     assert isinstance(atoms.calc, DrivenCalculator)
@@ -235,7 +237,8 @@ def test_interrupted_and_ended():
     energy = dynamics.get_conserved_energy()
     dynamics.run(40)
     assert dynamics.get_conserved_energy() == pytest.approx(energy, abs=1e-3)
-    assert len(hnemd.result().flux) == 4
+    with pytest.warns(UserWarning, match="not larger than its error"):
+        assert len(hnemd.result().flux) == 4
 
 
 def test_a_driven_calculator_is_copied_and_written(tmp_path):
@@ -302,3 +305,52 @@ def test_atoms_and_dynamics_that_cannot_be_used():
     HNEMD(dynamics, FORCE)
     with pytest.raises(ValueError, match="HNEMD needs a centre of mass at rest"):
         dynamics.run(1)
+
+
+class RecordedFlux(ConstantFlux):
+    """A calculator of no forces, whose flux is given for one call after the other."""
+
+    def __init__(self, flux):
+        self.flux = iter(flux)
+
+    def get_heat_flux_parts(self, atoms, velocities=None):
+        return HeatFlux(next(self.flux), np.zeros(3))
+
+
+def driven(flux, currents=None):
+    """HNEMD of two species with this flux, whose atoms of one species move together as given."""
+    atoms = bulk("NaCl", "rocksalt", a=5.0, cubic=True)
+    atoms.set_velocities(np.zeros((8, 3)))
+    atoms.calc = RecordedFlux(flux)
+    dynamics = VelocityVerlet(atoms, 2.0 * units.fs)
+    hnemd = HNEMD(dynamics, (1e-4, 0.0, 0.0), sampling=1)
+    sodium = atoms.numbers == 11
+
+    def move():
+        velocities = np.zeros((8, 3))
+        velocities[sodium] = currents[dynamics.nsteps]
+        velocities[~sodium] = -velocities[sodium] * atoms.get_masses()[sodium][0] / atoms.get_masses()[~sodium][0]
+        atoms.set_velocities(velocities)
+
+    dynamics.observers.insert(0, (move, 1, (), {}))
+    dynamics.run(len(flux) - 1)
+    return hnemd
+
+
+@pytest.mark.parametrize("diffuses", [True, False])
+def test_species_that_diffuse_are_said(diffuses):
+    rng = np.random.default_rng(0)
+    flux, moves = np.full((1001, 3), 1.0) + 0.1 * rng.normal(size=(1001, 3)), 1e-3 * rng.normal(size=(1002, 3))
+    hnemd = driven(flux, moves if diffuses else np.diff(moves, axis=0))
+    if diffuses:
+        with pytest.warns(
+            UserWarning, match="Na and Cl diffuse here: the conductivity of HNEMD then depends on the arb"
+        ):
+            assert hnemd.result().diffusing == ("Na", "Cl")
+    else:
+        assert hnemd.result().diffusing == ()
+
+
+def test_results_are_written_with_unit_and_digits_of_the_error():
+    assert repr(made_up([1.0, 3.0])) == "HNEMDResult(2.0(5) W/(m K), driving force 0.01 / A, 0.01 ps)"
+    assert made_up([1.0, 3.0]).plot().get_lines()[1].get_label() == r"$\kappa$ = 2.0(5) W/(m K)"

@@ -9,6 +9,9 @@ from ase import Atoms, units
 from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms, FixCom
 from ase.io import Trajectory as TrajectoryFile
+from ase.md.bussi import Bussi
+from ase.md.langevin import Langevin
+from ase.md.nose_hoover_chain import NoseHooverChainNVT
 from ase.md.verlet import VelocityVerlet
 from ase.optimize import BFGS
 from ase_mlips.analysis.heat.recorder import HeatFluxRecorder, read_heat_flux
@@ -264,20 +267,20 @@ def test_files_that_are_damaged(tmp_path):
     with pytest.raises(ValueError, match=r"flux.txt:3: expected a time step in fs, got '# time step: abc fs'"):
         read_heat_flux(path)
     for k, wrong, expected in (
-        (6, "1.0 2.0\n", f"{COLUMNS} words, got '1.0 2.0'"),
-        (7, lines[7].replace("e", "x", 1), "a finite number, got "),
-        (7, lines[7].replace(lines[7].split()[3], "nan"), "a finite number, got 'nan'"),
-        (7, lines[7].replace(lines[7].split()[3], "1_0"), "a finite number, got '1_0'"),
-        (7, lines[7].replace(" ", "\r", 1), "text, got "),
-        (5, "\n", f"{COLUMNS} words, got ''"),
+        (7, "1.0 2.0\n", f"{COLUMNS} words, got '1.0 2.0'"),
+        (8, lines[8].replace("e", "x", 1), "a finite number, got "),
+        (8, lines[8].replace(lines[8].split()[3], "nan"), "a finite number, got 'nan'"),
+        (8, lines[8].replace(lines[8].split()[3], "1_0"), "a finite number, got '1_0'"),
+        (8, lines[8].replace(" ", "\r", 1), "text, got "),
+        (6, "\n", f"{COLUMNS} words, got ''"),
     ):
         path.write_bytes("".join([*lines[:k], wrong, *lines[k + 1 :]]).encode())
         with pytest.raises(ValueError, match=rf"flux.txt:{k + 1}: expected {expected}"):
             read_heat_flux(path)
-    path.write_text("".join([*lines[:7], *lines[8:]]))
+    path.write_text("".join([*lines[:8], *lines[9:]]))
     with pytest.raises(ValueError, match=r"0\.2 fs apart, got 0\.2 and 0\.6 fs"):
         read_heat_flux(path)
-    path.write_text("".join(lines[:6]))
+    path.write_text("".join(lines[:7]))
     with pytest.raises(ValueError, match="at least 2 lines"):
         read_heat_flux(path)
     path.write_text("step kappa\n1 2\n")
@@ -433,3 +436,51 @@ def test_a_full_disk_leaves_whole_lines(tmp_path):
     assert path.read_bytes() == content
     recorder.close()
     assert len(read_heat_flux(path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("dynamics", "name"),
+    [
+        (lambda atoms: VelocityVerlet(atoms, 0.04), "NVE"),
+        (lambda atoms: Langevin(atoms, 0.04, temperature_K=100.0, friction=0.1, fixcm=False), "Langevin"),
+        (lambda atoms: Bussi(atoms, 0.04, temperature_K=100.0, taut=1.0), "Bussi"),
+        (lambda atoms: NoseHooverChainNVT(atoms, 0.04, temperature_K=100.0, tdamp=1.0), "NoseHooverChainNVT"),
+    ],
+)
+def test_a_file_says_its_ensemble(tmp_path, dynamics, name):
+    atoms, path = argon(20.0, repeat=2), tmp_path / "flux.txt"
+    run = dynamics(atoms)
+    recorder = HeatFluxRecorder(run, atoms.calc, 5, path=path)
+    run.run(10)
+    recorder.close()
+    series = read_heat_flux(path)
+    assert series.ensemble == series[1:].ensemble == series.shifted({"Ar": 1.0}).ensemble == name
+    assert path.read_text().splitlines()[3] == f"# ensemble: {name}"
+    series.save(tmp_path / "series.npz")
+    assert HeatFluxSeries.load(tmp_path / "series.npz").ensemble == name
+
+
+def test_a_file_is_not_continued_in_another_ensemble(tmp_path):
+    atoms, path = argon(20.0, repeat=2), tmp_path / "flux.txt"
+    first = Langevin(atoms, 0.04, temperature_K=100.0, friction=0.1, fixcm=False)
+    HeatFluxRecorder(first, atoms.calc, 5, path=path).close()
+    content = path.read_text()
+    with pytest.raises(ValueError, match="this ensemble, and cannot be continued"):
+        HeatFluxRecorder(VelocityVerlet(atoms, 0.04), atoms.calc, 5, path=path, append=True)
+    assert path.read_text() == content
+
+
+def test_files_of_the_first_format_are_read_and_continued(tmp_path):
+    """They have no line of the ensemble."""
+    path, atoms = tmp_path / "flux.txt", mixture()
+    record(atoms, path, 20)
+    lines = path.read_text().splitlines(keepends=True)
+    assert lines[0] == "# heat flux, format 2\n"
+    path.write_text("".join(["# heat flux, format 1\n", *lines[1:3], *lines[4:]]))
+    assert read_heat_flux(path).ensemble == "unknown"
+    record(atoms, path, 10, append=True)
+    assert len(read_heat_flux(path)) == 7
+    assert read_heat_flux(path).ensemble == "unknown"
+    path.write_text("".join(["# heat flux, format 3\n", *lines[1:]]))
+    with pytest.raises(ValueError, match=r"flux\.txt:1: expected a heat flux of format 1 or 2, got format 3"):
+        read_heat_flux(path)
