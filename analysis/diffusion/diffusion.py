@@ -14,7 +14,7 @@ from ..results import Result, new_axes
 from .brownian import Statistics, excess
 from .conductivity import Conductivity
 from .msd import MSD, frames_of_window
-from .window import AT_REST, DIFFUSES, GIVEN, TOO_SHORT, judge
+from .window import AT_REST, common_verdict, judge
 
 CM2_PER_S = 1e-4  # 1 A^2/ps
 
@@ -131,7 +131,9 @@ class Diffusion(Result):
             curve_errors=curve_errors,
             windows=np.mean([other.windows for other in results], axis=0),
             intercepts=np.mean([other.intercepts for other in results], axis=0),
-            verdicts=tuple(_common(verdicts) for verdicts in zip(*(other.verdicts for other in results), strict=True)),
+            verdicts=tuple(
+                common_verdict(verdicts) for verdicts in zip(*(other.verdicts for other in results), strict=True)
+            ),
             bounds=np.mean([other.bounds for other in results], axis=0),
             runs=len(results),
         )
@@ -236,11 +238,3 @@ def average(results: Sequence[Averaged]) -> Averaged:
 def _mean_and_error(values: list[FloatArray]) -> tuple[FloatArray, FloatArray]:
     """Mean over runs and its standard error."""
     return np.mean(values, axis=0), np.std(values, axis=0, ddof=1) / np.sqrt(len(values))
-
-
-def _common(verdicts: tuple[str, ...]) -> str:
-    """Of several runs: that of all, or of one that has no coefficient."""
-    some = set(verdicts)
-    if len(some) == 1:
-        return verdicts[0]
-    return GIVEN if some == {DIFFUSES, GIVEN} else TOO_SHORT

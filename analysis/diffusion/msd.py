@@ -19,7 +19,7 @@ from .brownian import BLOCKS
 IntArray = NDArray[np.int64]
 
 _SAMPLED_LAGS = 32  # lags at which the spread between displacements is measured
-_FINE = 8  # time origins within a lag that count in blocks: more are more of the same
+_FINE = 4  # time origins within a lag that count in blocks: more are more of the same
 _SAMPLES = 20_000  # displacements used for it: error bars need no more
 
 
@@ -175,13 +175,18 @@ class Displacements(NamedTuple):
     blocks: FloatArray
 
 
-def displacements(series: Series, atoms: IntArray, lags: int) -> Displacements:
-    """Squared displacements of the unwrapped positions of some atoms up to a lag, reading them block by block."""
+def displacements(series: Series, atoms: IntArray, lags: int, *, origin: FloatArray | None = None) -> Displacements:
+    """Squared displacements of the unwrapped positions of some atoms up to a lag, reading them block by block.
+
+    `origin` (F, 3), if given, is subtracted from all positions.
+    """
     frames = series.shape[0]
     squares, summed = np.zeros((lags + 1, 3)), np.zeros((frames, 3))
     some = sampled_lags(lags)
     moments, blocks = np.zeros((len(some), 2, 4)), np.zeros((BLOCKS, len(some), 3))
     for _, block in series.blocks(atoms):
+        if origin is not None:
+            block -= origin[:, None]
         squares += squared_displacements(block, max_lag=lags)
         summed += block.sum(axis=1)
         moments += [_moments(block, int(lag)) for lag in some]

@@ -94,6 +94,14 @@ def upper_limit(total: FloatArray, limit: int, samples: int) -> float:
     return float(total[limit]) / limit + _UNSEEN * _HOP**2 / samples
 
 
+def common_verdict(verdicts: tuple[str, ...]) -> str:
+    """Of several runs: the one that all have; "too short" where some have a coefficient and some have not."""
+    some = set(verdicts)
+    if len(some) == 1:
+        return verdicts[0]
+    return GIVEN if some == {DIFFUSES, GIVEN} else TOO_SHORT
+
+
 def longest_of_fits(lags: int, frames: int) -> int:
     """Longest lag in frames of fits to so many lags of a trajectory."""
     return min(lags - 1, max(frames // _PART, 8))
