@@ -97,8 +97,8 @@ def arrhenius(
 ) -> Arrhenius:
     """Fit the logarithm of diffusion coefficients, weighted by their errors, against the inverse temperature.
 
-    `Diffusion` results in which the species has no coefficient (it "does not diffuse" or the run is "too short") are left
-    out, which a warning says; where the fit is above the upper limit that such a result has, it says that too.
+    `Diffusion` results in which the species has no coefficient (it "does not diffuse" or the run is "too short") are
+    left out, which a warning says; where the fit is above the upper limit of such a result, it says that too.
 
     Parameters
     ----------

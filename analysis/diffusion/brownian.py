@@ -42,13 +42,17 @@ class Statistics(NamedTuple):
 
 
 class Line(NamedTuple):
-    """``intercept + slope * lag`` for lags `first` to `last` in frames; `error` is the standard error of the slope."""
+    """``intercept + slope * lag`` for lags `first` to `last` in frames; `error` is the standard error of the slope.
+
+    `inflation` is what blocks in time made of the error, see `fit_line`.
+    """
 
     slope: float
     error: float
     intercept: float
     first: int
     last: int
+    inflation: float = 1.0
 
 
 def fit_line(curve: FloatArray, statistics: Statistics, window: tuple[int, int]) -> Line:
@@ -79,25 +83,25 @@ def fit_line(curve: FloatArray, statistics: Statistics, window: tuple[int, int])
     if not 1 <= first < first + 2 <= last < len(curve):
         raise ValueError(f"expected a window of at least 3 lags within 1 to {len(curve) - 1} frames, got {window}")
     line = _fit(curve, statistics, first, last)
-    return line._replace(error=line.error * _inflation(curve, statistics, first, last))
+    inflation = _inflation(curve, statistics, first, last)
+    return line._replace(error=line.error * inflation, inflation=inflation)
 
 
-def exponent(
-    curve: FloatArray, statistics: Statistics, window: tuple[int, int], intercept: float
-) -> tuple[float, float]:
-    """Slope of ``log(MSD - intercept)`` against the logarithm of the lag by ordinary least squares; standard error.
+def exponent(curve: FloatArray, statistics: Statistics, line: Line, cage: float) -> tuple[float, float]:
+    """Exponent of a mean squared displacement, less its intercept, in the window of a line, and its standard error.
 
-    NaN, with an infinite error, where the mean squared displacement is not above the intercept.
+    The slope of ``log(MSD - intercept)`` against the logarithm of the lag by ordinary least squares, with the intercept
+    of the line, but at most that of a cage.  NaN, with an infinite error, where the difference is not positive.
     """
-    first, last = window
+    first, last = line.first, line.last
     motion = _Motion.of(curve, statistics, first)
     lags = np.unique(np.rint(np.geomspace(first / motion.step, last // motion.step, _POINTS)).astype(np.int64))
-    values = motion.total[lags] - intercept
+    values = motion.total[lags] - min(line.intercept, cage)
     if values.min() <= 0.0:
         return float("nan"), float("inf")
     noise = motion.noise(lags, motion.frames - lags, motion.estimate(lags)[1]) / np.outer(values, values)
     weights = np.linalg.pinv(np.stack([np.log(lags), np.ones(len(lags))], axis=1))[0]
-    error = float(np.sqrt(weights @ noise @ weights)) * _inflation(curve, statistics, first, last)
+    error = line.inflation * float(np.sqrt(weights @ noise @ weights))
     return float(weights @ np.log(values)), error
 
 
@@ -251,7 +255,7 @@ def _generalised(total: FloatArray, lags: IntArray, frames: int) -> tuple[FloatA
     values = total[lags]
     slope, intercept = (values[-1] - values[0]) / (lags[-1] - lags[0]), 0.0
     every = np.arange(4 * lags[-1] + 1)
-    for _ in range(3):
+    for _ in range(2):
         # The model: diffusion plus noise of one frame (a cage); its covariance gives weights that cannot run wild.
         model = max(intercept, 0.0) + max(slope, 1e-6 * values[-1] / lags[-1]) * every
         model[0] = 0.0

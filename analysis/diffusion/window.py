@@ -14,7 +14,7 @@ DIFFUSES, AT_REST, TOO_SHORT, GIVEN = "diffuses", "does not diffuse", "too short
 _LADDER = 2.0**0.5  # from one start of a fit to the next that is tried
 _PART = 3  # the longest lag of a fit is this part of a trajectory
 _SPAN = 3  # shortest window, last lag over first
-_LONGEST = 32  # longest window: longer lags add next to nothing to generalised least squares
+_LONGEST = 16  # longest window: longer lags add next to nothing to generalised least squares
 CAGE = 1.0  # A^2: vibrations stay below it, fits start beyond it
 GROWTH = 3.0  # A^2 that the line rises by up to the last lag: about the square of a hop
 _AGREEMENT = 1.5  # standard errors by which the slope may change when a fit starts later
@@ -47,7 +47,7 @@ def judge(curve: FloatArray, statistics: Statistics, window: tuple[int, int] | N
       have, is 1 within two of its standard errors, and these are below 0.25,
     - the line from 2 t on rises by 3 A^2, about the square of a hop, up to its last lag, and is known to 25 %.
 
-    It ends at 32 times its start or a third of the trajectory, and three times its start at least.  Two times: what
+    It ends at 16 times its start or a third of the trajectory, and three times its start at least.  Two times: what
     is left of slow cages hides within the errors of the agreement, and is less from there on.
 
     A species does not diffuse where the mean squared displacement stays below 1 A^2 and is level: it grows by less than
@@ -119,13 +119,15 @@ def _diffusing(curve: FloatArray, statistics: Statistics, limit: int) -> Line | 
 
     trials = np.unique(np.rint(_LADDER ** np.arange(0.0, np.log(limit) / np.log(_LADDER))).astype(np.int64))
     for start in (int(k) for k in trials if 2 * _SPAN * k <= limit and total[k] >= scale * CAGE):
-        own, later = from_lag(start), from_lag(2 * start)
-        rise = later.slope * later.last
-        if rise < scale * GROWTH or later.error > SHARP * later.slope or not _agree(own, later):
+        later = from_lag(2 * start)
+        if later.slope * later.last < scale * GROWTH or later.error > SHARP * later.slope:
+            continue
+        own = from_lag(start)
+        if not _agree(own, later):
             continue
         if 4 * _SPAN * start <= limit and not _agree(own, from_lag(4 * start)):
             continue
-        value, error = exponent(curve, statistics, (start, own.last), min(own.intercept, scale * CAGE))
+        value, error = exponent(curve, statistics, own, scale * CAGE)
         if error <= SHARP and abs(value - 1.0) <= _EXPONENT * error:
             return later
     return None

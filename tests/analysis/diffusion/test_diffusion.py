@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from ase_mlips.analysis.diffusion.diffusion import Diffusion, average, einstein_diffusion, green_kubo_diffusion
+from ase_mlips.analysis.diffusion.diffusion import Diffusion, average, einstein_diffusion
 from ase_mlips.analysis.diffusion.msd import mean_squared_displacement
+from ase_mlips.analysis.diffusion.velocities import green_kubo_diffusion
 from support.walkers import brownian, langevin, langevin_diffusion, trajectory
 
 UNIT = 1e-4  # cm^2/s of 1 A^2/ps
