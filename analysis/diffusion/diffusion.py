@@ -151,7 +151,7 @@ def einstein_diffusion(
     Short runs show how atoms rattle and not how they diffuse.  Each species gets a verdict:
 
     - "diffuses" where there is a window beyond vibrations and cages, in which the mean squared displacement is a
-      straight line that rises by 3 A^2, about the square of a hop, and later windows agree;
+      straight line that rises by 5 A^2, about the square of a hop, and later windows agree;
     - "does not diffuse" where the mean squared displacement stays below 1 A^2 and is level; `bounds` then has an upper
       limit of the coefficient (95 %);
     - "too short" in all other cases: there is no coefficient.

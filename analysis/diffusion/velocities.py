@@ -40,7 +40,7 @@ def green_kubo_diffusion(
     their cages, with a mean squared displacement (the integral of the integral) of 1 A^2, and from which on the average
     agrees with those at twice and four times that time within 1.5 standard errors, and at 8, 16, ... times within 2.
     The verdicts are those of `einstein_diffusion`: a species "diffuses" where there is such a time, the coefficient is
-    known to 25 % and moves an atom by 3 A^2 within a third of the trajectory; it "does not diffuse" where the mean
+    known to 25 % and moves an atom by 5 A^2 within a third of the trajectory; it "does not diffuse" where the mean
     squared displacement stays below 1 A^2 and is level.
 
     The standard error is that of an average of the integral of a Gaussian process for N independent atoms, ``D 2 sqrt(4

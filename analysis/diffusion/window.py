@@ -16,8 +16,9 @@ _PART = 3  # the longest lag of a fit is this part of a trajectory
 _SPAN = 3  # shortest window, last lag over first
 _LONGEST = 16  # longest window: longer lags add next to nothing to generalised least squares
 CAGE = 1.0  # A^2: vibrations stay below it, fits start beyond it
-GROWTH = 3.0  # A^2 that the line rises by up to the last lag: about the square of a hop
+GROWTH = 5.0  # A^2 that the line rises by up to the last lag: about the square of a hop
 _AGREEMENT = 1.5  # standard errors by which the slope may change when a fit starts later
+_OFFSET = 0.25  # largest intercept, of the rise of the line, where cages are wider than that
 _EXPONENT = 2.0  # standard errors between the exponent and 1
 SHARP = 0.25  # largest standard error of the exponent, and of the slope over the slope
 _LEVEL = 0.5  # exponent below which a mean squared displacement is level
@@ -43,9 +44,9 @@ def judge(curve: FloatArray, statistics: Statistics, window: tuple[int, int] | N
 
     - the mean squared displacement exceeds 1 A^2, beyond vibrations and ballistic motion,
     - the slopes of fits from t, 2 t and, where it fits in, 4 t agree within 1.5 standard errors,
-    - the exponent of the mean squared displacement, less the intercept of the line but at most 1 A^2, which a cage may
-      have, is 1 within two of its standard errors, and these are below 0.25,
-    - the line from 2 t on rises by 3 A^2, about the square of a hop, up to its last lag, and is known to 25 %.
+    - the exponent of the mean squared displacement, less the intercept of the line but at most 1 A^2 (or a quarter of
+      the rise of the line), which a cage may have, is 1 within two of its standard errors, and these are below 0.25,
+    - the line from 2 t on rises by 5 A^2, about the square of a hop, up to its last lag, and is known to 25 %.
 
     It ends at 16 times its start or a third of the trajectory, and three times its start at least.  Two times: what
     is left of slow cages hides within the errors of the agreement, and is less from there on.
@@ -127,7 +128,7 @@ def _diffusing(curve: FloatArray, statistics: Statistics, limit: int) -> Line | 
             continue
         if 4 * _SPAN * start <= limit and not _agree(own, from_lag(4 * start)):
             continue
-        value, error = exponent(curve, statistics, own, scale * CAGE)
+        value, error = exponent(curve, statistics, own, max(scale * CAGE, _OFFSET * own.slope * own.last))
         if error <= SHARP and abs(value - 1.0) <= _EXPONENT * error:
             return later
     return None

@@ -116,9 +116,7 @@ def _describe_msd(result: MSD, trajectory: Trajectory, args: Namespace) -> _Draw
     try:
         diffusion = einstein_diffusion(result, window_ps=tuple(args.window) if args.window else None)
     except ValueError as error:
-        if args.window:
-            raise ValueError(f"--window: {error}") from error
-        print(f"no diffusion coefficients: {error}")
+        print(f"no diffusion coefficients: {'--window: ' if args.window else ''}{error}")
         return result.plot
     rows = []
     for k, (symbol, count) in enumerate(zip(result.symbols, result.counts, strict=True)):

@@ -64,12 +64,12 @@ def test_blocks_average_to_the_curve():
 
 
 def test_error_bars_of_brownian_walkers_cover_the_truth():
-    z, share = deviations(lambda seed: brownian(seed, 1000, 32, d=0.05), 0.05, 100)
+    z, share = deviations(lambda seed: brownian(seed, 1000, 32, d=0.05), 0.05, 60)
     assert share >= 0.95
     assert np.mean(np.abs(z) < 3.0) >= 0.98
-    # Of 100 seeds a share p is found within 3 sqrt(p (1 - p) / 100) of a Gaussian's 68.3 and 95.4 %.
-    assert np.mean(np.abs(z) < 1.0) == pytest.approx(0.683, abs=0.14)
-    assert np.mean(np.abs(z) < 2.0) == pytest.approx(0.954, abs=0.063)
+    # Of 60 seeds a share p is found within 3 sqrt(p (1 - p) / 60) of a Gaussian's 68.3 and 95.4 %.
+    assert np.mean(np.abs(z) < 1.0) == pytest.approx(0.683, abs=0.18)
+    assert np.mean(np.abs(z) < 2.0) == pytest.approx(0.954, abs=0.081)
 
 
 @pytest.mark.parametrize(
@@ -88,11 +88,11 @@ def test_error_bars_of_brownian_walkers_cover_the_truth():
     ids=["ballistic", "caged", "hopping", "hopping between cages", "in groups", "ballistic in groups"],
 )
 def test_error_bars_of_other_motion_cover_the_truth(make, d):
-    z, share = deviations(make, d, 40)
+    z, share = deviations(make, d, 20)
     assert share >= 0.8
     assert np.mean(np.abs(z) < 3.0) >= 0.95
     assert abs(z.mean()) < 3.0 / np.sqrt(len(z))
-    assert 0.6 < z.std() < 1.4  # 1 within three of its own errors, 1 / sqrt(80)
+    assert 0.5 < z.std() < 1.5  # 1 within three of its own errors, 1 / sqrt(40)
 
 
 def test_blocks_in_time_see_what_walkers_share():
@@ -119,12 +119,10 @@ def cages_of_sites(seed, frames, atoms=48, timestep=0.01):
     return within + cages + rattling(seed, frames, atoms, width=0.35, tau=8.0)
 
 
-def test_a_run_that_shows_hops_in_a_cage_only_is_too_short():
+@pytest.mark.parametrize("frames", [300, 600])
+def test_a_run_that_shows_hops_in_a_cage_only_is_too_short(frames):
     # The slopes of these runs are two to four times that of diffusion, which sets in after 5 ps.
-    assert [judged(cages_of_sites(seed, 300)).verdict for seed in range(12)] == [TOO_SHORT] * 12
-    true = 6.0 * 0.01 * 0.06 * 3.5**2 / 6.0
-    line = judged(cages_of_sites(0, 10000)).line
-    assert abs(line.slope - true) < 3.0 * line.error < true
+    assert [judged(cages_of_sites(seed, frames)).verdict for seed in range(6)] == [TOO_SHORT] * 6
 
 
 def vibrating(seed, frames, d, timestep=0.005, atoms=64):
@@ -140,7 +138,7 @@ def vibrating(seed, frames, d, timestep=0.005, atoms=64):
 @pytest.mark.parametrize("d", [0.0, 2.5e-5, 1e-4, 5e-4])
 @pytest.mark.parametrize(("frames", "timestep"), [(4000, 0.005), (800, 0.05)])
 def test_vibrations_that_go_on_are_no_diffusion(d, frames, timestep):
-    for seed in range(6):
+    for seed in range(3):
         found = judged(vibrating(seed, frames, d, timestep))
         if d == 0.0:
             assert found.verdict == AT_REST
