@@ -171,7 +171,7 @@ def _of_results(
         raise ValueError(f"expected {len(pairs)} temperatures and errors, got {t.shape} and {sigma.shape}")
     kept = np.isfinite(pairs[:, 0])
     left_out = {}
-    for temperature, item in zip(t[~kept], (results[k] for k in np.flatnonzero(~kept)), strict=True):
+    for temperature, item in zip(t[~kept], (results[int(k)] for k in np.flatnonzero(~kept)), strict=True):
         name = symbol or item.symbols[0]
         bound = float(item.bounds[item.symbols.index(name)])
         left_out[float(temperature)] = f"{temperature:g} K ({item.describe(name)})", bound

@@ -22,7 +22,8 @@ IntArray = NDArray[np.int64]
 _PART = 4  # the longest lag is this part of a trajectory
 _LADDER = 2.0**0.25  # from one time to the next that is tried
 _NEAR, _FAR = 1.5, 2.0  # standard errors to averages at two and four times that time, and at 8, 16, ... times
-_PIECES = 8  # of the trajectory, whose scatter is the least error
+_PIECES = 8, 4  # of the trajectory, whose scatter is the least error
+_ROOM = 1.5  # length of a piece over the longest lag of the integral
 
 
 def green_kubo_diffusion(
@@ -45,7 +46,8 @@ def green_kubo_diffusion(
 
     The standard error is that of an average of the integral of a Gaussian process for N independent atoms, ``D 2 sqrt(4
     t / (9 N time))`` (as of Jones and Mandadapu, J. Chem. Phys. 136, 154102 (2012)), or what the scatter between eight
-    pieces of the trajectory says, whichever is larger: atoms that move together are not independent.
+    pieces of the trajectory (four, of a late plateau) says, whichever is larger: atoms that move together are not
+    independent.  A plateau so late that four pieces do not reach it counts as none.
 
     Parameters
     ----------
@@ -122,9 +124,9 @@ def _species(series: Series, atoms: IntArray, ends: tuple[int, int | None], time
     samples = 3.0 * frames * len(atoms)
     plateau = _plateau(integral, displacement, samples) if end is None else Plateau(end, end)
     value = float(plateau.average(integral) if end is None else integral[end])
-    theory = abs(value) * plateau.relative_error(samples)
-    error = max(theory, _scatter(series, atoms, plateau, timestep))
-    noise = error * np.sqrt(np.arange(lags + 1.0) / max(1, plateau.last))
+    theory, scatter = abs(value) * plateau.relative_error(samples), _scatter(series, atoms, plateau, timestep)
+    error = max(theory, scatter if np.isfinite(scatter) or end is None else 0.0)
+    noise = (error if np.isfinite(error) else theory) * np.sqrt(np.arange(lags + 1.0) / max(1, plateau.last))
     nothing = float("nan")
     if is_at_rest(displacement, lags):
         bound = CM2_PER_S / 6.0 / timestep * upper_limit(displacement, lags, len(atoms) * frames)
@@ -163,13 +165,13 @@ def _plateau(integral: FloatArray, displacement: FloatArray, samples: float) -> 
 
 
 def _scatter(series: Series, atoms: IntArray, plateau: Plateau, timestep: float) -> float:
-    """Standard error of the integral by its scatter between pieces; 0 where these would be too short to have it."""
-    length = series.shape[0] // _PIECES
-    if length < 2 * plateau.last:
-        return 0.0
-    values = []
-    for k in range(_PIECES):
+    """Standard error of the integral by its scatter between pieces; infinite where these would be too short for it."""
+    fitting = [pieces for pieces in _PIECES if series.shape[0] // pieces >= _ROOM * plateau.last]
+    if not fitting:
+        return float("inf")
+    length, values = series.shape[0] // fitting[0], []
+    for k in range(fitting[0]):
         curve = _autocorrelation(series, atoms, slice(k * length, (k + 1) * length), plateau.last)
         integral = timestep * cumulative_trapezoid(curve, initial=0.0)
         values.append(integral[-1] if plateau.first == plateau.last else plateau.average(integral))
-    return float(np.std(values, ddof=1) / np.sqrt(_PIECES))
+    return float(np.std(values, ddof=1) / np.sqrt(fitting[0]))
