@@ -18,6 +18,7 @@ _LONGEST = 16  # longest window: longer lags add next to nothing to generalised 
 CAGE = 1.0  # A^2: vibrations stay below it, fits start beyond it
 GROWTH = 5.0  # A^2 that the line rises by up to the last lag: about the square of a hop
 _AGREEMENT = 1.5  # standard errors by which the slope may change when a fit starts later
+_LEAST = 0.25  # variance of that change, of the variance of the later slope, where fits are not efficient
 _OFFSET = 0.25  # largest intercept, of the rise of the line, where cages are wider than that
 _EXPONENT = 2.0  # standard errors between the exponent and 1
 SHARP = 0.25  # largest standard error of the exponent, and of the slope over the slope
@@ -135,6 +136,7 @@ def _diffusing(curve: FloatArray, statistics: Statistics, limit: int) -> Line | 
 
 
 def _agree(line: Line, later: Line) -> bool:
-    # The earlier fit contains the later one and is efficient: the variance of the difference is that of the variances.
-    change = abs(later.slope - line.slope)
-    return change <= _AGREEMENT * float(np.sqrt(max(later.error**2 - line.error**2, 0.0)))
+    # The earlier fit contains the later one and, if it is efficient, the variance of the difference is that of the
+    # variances; ordinary least squares are not, and the difference has a variance all the same.
+    variance = max(later.error**2 - line.error**2, _LEAST * later.error**2)
+    return abs(later.slope - line.slope) <= _AGREEMENT * float(np.sqrt(variance))
