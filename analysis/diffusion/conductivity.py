@@ -12,7 +12,7 @@ from ase import units
 from numpy.typing import ArrayLike
 
 from ..correlation import FloatArray, squared_displacements
-from ..formatting import with_error
+from ..formatting import below, with_error
 from ..results import Result, new_axes
 from ..trajectories.series import Series
 from ..trajectories.trajectory import Source, Trajectory, as_trajectory
@@ -84,7 +84,7 @@ class Conductivity(Result):
             f"Haven ratio {with_error(self.haven, self.haven_error)}",
         ]
         kinds = [f"{symbol}: {verdict}" for symbol, verdict in zip(self.symbols, self.verdicts, strict=True)]
-        rest = [f"species that do not diffuse: < {self.bound:.1e} S/m"] if self.bound else []
+        rest = [f"species that do not diffuse: {below(self.bound)} S/m"] if self.bound else []
         return f"Conductivity({self.temperature:g} K{of}: {', '.join(numbers)}; {', '.join(kinds + rest)})"
 
     def plot(self, ax: Any = None) -> Any:

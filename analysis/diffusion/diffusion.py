@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..correlation import FloatArray
-from ..formatting import with_error
+from ..formatting import below, with_error
 from ..results import Result, new_axes
 from .brownian import Statistics, excess
 from .conductivity import Conductivity
@@ -83,7 +83,7 @@ class Diffusion(Result):
         if np.isfinite(value):
             return f"D[{symbol}] = {with_error(value, error)} cm^2/s"
         if self.verdicts[k] == AT_REST:
-            return f"{symbol} {AT_REST}: D < {self.bounds[k]:.1e} cm^2/s".replace("e-0", "e-")
+            return f"{symbol} {AT_REST}: D {below(self.bounds[k])} cm^2/s"
         return f"{symbol}: {self.verdicts[k]} for a diffusion coefficient"
 
     def __repr__(self) -> str:

@@ -26,7 +26,7 @@ from ase_mlips.analysis import (
     thermodynamics,
     vdos,
 )
-from ase_mlips.analysis.formatting import with_error
+from ase_mlips.analysis.formatting import below, with_error
 from ase_mlips.analysis.results import Result
 from ase_mlips.places import require_place
 
@@ -121,7 +121,7 @@ def _describe_msd(result: MSD, trajectory: Trajectory, args: Namespace) -> _Draw
     rows = []
     for k, (symbol, count) in enumerate(zip(result.symbols, result.counts, strict=True)):
         value, bound, (start, end) = diffusion[symbol], diffusion.bounds[k], diffusion.windows[k]
-        coefficient = f"< {bound:.1e}" if np.isfinite(bound) else with_error(*value)
+        coefficient = below(bound) if np.isfinite(bound) else with_error(*value)
         window = f"{start:g} to {end:g}" if np.isfinite(start) else "-"
         rows.append([symbol, str(count), coefficient, window, diffusion.verdicts[k]])
     print_table(["element", "atoms", "D (cm^2/s)", "fitted from (ps)", "verdict"], rows)

@@ -115,7 +115,7 @@ def test_temperatures_without_a_coefficient_are_left_out():
     t = np.array([300.0, 400.0, 500.0, 600.0, 800.0])
     results = [result(np.nan, 1e-6), result(np.nan), *(result(law(x)) for x in t[2:])]
     with pytest.warns(
-        UserWarning, match=r"left out of the fit: 300 K \(Li does not diffuse: D < 1.0e-6 .* 400 K .*short"
+        UserWarning, match=r"left out of the fit: 300 K \(Li does not diffuse: D < 1e-6 .* 400 K .*short"
     ):
         fit = arrhenius(t, results)
     np.testing.assert_array_equal(fit.temperatures, t[2:])
