@@ -4,9 +4,10 @@ from .correlation import correlation
 from .diffusion.arrhenius import Arrhenius, arrhenius
 from .diffusion.conductivity import Conductivity, ionic_conductivity
 from .diffusion.density import IonDensity, ion_density
-from .diffusion.diffusion import Diffusion, average, einstein_diffusion, green_kubo_diffusion
+from .diffusion.diffusion import Diffusion, average, einstein_diffusion
 from .diffusion.msd import MSD, mean_squared_displacement
 from .diffusion.van_hove import VanHove, van_hove
+from .diffusion.velocities import green_kubo_diffusion
 from .heat.cepstral import Cepstral, cepstral
 from .heat.green_kubo import green_kubo
 from .heat.green_kubo_result import GreenKubo

@@ -45,10 +45,15 @@ def with_error(value: float, error: float | None) -> str:
     return f"{_written(shown.scaleb(-power), spread.scaleb(-power), last - power)}e{power}"
 
 
-def _alone(value: float) -> str:
+def below(limit: float) -> str:
+    """An upper limit with two digits, ``< 1.4e-6``; ``-`` where it is NaN or infinite."""
+    return f"< {_alone(limit, 2)}" if isfinite(limit) else "-"
+
+
+def _alone(value: float, digits: int = _DIGITS) -> str:
     """Value without an error, in the same notation."""
     number = Decimal(repr(float(value)))
-    number = _rounded(number, _power(number) - _DIGITS + 1)
+    number = _rounded(number, _power(number) - digits + 1)
     power = _power(number)
     if number == 0 or _LOWEST <= power <= _HIGHEST:
         return f"{number.normalize():f}"

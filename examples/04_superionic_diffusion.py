@@ -65,7 +65,6 @@ plt.savefig("superionic_diffusion.png", dpi=150)
 
 # %%
 for temperature, diffusion in zip(TEMPERATURES, coefficients, strict=True):
-    cu = diffusion.symbols.index("Cu")
-    print(f"{temperature} K: D(Cu) = {diffusion.coefficients[cu]:.2e} +- {diffusion.errors[cu]:.1e} cm2/s")
-print(f"activation energy {activation.activation_energy:.2f} +- {activation.activation_energy_error:.2f} eV")
+    print(f"{temperature} K: {diffusion.describe('Cu')}")
+print(activation)
 assert 0.02 < activation.activation_energy < 0.4

@@ -10,7 +10,9 @@ import pytest
 from ase import Atoms, units
 from ase.build import bulk
 from ase.io import write
+from ase_mlips.analysis.diffusion.diffusion import einstein_diffusion
 from ase_mlips.analysis.diffusion.msd import MSD, mean_squared_displacement
+from ase_mlips.analysis.formatting import with_error
 from ase_mlips.analysis.structure.rdf import RDF, rdf
 from ase_mlips.analysis.trajectories.trajectory import Trajectory
 from ase_mlips.analysis.vibrations.thermodynamics import thermodynamics
@@ -88,10 +90,41 @@ def test_msd(here, capsys):
     result = MSD.load("msd.npz")
     np.testing.assert_array_equal(result.total, mean_squared_displacement("li.xyz", timestep_fs=100.0).total)
     assert np.ptp(imread("msd.png")) > 0.5
-    atoms, value, error, *_ = table(capsys.readouterr().out)["Li"]
-    assert atoms == "40"
-    assert abs(float(value) - 0.25e-4) < 4.0 * float(error)  # cm^2/s
-    assert 0.0 < float(error) < 0.1 * float(value)
+    atoms, found, *_, verdict = table(capsys.readouterr().out)["Li"]
+    assert (atoms, verdict) == ("40", "diffuses")
+    value, error = einstein_diffusion(result)["Li"]
+    assert found == with_error(value, error)
+    assert abs(value - 0.25e-4) < 4.0 * error  # cm^2/s
+    assert 0.0 < error < 0.1 * value
+
+
+def test_window_of_msd(here, capsys):
+    assert main(["msd", "li.xyz", "--timestep", "100", "--window", "0.5", "5"]) == 0
+    _, found, start, _, end, *verdict = table(capsys.readouterr().out)["Li"]
+    assert (start, end, verdict) == ("0.5", "5", ["window", "given"])
+    value, error = einstein_diffusion(MSD.load("msd.npz"), window_ps=(0.5, 5.0))["Li"]
+    assert found == with_error(value, error)
+    assert main(["msd", "li.xyz", "--timestep", "100", "--window", "5", "500"]) == 0
+    said = capsys.readouterr().out
+    assert "no diffusion coefficients: --window: expected a window of at least 3 lags within 0.1 to 49.9 ps" in said
+    assert "wrote msd.npz" in said
+
+
+def test_msd_of_a_crystal(here, capsys):
+    assert main(["msd", "md.traj", "--timestep", "20"]) == 0
+    rows = table(capsys.readouterr().out)
+    for element in ("Cu", "Au"):
+        assert rows[element][1] == "<"
+        assert 0.0 < float(rows[element][2]) < 1e-4
+        assert rows[element][-3:] == ["does", "not", "diffuse"]
+    assert np.ptp(imread("msd.png")) > 0.5
+
+
+def test_msd_of_a_run_that_is_too_short(here, capsys):
+    assert main(["msd", "li.xyz", "--timestep", "1", "--frames", ":20"]) == 0
+    said = capsys.readouterr().out
+    assert table(said)["Li"][1:] == ["-", "-", "too", "short"]
+    assert "note: too short to see a straight mean squared displacement; run longer, or give --window" in said
 
 
 def test_types_of_a_lammps_dump(here, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from ase import units
 from numpy.typing import ArrayLike
 
 from ..correlation import FloatArray
+from ..formatting import with_error
 from ..results import Result, new_axes
 from .diffusion import Diffusion
 
@@ -35,6 +37,8 @@ class Arrhenius(Result):
         What was fitted.
     errors : (T,) array or None
         Their standard errors.
+    left_out : tuple of str
+        Temperatures without a coefficient, and why.
     """
 
     activation_energy: float
@@ -45,6 +49,13 @@ class Arrhenius(Result):
     temperatures: FloatArray
     coefficients: FloatArray
     errors: FloatArray | None
+    left_out: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        energy = with_error(self.activation_energy, self.activation_energy_error)
+        numbers = f"activation energy {energy} eV, prefactor {with_error(self.prefactor, self.prefactor_error)} cm^2/s"
+        rest = f"; left out: {'; '.join(self.left_out)}" if self.left_out else ""
+        return f"Arrhenius({numbers}{rest})"
 
     def extrapolate(self, temperature: float) -> tuple[float, float]:
         """Value at a temperature in K, and its standard error, in the unit of `coefficients`.
@@ -66,13 +77,13 @@ class Arrhenius(Result):
         inverse = 1000.0 / self.temperatures
         line = np.linspace(inverse.min(), inverse.max(), 100)
         values, errors = np.array([self.extrapolate(1000.0 / x) for x in line]).T
-        label = f"{self.activation_energy:.3f} ± {self.activation_energy_error:.3f} eV"
+        label = f"{with_error(self.activation_energy, self.activation_energy_error)} eV"
         (drawn,) = ax.plot(line, values, label=label)
         # On a logarithmic axis the band is symmetric in the logarithm.
         band = np.exp(errors / values)
         ax.fill_between(line, values / band, values * band, color=drawn.get_color(), alpha=0.2, linewidth=0.0)
         ax.errorbar(inverse, self.coefficients, self.errors, fmt="o", color="black", capsize=2.0)
-        ax.set(xlabel="1000 K / T", ylabel="D (cm²/s)", yscale="log")
+        ax.set(xlabel="1000 K / T", ylabel="D (cm^2/s)", yscale="log")
         ax.legend(frameon=False)
         return ax
 
@@ -86,12 +97,15 @@ def arrhenius(
 ) -> Arrhenius:
     """Fit the logarithm of diffusion coefficients, weighted by their errors, against the inverse temperature.
 
+    `Diffusion` results in which the species has no coefficient (it "does not diffuse" or the run is "too short") are
+    left out, which a warning says; where the fit is above the upper limit of such a result, it says that too.
+
     Parameters
     ----------
     temperatures : (T,) array
         In K.
     coefficients : (T,) array or sequence of T Diffusion
-        Diffusion coefficients in cm^2/s (or any other thermally activated quantity).
+        Diffusion coefficients in cm^2/s; another thermally activated quantity is fitted as well, but shown in cm^2/s.
     errors : (T,) array, optional
         Standard errors; those of the `Diffusion` results if these are given.  Without any, all points weigh the same
         and their scatter gives the errors, which needs three temperatures.
@@ -102,12 +116,16 @@ def arrhenius(
     ------
     ValueError
         When shapes differ, a temperature, coefficient or error is not positive, or there are too few different
-        temperatures.
+        temperatures with a coefficient.
+
+    Warns
+    -----
+    UserWarning
+        When temperatures are left out.
     """
+    left_out: dict[float, tuple[str, float]] = {}
     if isinstance(coefficients, Sequence) and any(isinstance(item, Diffusion) for item in coefficients):
-        pairs = [_of_species(item, symbol) for item in coefficients]
-        errors = [error for _, error in pairs] if errors is None else errors
-        coefficients = [value for value, _ in pairs]
+        temperatures, coefficients, errors, left_out = _of_results(temperatures, coefficients, errors, symbol)
     values = np.asarray(coefficients, dtype=np.float64)
     sigma = None if errors is None else np.asarray(errors, dtype=np.float64)
     t = np.asarray(temperatures, dtype=np.float64)
@@ -118,7 +136,8 @@ def arrhenius(
             raise ValueError(f"expected {len(t) if t.ndim else 1} positive {name}, got {array}")
     needed = 2 if sigma is not None else 3
     if len(np.unique(t)) < needed:
-        raise ValueError(f"expected at least {needed} different temperatures, got {len(np.unique(t))}")
+        reasons = f"; left out: {'; '.join(sentence for sentence, _ in left_out.values())}" if left_out else ""
+        raise ValueError(f"expected at least {needed} different temperatures, got {len(np.unique(t))}{reasons}")
     design = np.stack([np.ones(len(t)), -1.0 / (_KB * t)], axis=1)
     weighted = design if sigma is None else design * (values / sigma)[:, None] ** 2
     inverse: FloatArray = np.linalg.inv(weighted.T @ design)
@@ -126,7 +145,7 @@ def arrhenius(
     if sigma is None:
         inverse *= np.sum((np.log(values) - design @ solution) ** 2) / (len(t) - 2)
     prefactor = float(np.exp(solution[0]))
-    return Arrhenius(
+    fit = Arrhenius(
         float(solution[1]),
         float(np.sqrt(inverse[1, 1])),
         prefactor,
@@ -135,7 +154,38 @@ def arrhenius(
         t,
         values,
         sigma,
+        tuple(sentence for sentence, _ in left_out.values()),
     )
+    _warn_of_left_out(fit, left_out)
+    return fit
+
+
+def _of_results(
+    temperatures: ArrayLike, results: Sequence[Any], errors: ArrayLike | None, symbol: str | None
+) -> tuple[FloatArray, FloatArray, FloatArray, dict[float, tuple[str, float]]]:
+    """Temperatures, coefficients and errors of those with a coefficient; sentences and upper limits of the others."""
+    pairs = np.array([_of_species(item, symbol) for item in results])
+    t = np.asarray(temperatures, dtype=np.float64)
+    sigma = pairs[:, 1] if errors is None else np.asarray(errors, dtype=np.float64)
+    if t.shape != (len(pairs),) or sigma.shape != t.shape:
+        raise ValueError(f"expected {len(pairs)} temperatures and errors, got {t.shape} and {sigma.shape}")
+    kept = np.isfinite(pairs[:, 0])
+    left_out = {}
+    for temperature, item in zip(t[~kept], (results[int(k)] for k in np.flatnonzero(~kept)), strict=True):
+        name = symbol or item.symbols[0]
+        bound = float(item.bounds[item.symbols.index(name)])
+        left_out[float(temperature)] = f"{temperature:g} K ({item.describe(name)})", bound
+    return t[kept], pairs[kept, 0], sigma[kept], left_out
+
+
+def _warn_of_left_out(fit: Arrhenius, left_out: dict[float, tuple[str, float]]) -> None:
+    if not left_out:
+        return
+    message = f"no diffusion coefficient, left out of the fit: {'; '.join(fit.left_out)}"
+    above = [t for t, (_, bound) in left_out.items() if fit.extrapolate(t)[0] > bound]
+    if above:
+        message += f"; the fit is above that limit at {', '.join(f'{t:g} K' for t in above)}"
+    warnings.warn(message, UserWarning, stacklevel=3)
 
 
 def _of_species(item: Any, symbol: str | None) -> tuple[float, float]:

@@ -18,30 +18,33 @@ from ..correlation import FloatArray
 
 IntArray = NDArray[np.int64]
 
-_POINTS = 14  # of a fit; more are more of the same
+_POINTS = 10  # of a fit; more are more of the same
 _RESOLUTION = 8  # coarse frames in the shortest lag of a fit: long lags need no finer time origins
-_DECADES = 100  # longest lag of a fit over its shortest, by default
 _CONTRADICTION = 3.0  # standard errors between generalised and ordinary least squares
-_AGREEMENT = 1.5  # standard errors by which the slope may change when a fit starts later
+_FEWEST = 3  # points of a line
+BLOCKS = 8  # in time, of each trajectory
 
 
 class Statistics(NamedTuple):
     """What a mean squared displacement was averaged over.
 
-    `frames` of a trajectory, number of independent `walkers` (atoms times runs), and `excess` (J,), in A^4, at `lags`
-    (J,), if known: by how much the variance of the squared displacement of a walker is more than a Gaussian's.
+    `frames` of a trajectory, number of `walkers` (atoms times runs) and of `runs`.  If known, at `lags` (J,): `excess`
+    (J,) in A^4, by how much the variance of the squared displacement of a walker is more than a Gaussian's, and
+    `blocks` (runs * 8, J, C) in A^2, means over successive time origins of each trajectory.
     """
 
     frames: int
     walkers: int
     lags: IntArray | None = None
     excess: FloatArray | None = None
+    blocks: FloatArray | None = None
+    runs: int = 1
 
 
 class Line(NamedTuple):
     """``intercept + slope * lag`` for lags `first` to `last` in frames; `error` is the standard error of the slope.
 
-    `ordinary` says that the least squares were ordinary ones, see `fit_line`.
+    `inflation` is what blocks in time made of the error, see `fit_line`.
     """
 
     slope: float
@@ -49,52 +52,57 @@ class Line(NamedTuple):
     intercept: float
     first: int
     last: int
-    ordinary: bool = False
+    inflation: float = 1.0
 
 
-def fit_line(curve: FloatArray, statistics: Statistics, window: tuple[int, int] | None = None) -> Line:
+def fit_line(curve: FloatArray, statistics: Statistics, window: tuple[int, int]) -> Line:
     """Fit a straight line to a mean squared displacement.
 
     Generalised least squares draw most of the slope from the shortest lags, and are wrong where these follow no
     diffusion: in a crystal, vibrations go on for longer than any lag.  Where ordinary least squares on evenly spaced
-    lags differ by more than three standard errors, the latter are taken, over a tenth of the longest lag and more, with
-    an error that includes the scatter of the points about the line.
+    lags differ by more than three standard errors, the latter are taken, with an error that includes the scatter of the
+    points about the line.
+
+    The theory takes the walkers as independent.  Where blocks in time scatter more than it expects, the error grows as
+    they say: walkers that move together, or a liquid that moves faster at one time than at another.
 
     Parameters
     ----------
     curve : (K, C) array
         Mean squared displacement at lags of 0, 1, ... frames along C directions, in A^2; their sum is fitted.
     statistics : Statistics
-    window : (int, int), optional
-        First and last lag.  By default the fit starts at twice the shortest lag (of 1, 2, 4, ... frames) from which
-        on the slope is the same as from twice and four times that lag, within 1.5 standard errors, which leaves out
-        the ballistic motion and the rattling in a cage, and ends at a hundred times the start, or a fifth of the
-        trajectory.
+    window : (int, int)
+        First and last lag.
 
     Raises
     ------
     ValueError
         When there are too few lags for a line.
     """
-    longest = len(curve) - 1
-    if window is not None:
-        first, last = window
-        if not 1 <= first < first + 2 <= last <= longest:
-            raise ValueError(f"expected a window of at least 3 lags within 1 to {longest} frames, got {window}")
-        return _fit(curve, statistics, first, last)
-    limit = min(longest, max(statistics.frames // 5, 8))
-    if limit < 3:
-        raise ValueError(f"expected at least 4 lags for a line, got {longest + 1}")
-    starts = [2**k for k in range(limit.bit_length()) if 4 * 2**k <= limit] or [1]
-    lines: list[Line] = []
-    for start in starts:
-        lines.append(_fit(curve, statistics, start, min(limit, _DECADES * start)))
-        some = lines[-3:]
-        if len(some) == 3 and not any(line.ordinary for line in some) and _agree(*some[:2]) and _agree(*some[::2]):
-            return some[1]
-    if any(line.ordinary for line in lines[-3:]):
-        return _fit(curve, statistics, max(1, limit // 10), limit, ordinary=True)
-    return lines[-1]
+    first, last = window
+    if not 1 <= first < first + 2 <= last < len(curve):
+        raise ValueError(f"expected a window of at least 3 lags within 1 to {len(curve) - 1} frames, got {window}")
+    line = _fit(curve, statistics, first, last)
+    inflation = _inflation(curve, statistics, first, last)
+    return line._replace(error=line.error * inflation, inflation=inflation)
+
+
+def exponent(curve: FloatArray, statistics: Statistics, line: Line, cage: float) -> tuple[float, float]:
+    """Exponent of a mean squared displacement, less its intercept, in the window of a line, and its standard error.
+
+    The slope of ``log(MSD - intercept)`` against the logarithm of the lag by ordinary least squares, with the intercept
+    of the line, but at most that of a cage.  NaN, with an infinite error, where the difference is not positive.
+    """
+    first, last = line.first, line.last
+    motion = _Motion.of(curve, statistics, first)
+    lags = np.unique(np.rint(np.geomspace(first / motion.step, last // motion.step, _POINTS)).astype(np.int64))
+    values = motion.total[lags] - min(line.intercept, cage)
+    if values.min() <= 0.0:
+        return float("nan"), float("inf")
+    noise = motion.noise(lags, motion.frames - lags, motion.estimate(lags)[1]) / np.outer(values, values)
+    weights = np.linalg.pinv(np.stack([np.log(lags), np.ones(len(lags))], axis=1))[0]
+    error = line.inflation * float(np.sqrt(weights @ noise @ weights))
+    return float(weights @ np.log(values)), error
 
 
 def excess(curve: FloatArray, lags: IntArray, spreads: FloatArray) -> FloatArray:
@@ -103,17 +111,19 @@ def excess(curve: FloatArray, lags: IntArray, spreads: FloatArray) -> FloatArray
     return beyond
 
 
-def covariance(lags: IntArray, frames: int, curve: FloatArray) -> FloatArray:
+def covariance(lags: IntArray, origins: IntArray, curve: FloatArray) -> FloatArray:
     """Covariance of the windowed mean squared displacement of one walker along one direction.
 
     For a Gaussian process with stationary increments, by Isserlis' theorem,
-    ``cov(M_n, M_m) = 2 / ((F - n)(F - m)) sum_tu c(t, u)^2`` with the covariance of two displacements
-    ``c = (M(d + m) + M(d - n) - M(d) - M(d + m - n)) / 2``, ``d = u - t``; the pairs t, u with the same d are counted.
+    ``cov(M_n, M_m) = 2 / (T_n T_m) sum_tu c(t, u)^2`` with the covariance of two displacements
+    ``c = (M(d + m) + M(d - n) - M(d) - M(d + m - n)) / 2``, ``d = u - t``; the pairs ``t < T_n``, ``u < T_m`` with the
+    same d are counted.
 
     Parameters
     ----------
     lags : (L,) array of int
-    frames : int
+    origins : (L,) array of int
+        Number T of successive time origins of each lag: F - n in F frames.
     curve : array
         The true M at lags of 0, 1, ... ``3 max(lags)`` frames; a straight line from ``min(lags)`` on.
 
@@ -127,63 +137,112 @@ def covariance(lags: IntArray, frames: int, curve: FloatArray) -> FloatArray:
     for row, n in enumerate(lags):
         m = lags[row:, None]
         c = 0.5 * (curve[np.abs(d + m)] + curve[np.abs(d - n)] - curve[np.abs(d)] - curve[np.abs(d + m - n)])
-        sums = 2.0 * np.einsum("md,md,md->m", _pairs(d, n, m, frames), c, c)
-        result[row, row:] = result[row:, row] = sums / ((frames - n) * (frames - lags[row:]))
+        sums = 2.0 * np.einsum("md,md,md->m", _pairs(d, origins[row], origins[row:]), c, c)
+        result[row, row:] = result[row:, row] = sums / (origins[row] * origins[row:])
     return result
 
 
-def _overlap_covariance(lags: IntArray, frames: int) -> FloatArray:
+def _overlap_covariance(lags: IntArray, origins: IntArray) -> FloatArray:
     """The same for the part of a fourth cumulant of 1 per frame, which independent increments share by overlap."""
     result = np.empty((len(lags), len(lags)))
     d = np.arange(-lags[-1], lags[-1] + 1)
     for row, n in enumerate(lags):
         m = lags[row:, None]
         overlap = np.maximum(0, np.minimum(n, d + m) - np.maximum(0, d))
-        sums = np.sum(_pairs(d, n, m, frames) * overlap, axis=1)
-        result[row, row:] = result[row:, row] = sums / ((frames - n) * (frames - lags[row:]))
+        sums = np.sum(_pairs(d, origins[row], origins[row:]) * overlap, axis=1)
+        result[row, row:] = result[row:, row] = sums / (origins[row] * origins[row:])
     return result
 
 
-def _pairs(d: IntArray, n: int, m: IntArray, frames: int) -> IntArray:
-    """Number of pairs of time origins ``t < F - n`` and ``u < F - m`` with ``u - t = d``."""
-    pairs: IntArray = np.maximum(0, np.minimum(frames - m, frames - n + d) - np.maximum(0, d))
+def _pairs(d: IntArray, one: int, others: IntArray) -> IntArray:
+    """Number of pairs of time origins ``t < one`` and ``u < others`` (L,) with ``u - t = d``, (L, D)."""
+    pairs: IntArray = np.maximum(0, np.minimum(others[:, None], one + d) - np.maximum(0, d))
     return pairs
 
 
-def _agree(line: Line, later: Line) -> bool:
-    # The earlier fit contains the later one and is efficient: the variance of the difference is that of the variances.
-    change = abs(later.slope - line.slope)
-    return change <= _AGREEMENT * float(np.sqrt(max(later.error**2 - line.error**2, 0.0)))
+class _Motion(NamedTuple):
+    """A mean squared displacement in units of a coarser frame, for fits from one lag on, and what its noise is made of.
+
+    `step` fine frames are a coarse one; `total` (K,) is the sum over directions at lags of coarse frames, `share` the
+    sum of squares over directions by the square of the sum, `cumulant` the fourth one of a walker per coarse frame.
+    """
+
+    step: int
+    frames: int
+    total: FloatArray
+    share: float
+    cumulant: float
+    walkers: int
+
+    @classmethod
+    def of(cls, curve: FloatArray, statistics: Statistics, first: int) -> _Motion:
+        step = max(1, first // _RESOLUTION)
+        total = curve.sum(axis=1)
+        share = float(np.sum(curve[first] ** 2) / total[first] ** 2) if total[first] else 1.0
+        frames = (statistics.frames - 1) // step + 1
+        return cls(step, frames, total[::step], share, step * _cumulant(statistics, first), statistics.walkers)
+
+    def estimate(self, lags: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Weights (2, L) of generalised least squares, and the model of the curve whose covariance they are of."""
+        weights, model = _generalised(self.total, lags, self.frames)
+        model[1 : lags[0]] = self.total[1 : lags[0]]
+        return weights, model
+
+    def noise(self, lags: IntArray, origins: IntArray, model: FloatArray) -> FloatArray:
+        """Covariance (L, L) of the points at some lags, averaged over so many time origins each."""
+        noise = self.share * covariance(lags, origins, model)
+        if self.cumulant > 0.0:
+            noise += self.cumulant * _overlap_covariance(lags, origins)
+        return noise / self.walkers
 
 
-def _fit(curve: FloatArray, statistics: Statistics, first: int, last: int, *, ordinary: bool = False) -> Line:
-    """Generalised least squares in units of a coarser frame; ordinary ones where wanted or where they contradict."""
-    step = max(1, first // _RESOLUTION)
+def _inflation(curve: FloatArray, statistics: Statistics, first: int, last: int) -> float:
+    """How much larger than in theory errors are, by the scatter of slopes between blocks in time; at least 1.
+
+    Blocks share displacements with their neighbours, which the theory of their scatter allows for.  They say nothing
+    where they are shorter than half of the shortest lag.
+    """
+    if statistics.lags is None or statistics.blocks is None:
+        return 1.0
+    motion = _Motion.of(curve, statistics, first)
+    inside = (statistics.lags >= first) & (statistics.lags <= last)
+    lags, some = np.unique(statistics.lags[inside] // motion.step, return_index=True)
+    length = (statistics.frames - last) // BLOCKS
+    if len(lags) < _FEWEST or 2 * length < first or not motion.total[lags].all():
+        return 1.0
+    values = statistics.blocks[:, inside].sum(axis=2)[:, some]
+    weights, model = motion.estimate(lags)
+    count = len(values)
+    variances = []  # of the slope in a block, and of the mean over the blocks of a run
+    for origins in (length, BLOCKS * length):
+        noise = motion.noise(lags, np.full(len(lags), max(1, origins // motion.step)), model)
+        variances.append(statistics.runs * float(weights[0] @ noise @ weights[0]))
+    expected = (variances[0] - variances[1] / statistics.runs) * count / (count - 1)
+    return float(np.sqrt(max(1.0, np.var(values @ weights[0], ddof=1) / expected)))
+
+
+def _fit(curve: FloatArray, statistics: Statistics, first: int, last: int) -> Line:
+    """Generalised least squares in units of a coarser frame; ordinary ones where they contradict."""
+    motion = _Motion.of(curve, statistics, first)
+    step, total = motion.step, motion.total
     ends = first / step, last // step
     lags = np.unique(np.rint(np.geomspace(*ends, _POINTS)).astype(np.int64))
-    frames = (statistics.frames - 1) // step + 1
-    total = curve.sum(axis=1)[::step]
     if not total[lags].any():
         return Line(0.0, 0.0, 0.0, first, last)
-    weights, model = _generalised(total, lags, frames)
+    weights, model = motion.estimate(lags)
     even = np.unique(np.rint(np.linspace(*ends, _POINTS)).astype(np.int64))
     both = np.union1d(lags, even)
     efficient, plain = _spread_out(weights, lags, both), _spread_out(_weights(even, np.eye(len(even))), even, both)
-    model[1 : lags[0]] = total[1 : lags[0]]
-    noise = np.sum(curve[first] ** 2) / np.sum(curve[first]) ** 2 * covariance(both, frames, model)
-    cumulant = _cumulant(statistics, first)
-    if cumulant > 0.0:
-        noise += step * cumulant * _overlap_covariance(both, frames)
-    noise /= statistics.walkers
+    noise = motion.noise(both, motion.frames - both, model)
     change = (plain - efficient)[0]
-    if not ordinary and abs(change @ total[both]) <= _CONTRADICTION * np.sqrt(change @ noise @ change):
+    if abs(change @ total[both]) <= _CONTRADICTION * np.sqrt(change @ noise @ change):
         error = float(np.sqrt(efficient[0] @ noise @ efficient[0]))
         return _line(efficient, total[both], error, step, (first, last))
     slope, intercept = plain @ total[both]
     residual = total[even] - intercept - slope * even
     scatter = np.sqrt(np.sum(residual**2) / max(len(even) - 2, 1)) / np.linalg.norm(even - even.mean())
     error = np.hypot(np.sqrt(plain[0] @ noise @ plain[0]), scatter)
-    return _line(plain, total[both], float(error), step, (first, last))._replace(ordinary=True)
+    return _line(plain, total[both], float(error), step, (first, last))
 
 
 def _line(weights: FloatArray, values: FloatArray, error: float, step: int, ends: tuple[int, int]) -> Line:
@@ -196,11 +255,11 @@ def _generalised(total: FloatArray, lags: IntArray, frames: int) -> tuple[FloatA
     values = total[lags]
     slope, intercept = (values[-1] - values[0]) / (lags[-1] - lags[0]), 0.0
     every = np.arange(4 * lags[-1] + 1)
-    for _ in range(3):
+    for _ in range(2):
         # The model: diffusion plus noise of one frame (a cage); its covariance gives weights that cannot run wild.
         model = max(intercept, 0.0) + max(slope, 1e-6 * values[-1] / lags[-1]) * every
         model[0] = 0.0
-        weights = _weights(lags, covariance(lags, frames, model))
+        weights = _weights(lags, covariance(lags, frames - lags, model))
         slope, intercept = (float(x) for x in weights @ values)
     return weights, model
 

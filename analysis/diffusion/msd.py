@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,10 +14,12 @@ from ..results import Result, new_axes
 from ..trajectories.atoms import selected_atoms
 from ..trajectories.series import Series
 from ..trajectories.trajectory import Source, Trajectory, as_trajectory
+from .brownian import BLOCKS
 
 IntArray = NDArray[np.int64]
 
-_SAMPLED_LAGS = 16  # lags at which the spread between displacements is measured
+_SAMPLED_LAGS = 32  # lags at which the spread between displacements is measured
+_FINE = 4  # time origins within a lag that count in blocks: more are more of the same
 _SAMPLES = 20_000  # displacements used for it: error bars need no more
 
 
@@ -41,6 +44,9 @@ class MSD(Result):
         Lags in frames at which `spreads` is known.
     spreads : (S, J, 4) array
         Variance, in A^4, of the squared displacement of an atom: along x, y, z and in space.  Error bars need it.
+    blocks : (S, runs * 8, J, 3) array
+        `directional` at these lags over eight blocks of successive time origins of each trajectory.  Error bars
+        need them.
     frames : int
         Frames of the trajectory, of each one if it is an average.
     runs : int
@@ -54,6 +60,7 @@ class MSD(Result):
     collective: FloatArray
     sampled_lags: IntArray
     spreads: FloatArray
+    blocks: FloatArray
     frames: int
     runs: int = 1
 
@@ -93,6 +100,7 @@ class MSD(Result):
             directional=np.average([other.directional for other in results], axis=0, weights=runs),
             collective=np.average([other.collective for other in results], axis=0, weights=runs),
             spreads=np.average([other.spreads for other in results], axis=0, weights=runs),
+            blocks=np.concatenate([other.blocks for other in results], axis=1),
             runs=int(runs.sum()),
         )
 
@@ -149,30 +157,43 @@ def mean_squared_displacement(
         np.array(together) / counts[:, None, None],
         sampled_lags(lags),
         np.array([part.spread for part in parts]),
+        np.array([part.blocks for part in parts]),
         frames,
     )
     return series.deliver(result)
 
 
 class Displacements(NamedTuple):
-    """Of some atoms: `mean` squares (K, 3), `summed` positions (F, 3), `spread` of the squares (J, 4)."""
+    """Of some atoms: `mean` squares (K, 3), `summed` positions (F, 3), `spread` of the squares (J, 4).
+
+    `blocks` (B, J, 3) are the mean squares over blocks of time origins at the sampled lags.
+    """
 
     mean: FloatArray
     summed: FloatArray
     spread: FloatArray
+    blocks: FloatArray
 
 
-def displacements(series: Series, atoms: IntArray, lags: int) -> Displacements:
-    """Squared displacements of the unwrapped positions of some atoms up to a lag, reading them block by block."""
+def displacements(series: Series, atoms: IntArray, lags: int, *, origin: FloatArray | None = None) -> Displacements:
+    """Squared displacements of the unwrapped positions of some atoms up to a lag, reading them block by block.
+
+    `origin` (F, 3), if given, is subtracted from all positions.
+    """
     frames = series.shape[0]
     squares, summed = np.zeros((lags + 1, 3)), np.zeros((frames, 3))
-    moments = np.zeros((len(sampled_lags(lags)), 2, 4))
+    some = sampled_lags(lags)
+    moments, blocks = np.zeros((len(some), 2, 4)), np.zeros((BLOCKS, len(some), 3))
     for _, block in series.blocks(atoms):
+        if origin is not None:
+            block -= origin[:, None]
         squares += squared_displacements(block, max_lag=lags)
         summed += block.sum(axis=1)
-        moments += [_moments(block, int(lag)) for lag in sampled_lags(lags)]
+        moments += [_moments(block, int(lag)) for lag in some]
+        blocks += np.stack([_in_blocks(block, int(lag)) for lag in some], axis=1)
     moments /= len(atoms)
-    return Displacements(squares / len(atoms), summed, moments[:, 1] - moments[:, 0] ** 2)
+    spread = moments[:, 1] - moments[:, 0] ** 2
+    return Displacements(squares / len(atoms), summed, spread, blocks / len(atoms))
 
 
 def sampled_lags(lags: int) -> IntArray:
@@ -202,6 +223,18 @@ def frames_of_window(window_ps: tuple[float, float], times: FloatArray) -> tuple
             f"expected a window of at least 3 lags within {times[1]:g} to {times[-1]:g} ps, got {tuple(window_ps)}"
         )
     return first, last
+
+
+def _in_blocks(block: FloatArray, lag: int) -> FloatArray:
+    """Mean squared displacement, summed over atoms, of blocks of successive time origins, (B, 3)."""
+    columns = block.transpose(1, 2, 0)  # contiguous in time
+    edges = np.linspace(0, len(block) - lag, BLOCKS + 1).astype(np.int64)
+    step = max(1, lag // _FINE)
+    result = np.zeros((BLOCKS, 3))
+    for k, (first, last) in enumerate(pairwise(edges)):
+        change = columns[:, :, first + lag : last + lag : step] - columns[:, :, first:last:step]
+        result[k] = np.einsum("naf,naf->a", change, change) / max(1, change.shape[2])
+    return result
 
 
 def _moments(block: FloatArray, lag: int) -> FloatArray:

@@ -23,6 +23,7 @@ from ase_mlips.analysis import (
     thermodynamics,
     vdos,
 )
+from ase_mlips.analysis.formatting import below, with_error
 from ase_mlips.analysis.results import Result
 
 from .arguments import frame_range
@@ -33,6 +34,7 @@ from .signals import INTERRUPTED
 ROOM_TEMPERATURE = 300.0  # K
 
 _OPTIONS = {"timestep_fs=": "--frame-spacing", "symbols=": "--species", "frames=": "--frames", "r_max": "--r-max"}
+_TOO_SHORT = "too short"  # verdict of einstein_diffusion
 _DIFFUSING = 0.05  # density of states at zero frequency, of its maximum, from which atoms count as diffusing
 
 _Draw = Callable[[Any], Any]
@@ -121,15 +123,19 @@ def _describe_vdos(result: VDOS, trajectory: Trajectory, args: Namespace) -> _Dr
 
 def _describe_msd(result: MSD, trajectory: Trajectory, args: Namespace) -> _Draw:
     try:
-        diffusion = einstein_diffusion(result)
+        diffusion = einstein_diffusion(result, window_ps=tuple(args.window) if args.window else None)
     except ValueError as error:
-        print(f"no diffusion coefficients: {error}")
+        print(f"no diffusion coefficients: {'--window: ' if args.window else ''}{error}")
         return result.plot
     rows = []
-    for symbol, count, (start, end) in zip(result.symbols, result.counts, diffusion.windows, strict=True):
-        value, error_bar = diffusion[symbol]
-        rows.append([symbol, str(count), f"{value:.3e}", f"{error_bar:.1e}", f"{start:g} to {end:g}"])
-    print_table(["element", "atoms", "D (cm²/s)", "standard error", "fitted from (ps)"], rows)
+    for k, (symbol, count) in enumerate(zip(result.symbols, result.counts, strict=True)):
+        value, bound, (start, end) = diffusion[symbol], diffusion.bounds[k], diffusion.windows[k]
+        coefficient = below(bound) if np.isfinite(bound) else with_error(*value)
+        window = f"{start:g} to {end:g}" if np.isfinite(start) else "-"
+        rows.append([symbol, str(count), coefficient, window, diffusion.verdicts[k]])
+    print_table(["element", "atoms", "D (cm^2/s)", "fitted from (ps)", "verdict"], rows)
+    if _TOO_SHORT in diffusion.verdicts:
+        print("note: too short to see a straight mean squared displacement; run longer, or give --window to insist")
     return diffusion.plot
 
 

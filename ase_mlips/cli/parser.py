@@ -182,6 +182,13 @@ def _vdos(commands: Any) -> None:
 def _msd(commands: Any) -> None:
     parser = _analysis(commands, "msd", "mean squared displacements and diffusion coefficients from a trajectory")
     _add_spacing(parser)
+    parser.add_argument(
+        "--window",
+        nargs=2,
+        type=positive,
+        metavar=("LO", "HI"),
+        help="fit lines between these times in ps (default: where the atoms are seen to diffuse)",
+    )
 
 
 def _phonons(commands: Any) -> None:

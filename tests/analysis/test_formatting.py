@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from ase_mlips.analysis.formatting import with_error
+from ase_mlips.analysis.formatting import below, with_error
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,11 @@ def test_what_is_written_is_what_was_meant():
 def test_errors_are_not_negative():
     with pytest.raises(ValueError, match="not negative, got -1"):
         with_error(1.0, -1.0)
+
+
+@pytest.mark.parametrize(
+    ("limit", "text"),
+    [(1.44e-6, "< 1.4e-6"), (0.0314, "< 0.031"), (109.6, "< 110"), (1.0e-6, "< 1e-6"), (math.nan, "-")],
+)
+def test_upper_limits(limit, text):
+    assert below(limit) == text

@@ -53,8 +53,8 @@ def main() -> None:
         found = einstein_diffusion(displacement)
         taken = time.perf_counter() - begin
     truth = STEP**2 / (2.0 * TIMESTEP) * 0.1 * (1.0 - 1.0 / ATOMS)  # A^2/fs is 0.1 cm^2/s
-    print(f"{taken:.0f} s, {max(seen) / 1024:.0f} MB; D = {found.coefficients[0]:.4e} +- {found.errors[0]:.1e} cm2/s")
-    print(f"true with drift removed: {truth:.4e}")
+    print(f"{taken:.0f} s, {max(seen) / 1024:.0f} MB; {found.describe('Li')}")
+    print(f"true with drift removed: {truth:.4e} cm^2/s")
 
 
 if __name__ == "__main__":

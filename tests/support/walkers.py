@@ -37,6 +37,12 @@ def rattling(seed, frames=2000, atoms=64, width=0.4, tau=5.0):
     return width * langevin(seed, frames, atoms, tau)
 
 
+def in_groups(seed, frames=2000, atoms=64, d=0.25, *, size=4, share=0.7):
+    """`brownian` walkers (F, N, 3) of which so many together share a part of the variance of their steps."""
+    own, common = brownian(seed, frames, atoms, d), brownian(seed + 10_000, frames, atoms // size, d)
+    return np.sqrt(1.0 - share) * own + np.sqrt(share) * np.repeat(common, size, axis=1)
+
+
 def trajectory(positions, *, symbols=None, velocities=None, edge=20.0, timestep_fs=1000.0):
     """In a cubic cell; a frame takes 1 ps by default."""
     return Trajectory.from_arrays(

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from ase import units
 from ase_mlips.analysis.diffusion.arrhenius import Arrhenius, arrhenius
-from ase_mlips.analysis.diffusion.diffusion import einstein_diffusion
+from ase_mlips.analysis.diffusion.diffusion import Diffusion, einstein_diffusion
 from ase_mlips.analysis.diffusion.msd import mean_squared_displacement
+from ase_mlips.analysis.formatting import with_error
 from support.walkers import brownian, trajectory
 
 
@@ -56,7 +57,7 @@ def test_walkers_over_a_barrier():
         for k, rate in enumerate(rates)
     ]
     fit = arrhenius(t, results)
-    assert abs(fit.activation_energy - 0.1) < 3.0 * fit.activation_energy_error < 0.01
+    assert abs(fit.activation_energy - 0.1) < 3.0 * fit.activation_energy_error < 0.015
     assert abs(fit.prefactor - 1e-4) < 3.0 * fit.prefactor_error
     np.testing.assert_array_equal(fit.errors, [result.errors[0] for result in results])
     with pytest.raises(ValueError, match="no Na among Li"):
@@ -98,3 +99,38 @@ def test_no_extrapolation_to_zero():
     fit = arrhenius([500.0, 600.0], [1e-5, 2e-5], errors=[1e-6, 1e-6])
     with pytest.raises(ValueError, match="positive temperature"):
         fit.extrapolate(0.0)
+
+
+def result(d, bound=np.nan):
+    """Lithium with a coefficient in cm^2/s, known to 5 %, or with an upper limit of it, or neither."""
+    verdict = "diffuses" if np.isfinite(d) else "does not diffuse" if np.isfinite(bound) else "too short"
+    nothing = np.full((1, 2), np.nan)
+    return Diffusion(
+        "Einstein", ("Li",), np.array([d]), np.array([0.05 * d]), np.arange(3.0), np.zeros((1, 3)), None, nothing,
+        np.zeros(1), (verdict,), np.array([bound]),
+    )  # fmt: skip
+
+
+def test_temperatures_without_a_coefficient_are_left_out():
+    t = np.array([300.0, 400.0, 500.0, 600.0, 800.0])
+    results = [result(np.nan, 1e-6), result(np.nan), *(result(law(x)) for x in t[2:])]
+    with pytest.warns(
+        UserWarning, match=r"left out of the fit: 300 K \(Li does not diffuse: D < 1e-6 .* 400 K .*short"
+    ):
+        fit = arrhenius(t, results)
+    np.testing.assert_array_equal(fit.temperatures, t[2:])
+    assert fit.activation_energy == pytest.approx(0.25)
+    assert len(fit.left_out) == 2
+    assert "left out: 300 K (Li does not diffuse" in repr(fit)
+    assert f"activation energy {with_error(fit.activation_energy, fit.activation_energy_error)} eV" in repr(fit)
+
+
+def test_a_fit_above_the_limit_of_what_was_left_out_says_so():
+    results = [result(np.nan, 0.1 * law(400.0)), result(law(500.0)), result(law(800.0))]
+    with pytest.warns(UserWarning, match="the fit is above that limit at 400 K"):
+        arrhenius([400.0, 500.0, 800.0], results)
+
+
+def test_too_few_temperatures_with_a_coefficient():
+    with pytest.raises(ValueError, match=r"at least 2 different temperatures, got 1; left out: 300 K \(Li: too short"):
+        arrhenius([300.0, 500.0], [result(np.nan), result(1e-5)])
