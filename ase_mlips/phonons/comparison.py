@@ -18,8 +18,10 @@ from ase_mlips.analysis.results import Result
 from .arguments import Mesh, require_mesh
 from .bands import Bands, recommended_path
 from .cells import SYMPREC, Supercell
+from .figures import new_figure
+from .force_constants import produce_force_constants
 from .forces import evaluate
-from .harmonic import phonons, produce_force_constants
+from .harmonic import phonons
 from .result import Phonons
 
 FloatArray = NDArray[np.float64]
@@ -110,9 +112,7 @@ class PhononComparison(Result):
 
     def plot(self, figure: Any = None) -> Any:
         """Draw the bands of every structure and the frequency error against the force error; returns the Figure."""
-        from .figures import comparison
-
-        return comparison(self, figure=figure)
+        return _figure(self, figure)
 
 
 def compare_phonons(
@@ -287,3 +287,45 @@ def _meV(force: float) -> str:
 
 def _aligned(column: int, cell: str, width: int) -> str:
     return cell.ljust(width) if column < 2 else cell.rjust(width)
+
+
+def _figure(result: PhononComparison, figure: Any) -> Any:
+    """A panel of bands for each structure, and one of the frequency errors against the force errors."""
+    with_forces = any(_drawable(result, *key) for key in result.rmse)
+    panels = len(result.structures) + with_forces
+    columns = min(panels, 3)
+    rows = -(-panels // columns)
+    figure = new_figure(figure, 4.5 * columns, 3.6 * rows)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for k, structure in enumerate(result.structures):
+        result.bands(structure).plot(axes[k], color="black", linewidth=1.5, label="reference")
+        for m, model in enumerate(result.models):
+            result.bands(structure, model).plot(axes[k], color=f"C{m}", linestyle="--", label=model)
+        axes[k].set_title(structure)
+    entries = [line for line in axes[0].lines if not line.get_label().startswith("_")]
+    figure.legend(handles=entries, loc="outside upper center", ncols=4, frameon=False, fontsize="small")
+    for ax in axes[panels:]:
+        ax.remove()
+    if with_forces:
+        _against_forces(axes[panels - 1], result)
+    return figure
+
+
+def _drawable(result: PhononComparison, structure: str, model: str) -> bool:
+    """Whether both errors are known and have a place on a logarithmic scale."""
+    errors = result.force_rmse[structure, model], result.rmse[structure, model]
+    return all(0.0 < error < np.inf for error in errors)
+
+
+def _against_forces(ax: Any, result: PhononComparison) -> None:
+    named = set()
+    for k, structure in enumerate(result.structures):
+        for m, model in enumerate(result.models):
+            if not _drawable(result, structure, model):
+                continue
+            force = 1e3 * result.force_rmse[structure, model]
+            ax.plot(force, result.rmse[structure, model], marker="os^Dv<>p*"[k % 9], color=f"C{m}", linestyle="")
+            if model not in named:
+                named.add(model)
+                ax.annotate(model, (force, result.rmse[structure, model]), (4, 4), textcoords="offset points")
+    ax.set(xlabel="RMSE of forces (meV/Å)", ylabel="RMSE of frequencies (THz)", xscale="log", yscale="log")

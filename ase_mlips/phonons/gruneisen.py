@@ -14,8 +14,8 @@ from ase_mlips.analysis.results import Result, new_axes
 
 from .arguments import Mesh, checked_temperatures, require_mesh
 from .cells import new_phonopy
+from .force_constants import DISTANCE, displace, produce_force_constants
 from .forces import evaluate
-from .harmonic import DISTANCE, displace, produce_force_constants
 from .relaxation import relax
 from .result import Phonons
 

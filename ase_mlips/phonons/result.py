@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +16,8 @@ from ase_mlips.analysis import VDOS
 from .arguments import Mesh, checked_temperatures, require_mesh, warn
 from .bands import Bands, recommended_path, special_points
 from .cells import IntMatrix, new_phonopy, require_oscillators, space_group, supercell_matrix, to_ase
+from .figures import bands_and_dos
+from .files import read_phonopy
 from .properties import ImaginaryMode, PhononDOS, ThermalProperties, count_states, imaginary_modes
 from .relaxation import Relaxation
 
@@ -53,31 +54,17 @@ class Phonons:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Phonons:
-        """Read a phonopy yaml file with force constants or forces, whoever wrote it.
+        """Read a phonopy yaml file with force constants or forces, whoever wrote it, also in .xz, .lzma, .gz or .bz2.
+
+        Nothing but this file counts: no BORN, FORCE_SETS or FORCE_CONSTANTS in the working directory.
 
         Raises
         ------
         OSError, ValueError
-            The file cannot be read, is no phonopy yaml file, or has neither.
+            The file cannot be read, is no phonopy yaml file, has tags (which could run code), numbers that are not
+            finite or sizes that do not fit each other, or neither force constants nor forces.
         """
-        import phonopy
-        from phonopy.interface.calculator import get_calculator_physical_units
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the primitive cell that is in the file
-            try:
-                loaded = phonopy.load(path, primitive_matrix=None, is_compact_fc=False, log_level=0)
-            except Exception as error:  # phonopy fails on other files in every conceivable way
-                if isinstance(error, OSError):
-                    raise
-                reason = " ".join(f"{type(error).__name__}: {error}".split())
-                raise ValueError(f"{os.fspath(path)}: cannot be read as a phonopy yaml file ({reason})") from error
-        if loaded.force_constants is None:
-            raise ValueError(f"{os.fspath(path)}: has neither force constants nor the forces to make them from")
-        unit = get_calculator_physical_units(loaded.calculator).length_unit
-        if unit != "angstrom":
-            raise ValueError(f"{os.fspath(path)}: expected lengths in angstrom, got {unit} of {loaded.calculator}")
-        return cls(loaded)
+        return cls(read_phonopy(path))
 
     @classmethod
     def from_force_constants(
@@ -241,8 +228,6 @@ class Phonons:
 
     def plot(self, figure: Any = None, *, vdos: VDOS | None = None) -> Any:
         """Draw band structure and density of states side by side; returns the Figure."""
-        from .figures import bands_and_dos
-
         return bands_and_dos(self.bands(), self.dos(), figure=figure, vdos=vdos)
 
     def _run_mesh(self, mesh: Mesh, **options: Any) -> Any:
