@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -23,6 +24,7 @@ from .force_constants import produce_force_constants
 from .forces import evaluate
 from .harmonic import phonons
 from .result import Phonons
+from .tables import one_line
 
 FloatArray = NDArray[np.float64]
 Stored: TypeAlias = Phonons | str | os.PathLike[str]
@@ -83,16 +85,28 @@ class PhononComparison(Result):
 
     def table(self) -> str:
         """Plain text: a row for each structure and model and, for several structures, one of all."""
-        rows: list[tuple[str, ...]] = [_HEADER, _UNITS]
-        rows += [self._row(structure, model) for structure in self.structures for model in self.models]
-        if len(self.structures) > 1:
-            rows += [self._row_of_all(model) for model in self.models]
+        rows = self._rows()
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(_aligned(k, cell, widths[k]) for k, cell in enumerate(row)) for row in rows]
         return "\n".join(line.rstrip() for line in lines)
 
     def __str__(self) -> str:
         return self.table()
+
+    def __repr__(self) -> str:
+        errors = {f"{model} on {structure}": f"{rmse:.4f} THz" for (structure, model), rmse in self.rmse.items()}
+        return one_line(type(self).__name__, errors)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self._rows())
+        return f"<table>{rows}</table>"
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        rows: list[tuple[str, ...]] = [_HEADER, _UNITS]
+        rows += [self._row(structure, model) for structure in self.structures for model in self.models]
+        if len(self.structures) > 1:
+            rows += [self._row_of_all(model) for model in self.models]
+        return rows
 
     def _row(self, structure: str, model: str) -> tuple[str, ...]:
         key = structure, model

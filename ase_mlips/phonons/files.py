@@ -8,12 +8,14 @@ import lzma
 import os
 import zlib
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from ..text import read_text, replace_files
 from .force_constants import produce_force_constants
 
 try:
@@ -25,6 +27,12 @@ FloatArray = NDArray[np.float64]
 FilePath = str | os.PathLike[str]
 
 _OPENERS: dict[str, Any] = {".xz": lzma.open, ".lzma": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
+_COMPRESSORS: dict[str, Any] = {
+    ".xz": lzma.compress,
+    ".lzma": lzma.compress,
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+}
 
 
 class _PlainLoader(SafeLoader):
@@ -78,6 +86,41 @@ def read_plain_yaml(path: FilePath) -> Any:
         if error.errno is not None:
             raise
         raise ValueError(f"{name}: cannot be read as a compressed file ({error})") from None
+
+
+def read_born(path: FilePath, primitive: Any) -> dict[str, Any]:
+    """Born charges, dielectric tensor and, if given, unit conversion factor of a BORN file for a primitive cell.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    ValueError
+        It is no such file, or its numbers are not finite or those of another cell.
+    """
+    from phonopy.exception import BORNFileParseError
+    from phonopy.file_IO import parse_BORN_from_strings
+
+    name, text = os.fspath(path), read_text(path)
+    try:
+        given = _checked_charges(parse_BORN_from_strings(text, primitive), len(primitive))
+    except (BORNFileParseError, ValueError) as error:
+        raise ValueError(f"{name}: cannot be read as a BORN file ({error})") from None
+    if not np.linalg.eigvalsh(given["dielectric"] + given["dielectric"].T).min() > 0.0:
+        raise ValueError(f"{name}: expected a dielectric tensor that is positive definite")
+    return given
+
+
+def write_phonopy(made: Any, path: FilePath) -> None:
+    """Write a ``Phonopy`` or ``Phono3py`` to a yaml file, whole or not at all, compressed as the name says."""
+    from phonopy.structure.dataset import forces_in_dataset
+
+    settings = None if forces_in_dataset(made.dataset) else {"force_constants": True}
+    with TemporaryDirectory() as folder:
+        plain = Path(folder, "phonopy.yaml")
+        made.save(plain, settings=settings)
+        content = plain.read_bytes()
+    replace_files({os.fspath(path): _COMPRESSORS.get(Path(path).suffix, bytes)(content)})
 
 
 class _RefusedError(ValueError):

@@ -40,7 +40,7 @@ def test_bands_go_along_the_recommended_path(silicon, tmp_path):
 
 
 def test_a_path_with_indices():
-    assert "B$_{1}$|B" in phonons(bulk("Hg"), Free(), supercell=2).bands().labels
+    assert "B₁|B" in phonons(bulk("Hg"), Free(), supercell=2).bands().labels
 
 
 class Free(Springs):
