@@ -25,7 +25,10 @@ def test_figure_table_and_yaml(silicon, capsys):
     assert words["stable"] == ["yes"]
     assert [float(f) for f in words["Γ"][:3]] == [0.0] * 3
     assert float(words["300.0000"][2]) == pytest.approx(40.256, abs=0.01)
-    assert {path.name for path in silicon.iterdir()} == {"si.cif", "out.d.png", "out.d.yaml", "out.d.txt"}
+    assert {path.name for path in silicon.iterdir()} == {
+        "si.cif",
+        *(f"out.d.{ending}" for ending in ("png", "yaml", "txt", "bands.dat", "dos.dat")),
+    }
     loaded = phonopy.load("out.d.yaml", primitive_matrix=None, log_level=0)
     assert loaded.run_qpoints([[0, 0, 0]]).frequencies[0, 5] == pytest.approx(float(words["Γ"][5]), abs=1e-4)
     assert table((silicon / "out.d.txt").read_text())["300.0000"] == words["300.0000"]

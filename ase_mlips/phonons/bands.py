@@ -18,7 +18,7 @@ from .tables import Tabulated, between
 FloatArray = NDArray[np.float64]
 
 _INDICES = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-_BREADTH, _ROW = 0.65, 1.2  # of a letter and of a line, in font sizes
+_BREADTH, _ROW = 0.6, 1.2  # of a letter and of a line, in font sizes
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -130,7 +130,7 @@ def _label(ax: Any, ticks: FloatArray, labels: tuple[str, ...]) -> None:
     ends = [-np.inf, -np.inf]
     for tick, text in zip(ticks, ax.get_xticklabels(), strict=True):
         size = text.get_fontsize()
-        half = 0.5 * _BREADTH * size * (len(text.get_text()) + 1)
+        half = 0.5 * _BREADTH * size * (len(text.get_text()) + 0.5)
         row = next((row for row, end in enumerate(ends) if width * tick - half >= end), int(np.argmin(ends)))
         ends[row] = width * tick + half
         text.set_y(-row * _ROW * size / (72.0 * ax.get_position().height * ax.figure.get_figheight()))

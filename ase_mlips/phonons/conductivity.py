@@ -78,7 +78,7 @@ def thermal_conductivity(
     chosen = checked_temperatures(temperatures, positive=True)
     require_word("method", method, get_args(Method))
     require_mesh(mesh)
-    made, changes = third_order_with_changes(atoms, calc, supercell, _DISTANCE)
+    made, changes = third_order_with_changes(atoms, calc, supercell)
     try:
         found = conduct(made, mesh=mesh, temperatures=chosen, method=method)
     except KeyboardInterrupt:
@@ -95,7 +95,7 @@ def third_order(atoms: Atoms, calc: BaseCalculator, *, supercell: Supercell, dis
 
 
 def third_order_with_changes(
-    atoms: Atoms, calc: BaseCalculator, supercell: Supercell, distance: float
+    atoms: Atoms, calc: BaseCalculator, supercell: Supercell, distance: float = _DISTANCE
 ) -> tuple[Any, dict[str, float]]:
     """What `third_order` returns, and by how much the symmetrisation changed it, see `ThermalConductivity`."""
     try:
@@ -161,7 +161,8 @@ def _mean_free_paths(run: Any) -> FloatArray:
 
     vectors = getattr(run, "mfp", None)
     if vectors is not None:
-        return np.linalg.norm(np.asarray(vectors)[0], axis=-1)
+        lengths: FloatArray = np.linalg.norm(np.asarray(vectors)[0], axis=-1)
+        return lengths
     return np.array([get_mfp(gamma, run.group_velocities) for gamma in np.asarray(run.gamma)[0]])
 
 

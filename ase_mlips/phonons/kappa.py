@@ -16,6 +16,7 @@ from .tables import Tabulated, room
 FloatArray = NDArray[np.float64]
 By = Literal["frequency", "mean free path"]
 
+_HARDLY = 1e-3  # of the conductivity
 _UNITS = {"frequency": "THz", "mean free path": "A"}
 _TENSOR = {"xx": (0, 0), "yy": (1, 1), "zz": (2, 2), "yz": (1, 2), "xz": (0, 2), "xy": (0, 1)}
 
@@ -64,7 +65,8 @@ class CumulativeConductivity(Tabulated):
     def plot(self, ax: Any = None, **style: Any) -> Any:
         """Draw the mean against the limit; `style` goes to matplotlib's ``step``.  Returns the Axes."""
         ax = new_axes(ax)
-        shown = self.limits > 0.0  # acoustic modes at Γ carry nothing, and have no place on a logarithmic scale
+        # Modes that carry nothing, of paths near zero, would fill most of a logarithmic scale.
+        shown = self.mean > _HARDLY * self.mean[-1] if self.by == "mean free path" else self.limits > 0.0
         ax.step(self.limits[shown], self.mean[shown], where="post", **style)
         if self.by == "mean free path":
             ax.set(xlabel="mean free path (Å)", xscale="log")
