@@ -181,11 +181,11 @@ def _require_crystal(data: Any, matrix: NDArray[np.int64]) -> None:
         raise _RefusedError("expected one element on each site, got a mixture")
     for what, values in (("lattice", cell.cell), ("coordinates", cell.positions), ("masses", cell.masses)):
         _require_finite(values, what)
-    if matrix.shape != (3, 3) or not np.linalg.det(matrix) > 0.5:
+    if matrix.shape != (3, 3) or (cells := _determinant(matrix)) < 1:
         raise _RefusedError(
             f"expected a supercell matrix of 3 x 3 integers with a positive determinant, got {matrix.tolist()}"
         )
-    atoms = len(cell) * round(np.linalg.det(matrix))
+    atoms = len(cell) * cells
     if data.primitive_matrix is not None:
         _require_shape(data.primitive_matrix, (3, 3), "primitive matrix")
     if data.supercell is not None and len(data.supercell) != atoms:
@@ -196,6 +196,12 @@ def _require_crystal(data: Any, matrix: NDArray[np.int64]) -> None:
     forces = _require_forces(data.dataset or {}, atoms)
     if data.force_constants is None and not forces:
         raise _RefusedError("has neither force constants nor the forces to make them from")
+
+
+def _determinant(matrix: NDArray[np.int64]) -> int:
+    """Exact, however large."""
+    (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
+    return int(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g))
 
 
 def _require_forces(dataset: dict[str, Any], atoms: int) -> bool:
