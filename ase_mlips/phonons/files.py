@@ -5,6 +5,8 @@ from __future__ import annotations
 import bz2
 import gzip
 import lzma
+import math
+import operator
 import os
 import zlib
 from pathlib import Path
@@ -26,6 +28,7 @@ except ImportError:
 FloatArray = NDArray[np.float64]
 FilePath = str | os.PathLike[str]
 
+_SKEWEST = 1000  # so many times a supercell's volume has the box of unit cells out of which phonopy cuts it
 _OPENERS: dict[str, Any] = {".xz": lzma.open, ".lzma": lzma.open, ".gz": gzip.open, ".bz2": bz2.open}
 _COMPRESSORS: dict[str, Any] = {
     ".xz": lzma.compress,
@@ -167,7 +170,7 @@ def _require_rows(content: dict[str, Any]) -> None:
         raise _RefusedError("expected displacements of the same number of atoms in all supercells")
     constants = content.get("force_constants")
     if isinstance(constants, dict):
-        rows, columns = constants["shape"]
+        rows, columns = (operator.index(size) for size in constants["shape"])
         if rows * columns != len(constants["elements"]):
             raise _RefusedError(f"expected {rows} x {columns} force constants, got {len(constants['elements'])}")
 
@@ -185,6 +188,8 @@ def _require_crystal(data: Any, matrix: NDArray[np.int64]) -> None:
         raise _RefusedError(
             f"expected a supercell matrix of 3 x 3 integers with a positive determinant, got {matrix.tolist()}"
         )
+    if math.prod(sum(map(abs, row)) for row in matrix.tolist()) > _SKEWEST * cells:
+        raise _RefusedError(f"expected a supercell that is less skewed than by {matrix.tolist()}")
     atoms = len(cell) * cells
     if data.primitive_matrix is not None:
         _require_shape(data.primitive_matrix, (3, 3), "primitive matrix")

@@ -78,6 +78,16 @@ def with_matrix(text, key, number):
     return re.sub(rf"{key}:\n(- .*\n)+", f"{key}:\n{rows}", text)
 
 
+def skewed(text, number):
+    return text.replace("supercell_matrix:\n- [   2,   0,", f"supercell_matrix:\n- [ 2, {number},")
+
+
+def test_a_skewed_supercell_is_the_same_crystal(text, salt, tmp_path):
+    (tmp_path / "skewed.yaml").write_text(skewed(text, 8))
+    assert skewed(text, 8) != text
+    np.testing.assert_allclose(Phonons.load(tmp_path / "skewed.yaml").supercell, [[2, 8, 0], [0, 2, 0], [0, 0, 2]])
+
+
 def without(text, key):
     return re.sub(rf"\n{key}:\n(?:[ -].*\n)+", "\n", text)
 
@@ -126,6 +136,12 @@ def test_sizes_and_numbers_that_cannot_be(text, constants, tmp_path):
             text.replace("phonopy:\n", "phonopy:\n  calculator: qe\n", 1).replace('length: "angstrom"', 'length: "au"'),
             "yaml|au",
         ),
+        (skewed(text, 10_000), r"less skewed than by \[\[2, 10000, 0\]"),
+        (
+            re.sub(r"shape: \[.*\]", "shape: [10000000000, x]", constants),
+            "'str' object cannot be interpreted as an int",
+        ),
+        (re.sub(r"shape: \[.*\]", "shape: [10000000000, [1]]", constants), "'list' object cannot be interpreted"),
         (without(text, "displacements"), "neither force constants nor the forces"),
     ):
         assert content not in (text, constants)
