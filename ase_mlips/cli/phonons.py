@@ -12,7 +12,7 @@ from ase.calculators.calculator import Calculator
 from numpy.typing import NDArray
 
 from ase_mlips.phonons import Phonons, phonons
-from ase_mlips.phonons.arguments import Mesh, require_mesh
+from ase_mlips.phonons.arguments import Mesh, checked_temperatures, require_mesh
 from ase_mlips.phonons.bands import special_points
 from ase_mlips.phonons.figures import bands_and_dos
 from ase_mlips.places import require_place
@@ -46,6 +46,10 @@ def _stem(output: str) -> str:
 
 def _run(args: Namespace, stem: str) -> int:
     mesh, temperatures = _mesh(args.mesh), _temperatures(args.temperatures)
+    if args.qha and isinstance(mesh.get("mesh"), list):
+        raise ValueError("--mesh: with --qha, expected a length in A, for cells of several volumes")
+    if args.kappa:
+        checked_temperatures(temperatures[temperatures > 0.0], positive=True)
     atoms, calc = read_structure(args.structure), chosen_model(args)
     supercell = _supercell(args, calc)
     result = phonons(

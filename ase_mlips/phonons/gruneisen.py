@@ -49,7 +49,11 @@ class Gruneisen(Tabulated):
 
     def facts(self) -> dict[str, str]:
         """The mean at 300 K and the range."""
-        return {"mean at 300 K": f"{self.mean(300.0):.4g}", "parameters": between(self.parameters, "").strip()}
+        known = np.isfinite(self.parameters).any()
+        return {
+            "mean at 300 K": f"{self.mean(300.0):.4g}" if known else "not known",
+            "parameters": between(self.parameters, "").strip(),
+        }
 
     def columns(self) -> dict[str, FloatArray]:
         """A row for each mode."""

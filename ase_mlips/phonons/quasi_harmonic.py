@@ -121,7 +121,8 @@ def quasi_harmonic(
     Raises
     ------
     ValueError
-        Fewer than five different strains, temperatures that do not ascend, or what `phonons` refuses.
+        Fewer than five different strains, a mesh of three integers, temperatures that do not ascend, or what `phonons`
+        refuses.
     CalculationFailed
         A relaxation did not converge, or the fit to the equation of state failed.
     """
@@ -132,6 +133,8 @@ def quasi_harmonic(
         raise ValueError("temperatures: expected them to be ascending")
     ordered = _checked_strains(strains)
     require_mesh(mesh)
+    if np.ndim(mesh):
+        raise ValueError(f"mesh: expected a length in A, for cells of several volumes, got {mesh!r}")
     require_oscillators(atoms)
     ground = relax(atoms, calc).atoms
     matrix = supercell_matrix(ground, supercell)

@@ -56,7 +56,7 @@ class Relaxation:
             "crystal": f"{self.atoms.get_chemical_formula()}, {self.space_group}",
             "energy": f"{self.energy:.6f} eV",
             "largest force": f"{self.max_force:.2g} eV/A",
-            "pressure": "not known" if self.pressure is None else f"{self.pressure:.3g} GPa",
+            "pressure": "not known" if self.pressure is None else f"{round(self.pressure, 4) + 0.0:g} GPa",
             "steps": str(self.steps),
         }
         return html_table(facts)

@@ -81,6 +81,9 @@ def room(temperatures: FloatArray) -> int:
 
 
 def between(values: FloatArray, unit: str) -> str:
-    """The smallest and the largest value."""
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
-    return f"{low:.4g} {unit}" if low == high else f"{low:.4g} to {high:.4g} {unit}"
+    """The smallest and the largest value of those that are known."""
+    known = values[np.isfinite(values)]
+    if len(known) == 0:
+        return "none"
+    low, high = f"{known.min():.4g}", f"{known.max():.4g}"
+    return f"{low} {unit}" if low == high else f"{low} to {high} {unit}"

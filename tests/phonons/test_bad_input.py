@@ -153,6 +153,10 @@ def test_questions_to_a_result(tmp_path):
         (lambda: gruneisen(result, Springs(), strain=0.0), "strain"),
         (lambda: quasi_harmonic(rock_salt(), Springs(), supercell=2, strains=(0.0, 0.1)), "at least five volumes"),
         (lambda: quasi_harmonic(rock_salt(), Springs(), supercell=2, temperatures=[3, 2]), "ascending"),
+        (
+            lambda: quasi_harmonic(rock_salt(), Springs(), supercell=2, mesh=(4, 4, 4)),
+            r"a length in A.*got \(4, 4, 4\)",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             question()
