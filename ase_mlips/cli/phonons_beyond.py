@@ -63,7 +63,7 @@ def _report(what: str, found: Gruneisen | QuasiHarmonic, stem: str) -> None:
 def _conductivity(
     method: Method, result: Phonons, calc: Calculator, stem: str, settings: Settings
 ) -> ThermalConductivity:
-    made, changes = third_order_with_changes(result.atoms, calc, settings.supercell)
+    made, changes = third_order_with_changes(result.atoms, calc, settings.supercell, **settings.mesh)
     made.nac_params = result.phonopy.nac_params
     kept = f"{stem}{_ENDINGS['kappa'][0]}"
     write_phonopy(made, kept)  # the forces, before the conductivity, which may take long

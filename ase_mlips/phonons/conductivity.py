@@ -78,7 +78,7 @@ def thermal_conductivity(
     chosen = checked_temperatures(temperatures, positive=True)
     require_word("method", method, get_args(Method))
     require_mesh(mesh)
-    made, changes = third_order_with_changes(atoms, calc, supercell)
+    made, changes = third_order_with_changes(atoms, calc, supercell, mesh=mesh)
     try:
         found = conduct(made, mesh=mesh, temperatures=chosen, method=method)
     except KeyboardInterrupt:
@@ -91,13 +91,16 @@ def third_order(atoms: Atoms, calc: BaseCalculator, *, supercell: Supercell, dis
 
     They obey the sum rule and the exchange symmetry, see `thermal_conductivity`, as which it raises and warns.
     """
-    return third_order_with_changes(atoms, calc, supercell, distance)[0]
+    return third_order_with_changes(atoms, calc, supercell, distance=distance)[0]
 
 
 def third_order_with_changes(
-    atoms: Atoms, calc: BaseCalculator, supercell: Supercell, distance: float = _DISTANCE
+    atoms: Atoms, calc: BaseCalculator, supercell: Supercell, *, distance: float = _DISTANCE, mesh: Mesh | None = None
 ) -> tuple[Any, dict[str, float]]:
-    """What `third_order` returns, and by how much the symmetrisation changed it, see `ThermalConductivity`."""
+    """What `third_order` returns, and by how much the symmetrisation changed it, see `ThermalConductivity`.
+
+    A `mesh` that `conduct` would refuse is refused before the forces are computed.
+    """
     try:
         from phono3py import Phono3py
     except ImportError as error:
@@ -112,6 +115,8 @@ def third_order_with_changes(
     require_relaxed(atoms, calc)
     cell = to_phonopy(atoms)
     made = Phono3py(cell, supercell_matrix=matrix, primitive_matrix=primitive_matrix(cell))
+    if mesh is not None:
+        _set_mesh(made, mesh)
     made.generate_displacements(distance=distance)
     made.forces = evaluate(made.supercells_with_displacements, calc)["forces"]
     return made, produce_third_order(made)
@@ -122,12 +127,17 @@ def conduct(
 ) -> ThermalConductivity:
     """Thermal conductivity of a ``Phono3py`` that has its force constants, which are taken as they are.
 
-    Parameters and errors as in `thermal_conductivity`.
+    Parameters and errors as in `thermal_conductivity`; also ValueError for force constants that are not there or not
+    finite.
     """
     chosen = checked_temperatures(temperatures, positive=True)
     require_word("method", method, get_args(Method))
     require_mesh(mesh)
-    phono3py.mesh_numbers = mesh
+    for name in ("fc2", "fc3"):
+        constants = getattr(phono3py, name)
+        if constants is None or not np.isfinite(constants).all():
+            raise ValueError(f"phono3py: expected force constants {name} that are there and finite")
+    _set_mesh(phono3py, mesh)
     phono3py.init_phph_interaction()
     run = _solved(phono3py, chosen, method)
     kappa, modes = (_tensors(np.asarray(values)[0]) for values in (run.kappa, run.mode_kappa))
@@ -141,6 +151,15 @@ def conduct(
         modes / np.prod(phono3py.mesh_numbers),
         phono3py=phono3py,
     )
+
+
+def _set_mesh(phono3py: Any, mesh: Mesh) -> None:
+    try:
+        phono3py.mesh_numbers = mesh
+    except RuntimeError as error:
+        raise ValueError(
+            f"mesh: expected one with the symmetry of the crystal, such as a length in A, got {mesh!r}"
+        ) from error
 
 
 def _solved(phono3py: Any, temperatures: FloatArray, method: Method) -> Any:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ase_mlips.analysis.results import new_axes
 
-from .arguments import Mesh, checked_temperatures, require_mesh
+from .arguments import Mesh, any_mesh, checked_temperatures, require_mesh
 from .cells import new_phonopy
 from .force_constants import DISTANCE, displace, produce_force_constants
 from .forces import evaluate
@@ -110,8 +110,9 @@ def gruneisen(phonons: Phonons, calc: BaseCalculator, *, strain: float = 0.01, m
     require_mesh(mesh)
     larger, smaller = (_at_volume(phonons, calc, 1.0 + s) for s in (strain, -strain))
     run = PhonopyGruneisen(phonons.phonopy, larger, smaller)
-    numbers = phonons.phonopy.run_mesh(mesh, is_gamma_center=True).mesh_numbers
-    run.set_mesh(numbers, is_gamma_center=True)
+    with any_mesh():
+        numbers = phonons.phonopy.run_mesh(mesh, is_gamma_center=True).mesh_numbers
+        run.set_mesh(numbers, is_gamma_center=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         q_points, weights, frequencies, _, parameters = run.get_mesh()
     parameters = np.where(frequencies > _SLOWEST, parameters, np.nan)

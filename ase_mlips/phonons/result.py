@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ase_mlips.analysis import VDOS
 
-from .arguments import Mesh, checked_temperatures, require_mesh, warn
+from .arguments import Mesh, any_mesh, checked_temperatures, require_mesh, warn
 from .bands import Bands, recommended_path, special_points
 from .cells import IntMatrix, new_phonopy, require_oscillators, space_group, supercell_matrix, to_ase
 from .figures import bands_and_dos
@@ -256,7 +256,8 @@ class Phonons:
 
     def _run_mesh(self, mesh: Mesh, **options: Any) -> Any:
         require_mesh(mesh)
-        return self.phonopy.run_mesh(mesh, is_gamma_center=True, **options)
+        with any_mesh():
+            return self.phonopy.run_mesh(mesh, is_gamma_center=True, **options)
 
 
 def _q(q_points: ArrayLike) -> FloatArray:

@@ -271,10 +271,25 @@ def test_comparisons():
             compare_phonons(*arguments, **options)
 
 
-@pytest.mark.parametrize(("options", "message"), [({"temperatures": [0.0]}, "positive"), ({"method": "x"}, "'rta'")])
+class Unused(Springs):
+    """A relaxed crystal, whose displaced cells are not asked for."""
+
+    def calculate(self, atoms=None, properties=None, system_changes=()):
+        assert len(atoms) == 2
+        super().calculate(atoms, properties, system_changes)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"temperatures": [0.0]}, "positive"),
+        ({"method": "x"}, "'rta'"),
+        ({"mesh": (3, 3, 4)}, r"with the symmetry of the crystal, such as a length in A, got \(3, 3, 4\)"),
+    ],
+)
 def test_thermal_conductivity(options, message):
     with pytest.raises(ValueError, match=message):
-        thermal_conductivity(rock_salt(), Springs(), supercell=2, **options)
+        thermal_conductivity(rock_salt(), Unused(), supercell=2, **options)
 
 
 def test_without_phono3py(monkeypatch):

@@ -94,6 +94,15 @@ def test_the_result_says_what_was_done_to_the_force_constants():
     assert np.abs(sums).max() < 1e-4 * np.abs(result.phono3py.fc3).max()
 
 
+def test_force_constants_that_are_not_there_or_not_finite():
+    made = displaced_silicon()
+    with pytest.raises(ValueError, match="expected force constants fc2 that are there"):
+        conduct(made, mesh=(2, 2, 2))
+    made.fc2, made.fc3 = np.zeros((2, 64, 3, 3)), np.full((2, 64, 64, 3, 3, 3), np.nan)
+    with pytest.raises(ValueError, match="expected force constants fc3 that are there and finite"):
+        conduct(made, mesh=(2, 2, 2))
+
+
 def test_ctrl_c_hands_over_the_force_constants(monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
