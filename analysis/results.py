@@ -45,9 +45,9 @@ class Result:
             for field in fields(self)  # type: ignore[arg-type]
         }
         arrays[_HEADER] = json.dumps({"class": type(self).__name__, "fields": content})
-        content = BytesIO()
-        np.savez(content, **arrays)
-        replace_files({os.fspath(path): content.getvalue()})
+        file = BytesIO()
+        np.savez(file, **arrays)
+        replace_files({os.fspath(path): file.getvalue()})
 
     @classmethod
     def load(cls, path: _Path) -> Self:

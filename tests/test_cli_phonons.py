@@ -137,6 +137,13 @@ def test_options_are_checked_before_the_work(silicon, options, message, capsys):
     assert [path.name for path in silicon.iterdir()] == ["si.cif"]
 
 
+def test_the_conductivity_without_phono3py(silicon, monkeypatch, capsys):
+    monkeypatch.setattr("ase_mlips.cli.phonons.find_spec", lambda name: None)
+    assert main(["phonons", "si.cif", "embedded:Si", "--kappa", "rta"]) == 2
+    assert "pip install phono3py" in capsys.readouterr().err
+    assert [path.name for path in silicon.iterdir()] == ["si.cif"]
+
+
 @pytest.mark.filterwarnings("always::UserWarning")
 def test_ctrl_c_during_the_conductivity_keeps_the_forces(silicon, monkeypatch, capsys):
     def interrupted(*_, **__):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,8 @@ def _run(args: Namespace, stem: str) -> int:
     if args.qha and isinstance(mesh.get("mesh"), list):
         raise ValueError("--mesh: with --qha, expected a length in A, for cells of several volumes")
     if args.kappa:
+        if find_spec("phono3py") is None:
+            raise ValueError("--kappa needs phono3py, which is not here: pip install phono3py")
         checked_temperatures(temperatures[temperatures > 0.0], positive=True)
     atoms, calc = read_structure(args.structure), chosen_model(args)
     supercell = _supercell(args, calc)

@@ -10,7 +10,16 @@ import numpy as np
 from ase.calculators.calculator import Calculator
 from numpy.typing import NDArray
 
-from ase_mlips.phonons import Gruneisen, Phonons, QuasiHarmonic, ThermalConductivity, conduct, gruneisen, quasi_harmonic
+from ase_mlips.phonons import (
+    CumulativeConductivity,
+    Gruneisen,
+    Phonons,
+    QuasiHarmonic,
+    ThermalConductivity,
+    conduct,
+    gruneisen,
+    quasi_harmonic,
+)
 from ase_mlips.phonons.conductivity import Method, third_order_with_changes
 from ase_mlips.phonons.files import write_phonopy
 from ase_mlips.phonons.tables import Tabulated
@@ -74,7 +83,11 @@ def _conductivity(
 
 def _report_conductivity(found: ThermalConductivity, stem: str) -> None:
     tables = [f"{stem}{ending}" for ending in _ENDINGS["kappa"][1:4]]
-    parts = [found, found.cumulative("frequency"), found.cumulative("mean free path")]
+    parts: list[ThermalConductivity | CumulativeConductivity] = [
+        found,
+        found.cumulative("frequency"),
+        found.cumulative("mean free path"),
+    ]
     for part, table in zip(parts, tables, strict=True):
         part.write_text(table)
     picture = f"{stem}{_ENDINGS['kappa'][4]}"

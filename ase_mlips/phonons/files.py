@@ -23,7 +23,7 @@ from .force_constants import produce_force_constants
 try:
     from yaml import CSafeLoader as SafeLoader
 except ImportError:
-    from yaml import SafeLoader  # type: ignore[assignment]
+    from yaml import SafeLoader
 
 FloatArray = NDArray[np.float64]
 FilePath = str | os.PathLike[str]
@@ -38,7 +38,7 @@ _COMPRESSORS: dict[str, Any] = {
 }
 
 
-class _PlainLoader(SafeLoader):
+class _PlainLoader(SafeLoader):  # type: ignore[misc]
     """Numbers, words, lists and mappings: a tag or an alias, neither of which phonopy writes, is refused."""
 
     def construct_object(self, node: Any, deep: bool = False) -> Any:
