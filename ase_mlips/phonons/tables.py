@@ -81,9 +81,9 @@ def room(temperatures: FloatArray) -> int:
 
 
 def between(values: FloatArray, unit: str) -> str:
-    """The smallest and the largest value of those that are known."""
+    """The smallest and the largest value of those that are known, to four decimals."""
     known = values[np.isfinite(values)]
     if len(known) == 0:
         return "none"
-    low, high = f"{known.min():.4g}", f"{known.max():.4g}"
+    low, high = (f"{round(float(value), 4) + 0.0:.4g}" for value in (known.min(), known.max()))
     return f"{low} {unit}" if low == high else f"{low} to {high} {unit}"
