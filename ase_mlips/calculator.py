@@ -201,7 +201,10 @@ class PotentialCalculator(Calculator):  # type: ignore[misc]
                 raise CalculatorSetupError("no atoms to calculate: give them to the getter, or set atoms.calc")
             self.reset()
             neighbors, species = self._updated(snapshot)
-            evaluation = self.potential.evaluate(neighbors, species, self._num_threads)
+            try:
+                evaluation = self.potential.evaluate(neighbors, species, self._num_threads)
+            except OverflowError as error:
+                raise CalculationFailed(str(error)) from error
             self.results = _results(evaluation, snapshot.cell)
             self._evaluation = evaluation
             self._last = snapshot

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 W = 8  # lanes, see `simd`
 ATOMS_PER_CHUNK, MOST_CHUNKS = 128, 16
+MOST_SLOTS = 1 << 20  # within 10 A these were 250 atoms/A^3, a thousand times denser than matter
 
 IntArray = NDArray[np.int32]
 FloatArray = NDArray[np.float64]
@@ -112,7 +113,13 @@ class Plans:
         self._known: dict[tuple[Any, ...], Plan] = {}
 
     def __call__(self, longest: int, species: IntArray, *request: int) -> Plan:
-        """The plan for atoms of these species whose neighbour rows have up to `longest` entries."""
+        """The plan for atoms of these species whose neighbour rows have up to `longest` entries.
+
+        Raises
+        ------
+        OverflowError
+            These are more than there is room for.
+        """
         slots = capacity(longest)
         key = (slots, species.astype(np.int32, copy=False).tobytes(), request)
         plan = self._known.get(key)
@@ -136,6 +143,8 @@ class Plans:
         """Give each area its place; returns the total in doubles."""
         size = 0
         for place, vectors in self._areas(slots).items():
+            if slots > MOST_SLOTS or size > np.iinfo(head.dtype).max:
+                raise OverflowError(f"an atom has some {slots} neighbours: the cell or the structure has collapsed")
             head[place] = size
             size += vectors * W
         return size

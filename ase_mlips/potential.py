@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import lanes
-from .jit import run_chunks, scratch
 from .neighbors import NeighborList
 from .packing import Plan
+from .threads import run_chunks, scratch
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]

@@ -17,3 +17,14 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"reference data are not here: {SHARED}")
     return SHARED
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the core of the package and two kernels, to be put on the path of a new process."""
+    from numba.core import config
+    from support.toy_package import make_toy
+
+    monkeypatch.setattr(config, "CACHE_DIR", "")
+    make_toy(tmp_path)
+    return tmp_path

@@ -64,7 +64,7 @@ def test_rdf(here, capsys):
 
 
 def test_vdos(here, capsys):
-    assert main(["vdos", "md.traj", "--timestep", "20", "--frames", "::2", "--unit", "meV"]) == 0
+    assert main(["vdos", "md.traj", "--frame-spacing", "20", "--frames", "::2", "--unit", "meV"]) == 0
     result = VDOS.load("vdos.npz")
     expected = vdos(Trajectory("md.traj", frames=slice(None, None, 2), timestep_fs=STEP))
     assert result.frequencies[-1] == pytest.approx(12.5)
@@ -79,12 +79,12 @@ def test_vdos(here, capsys):
         thermodynamics(ordered_alloy().frequencies, 300.0).heat_capacity[0] / (53 * units.kB), abs=2e-3
     )
     assert float(re.search(r"energy: ([\d.]+) meV/atom", said)[1]) == pytest.approx(20.12, abs=0.1)
-    assert main(["vdos", "md.traj", "--timestep", "20", "--correlation-time", "400"]) == 0
+    assert main(["vdos", "md.traj", "--frame-spacing", "20", "--correlation-time", "400", "--force"]) == 0
     assert len(VDOS.load("vdos.npz").frequencies) < len(result.frequencies)
 
 
 def test_msd(here, capsys):
-    assert main(["msd", "li.xyz", "--timestep", "100"]) == 0
+    assert main(["msd", "li.xyz", "--frame-spacing", "100"]) == 0
     result = MSD.load("msd.npz")
     np.testing.assert_array_equal(result.total, mean_squared_displacement("li.xyz", timestep_fs=100.0).total)
     assert np.ptp(imread("msd.png")) > 0.5
@@ -120,7 +120,7 @@ def test_interruption_keeps_what_has_been_read(here, command, frames, monkeypatc
 
     monkeypatch.setattr(import_module("ase_mlips.analysis.trajectories.trajectory"), "_CHUNK", 1)  # one frame each
     monkeypatch.setattr(Trajectory, "chunks", interrupted)
-    options = [] if command == "rdf" else ["--timestep", "20"]
+    options = [] if command == "rdf" else ["--frame-spacing", "20"]
     assert main([command, "md.traj", *options]) == 130
     said = capsys.readouterr()
     assert f"{command}.npz and {command}.png are of the first {frames} frames" in said.err
@@ -142,10 +142,10 @@ def test_interruption_keeps_what_has_been_read(here, command, frames, monkeypatc
         (["rdf", "nowhere.traj"], "nowhere.traj"),
         (["rdf", "md.traj", "-o", "g.dat"], "g.dat: numbers are written as NumPy arrays"),
         (["rdf", "md.traj", "--frames", "1000:"], "md.traj"),
-        (["vdos", "md.traj"], "give --timestep"),
-        (["msd", "li.xyz"], "give --timestep"),
-        (["vdos", "md.traj", "--timestep", "20", "--frames", ":2"], "at least 3 frames"),
-        (["msd", "li.xyz", "--timestep", "20", "--frames", ":1"], "at least 2 frames"),
+        (["vdos", "md.traj"], "give --frame-spacing"),
+        (["msd", "li.xyz"], "give --frame-spacing"),
+        (["vdos", "md.traj", "--frame-spacing", "20", "--frames", ":2"], "at least 3 frames"),
+        (["msd", "li.xyz", "--frame-spacing", "20", "--frames", ":1"], "at least 2 frames"),
         (["rdf", "text.xyz"], "text.xyz"),
         (["rdf", "md.traj", "--r-max", "1000"], "expected a smaller --r-max: within 1000 A"),
         (["rdf", "md.traj", "--species", "Cu"], "--species is for LAMMPS dumps, and md.traj is none"),
@@ -182,7 +182,7 @@ def test_values_without_meaning(here, option, value, message, capsys):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["rdf", "md.traj", "-o", "none/g.npz"], ["msd", "li.xyz", "--timestep", "1", "-o", "none/g.npz"]]
+    "arguments", [["rdf", "md.traj", "-o", "none/g.npz"], ["msd", "li.xyz", "--frame-spacing", "1", "-o", "none/g.npz"]]
 )
 def test_a_place_is_asked_for_before_the_analysis(here, arguments, monkeypatch, capsys):
     monkeypatch.delattr("ase_mlips.cli.analyse.Trajectory")
@@ -192,16 +192,16 @@ def test_a_place_is_asked_for_before_the_analysis(here, arguments, monkeypatch, 
 
 @pytest.mark.filterwarnings("default::UserWarning")
 def test_diffusing_atoms_are_no_oscillators(here, capsys):
-    assert main(["vdos", "li.xyz", "--timestep", "100"]) == 0
+    assert main(["vdos", "li.xyz", "--frame-spacing", "100"]) == 0
     said = capsys.readouterr()
     assert re.search(r"note: states at zero frequency.* Li \(\d\d%\); these atoms diffuse", said.out)
     assert re.fullmatch(r"ase-mlips: li.xyz: .*% of the states lie within 5% of 5 THz, .*\n", said.err)
-    assert main(["vdos", "md.traj", "--timestep", "20"]) == 0
+    assert main(["vdos", "md.traj", "--frame-spacing", "20", "--force"]) == 0
     assert "note" not in capsys.readouterr().out
 
 
 def test_too_few_frames_for_a_diffusion_coefficient(here, capsys):
-    assert main(["msd", "li.xyz", "--timestep", "100", "--frames", ":3", "-o", "short.npz"]) == 0
+    assert main(["msd", "li.xyz", "--frame-spacing", "100", "--frames", ":3", "-o", "short.npz"]) == 0
     assert "no diffusion coefficients: expected at least" in capsys.readouterr().out
     assert len(MSD.load("short.npz").times) == 3
     assert np.ptp(imread("short.png")) > 0.5

@@ -84,8 +84,8 @@ def test_ctrl_c_writes_the_best_network_so_far(here, capsys, monkeypatch):
         (["-o", "x.snap.npz", "--ridge", "1e-9"], "--ridge: not possible together with --head"),
         (["-o", "x.snap.npz", "--head", "5000"], "--head: expected layers of 1 to 4096 nodes"),
         (["-o", "x.snap.npz", "--checkpoint", "none/c.npz"], "none: there is no such directory for none/c.npz"),
-        (["-o", "x.snap.npz", "--checkpoint", "x.snap.npz"], "expected another name than what -o x.snap.npz writes"),
-        (["-o", "x.snap.npz", "--checkpoint", "./x.snap.report.json"], "expected another name than what -o x.snap.npz"),
+        (["-o", "x.snap.npz", "--checkpoint", "x.snap.npz"], "x.snap.npz: is what -o names, too"),
+        (["-o", "x.snap.npz", "--checkpoint", "./x.snap.report.json"], "./x.snap.report.json: is what -o names, too"),
         (["-o", "x.snap.npz", "--cutoff", "0.5"], "no frame has two atoms within the cutoff of 0.5 A"),
     ],
 )

@@ -279,7 +279,7 @@ def test_log_on_a_full_disk(here):
         (["--steps", 5, "-o", "there.traj", "--restart"], "there.traj: is a run of H, not of Cu32"),
         (["--steps", 5, "-o", "alien.traj", "--restart"], "alien.traj: does not say at which step it ends"),
         (["--steps", 5, "-o", "junk.traj", "--restart"], "junk.traj: holds no complete frame"),
-        (["--steps", 5, "-o", "blank.traj", "--restart"], "blank.traj: holds no complete frame"),
+        (["--steps", 5, "-o", "zeros.traj", "--restart"], "zeros.traj: holds no complete frame"),
         (["--steps", 5, "-o", "none/x.traj"], "none: there is no such directory for none/x.traj"),
         (["--steps", 5, "-o", "taken.traj"], "taken.traj: is a directory"),
         (["--steps", 5, "--log", "none/x.log"], "none: there is no such directory for none/x.log"),
@@ -290,7 +290,7 @@ def test_bad_input_is_one_sentence(here, capsys, arguments, message):
     write("there.traj", Atoms("H"))
     write("alien.traj", read("cu.xyz"))
     (here / "junk.traj").write_text("junk")
-    (here / "blank.traj").touch()
+    (here / "zeros.traj").write_bytes(bytes(1000))
     (here / "taken.traj").mkdir()
     before = {path: path.is_file() and path.read_bytes() for path in here.iterdir()}
     assert md(*arguments) == 2

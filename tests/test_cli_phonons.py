@@ -23,7 +23,7 @@ def silicon(tmp_path, monkeypatch):
 
 
 def test_figure_table_and_yaml(silicon, capsys):
-    assert main(["phonons", "si.cif", "embedded:Si", "--supercell", "4", "-o", "out.d"]) == 0
+    assert main(["phonons", "embedded:Si", "si.cif", "--supercell", "4", "-o", "out.d"]) == 0
     words = table(capsys.readouterr().out)
     assert words["space"][1:] == ["Fd-3m", "(227)"]
     assert words["supercells"][:4] == ["1", "of", "128", "atoms,"]
@@ -42,7 +42,7 @@ def test_figure_table_and_yaml(silicon, capsys):
 @pytest.mark.parametrize("output", ["", ".", "sub/", "..", "missing/out"])
 def test_names_of_files_are_checked_before_the_work(silicon, output, capsys):
     (silicon / "sub").mkdir()
-    assert main(["phonons", "absent.cif", "embedded:Si", "-o", output]) == 2
+    assert main(["phonons", "embedded:Si", "absent.cif", "-o", output]) == 2
     assert "absent.cif" not in capsys.readouterr().err
     assert [path.name for path in silicon.iterdir() if not path.is_dir()] == ["si.cif"]
 
@@ -50,14 +50,14 @@ def test_names_of_files_are_checked_before_the_work(silicon, output, capsys):
 def test_warnings_are_sentences(silicon, capsys):
     with warnings.catch_warnings():
         warnings.simplefilter("default")
-        assert main(["phonons", "si.cif", "embedded:Si", "--supercell", "2"]) == 0
+        assert main(["phonons", "embedded:Si", "si.cif", "--supercell", "2"]) == 0
     error = capsys.readouterr().err
     assert "ase-mlips: the supercell is" in error
     assert ".py" not in error
 
 
 def test_mistakes(silicon, capsys):
-    assert main(["phonons", "si.cif", "embedded:Si", "--supercell", "4", "4"]) == 2
+    assert main(["phonons", "embedded:Si", "si.cif", "--supercell", "4", "4"]) == 2
     assert "--supercell: expected one or three numbers, got 2" in capsys.readouterr().err
     slab = bulk("Si")
     slab.pbc = (True, True, False)
@@ -72,7 +72,7 @@ def test_mistakes(silicon, capsys):
 
 
 def test_columns_of_bands_and_states(silicon):
-    assert main(["phonons", "si.cif", "embedded:Si", "--supercell", "4", "--mesh", "6", "6", "6"]) == 0
+    assert main(["phonons", "embedded:Si", "si.cif", "--supercell", "4", "--mesh", "6", "6", "6"]) == 0
     bands = np.loadtxt("phonons.bands.dat")
     assert bands.shape[1] == 4 + 6
     assert (np.diff(bands[:, 0]) >= 0.0).all()
@@ -82,7 +82,7 @@ def test_columns_of_bands_and_states(silicon):
 
 @pytest.mark.filterwarnings("always::UserWarning")
 def test_everything_beyond_the_harmonic_crystal(silicon, capsys):
-    command = ["phonons", "si.cif", "embedded:Si", "--supercell", "2", "--mesh", "10", "-o", "si"]
+    command = ["phonons", "embedded:Si", "si.cif", "--supercell", "2", "--mesh", "10", "-o", "si"]
     beyond = ["--gruneisen", "--qha", "--kappa", "rta", "--temperatures", "0", "300", "600"]
     assert main([*command, *beyond]) == 0
     captured = capsys.readouterr()
@@ -111,7 +111,7 @@ def test_born_charges(tmp_path, monkeypatch, capsys):
     rock_salt().write("salt.xyz")
     (tmp_path / "charges").write_text("14.4\n3 0 0 0 3 0 0 0 3\n1 0 0 0 1 0 0 0 1\n-1 0 0 0 -1 0 0 0 -1\n")
     (tmp_path / "BORN").write_text("14.4\n3 0 0 0 3 0 0 0 3\n9 0 0 0 9 0 0 0 9\n-9 0 0 0 -9 0 0 0 -9\n")
-    command = ["phonons", "salt.xyz", "model", "--supercell", "2", "--mesh", "4", "4", "4"]
+    command = ["phonons", "model", "salt.xyz", "--supercell", "2", "--mesh", "4", "4", "4", "--force"]
     top = []
     for born in ([], ["--born", "charges"]):
         assert main([*command, *born]) == 0
@@ -132,14 +132,14 @@ def test_born_charges(tmp_path, monkeypatch, capsys):
     ],
 )
 def test_options_are_checked_before_the_work(silicon, options, message, capsys):
-    assert main(["phonons", "si.cif", "embedded:Si", *options]) == 2
+    assert main(["phonons", "embedded:Si", "si.cif", *options]) == 2
     assert message in capsys.readouterr().err
     assert [path.name for path in silicon.iterdir()] == ["si.cif"]
 
 
 def test_the_conductivity_without_phono3py(silicon, monkeypatch, capsys):
     monkeypatch.setattr("ase_mlips.cli.phonons.find_spec", lambda name: None)
-    assert main(["phonons", "si.cif", "embedded:Si", "--kappa", "rta"]) == 2
+    assert main(["phonons", "embedded:Si", "si.cif", "--kappa", "rta"]) == 2
     assert "pip install phono3py" in capsys.readouterr().err
     assert [path.name for path in silicon.iterdir()] == ["si.cif"]
 
@@ -150,7 +150,7 @@ def test_ctrl_c_during_the_conductivity_keeps_the_forces(silicon, monkeypatch, c
         raise KeyboardInterrupt
 
     monkeypatch.setattr("ase_mlips.cli.phonons_beyond.conduct", interrupted)
-    assert main(["phonons", "si.cif", "embedded:Si", "--supercell", "2", "--mesh", "10", "--kappa", "rta"]) == 130
+    assert main(["phonons", "embedded:Si", "si.cif", "--supercell", "2", "--mesh", "10", "--kappa", "rta"]) == 130
     assert phono3py.load("phonons.phono3py.yaml", log_level=0, produce_fc=False).forces.shape[1:] == (16, 3)
     assert Phonons.load("phonons.yaml").frequencies([0, 0, 0])[0, 5] > 14.0
     assert not (silicon / "phonons.kappa.dat").exists()

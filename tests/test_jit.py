@@ -1,4 +1,4 @@
-"""Where machine code is kept and when it is stale; threads; scratch memory."""
+"""Where machine code is kept and when it is stale."""
 
 import json
 import os
@@ -6,44 +6,16 @@ import pty
 import shutil
 import subprocess
 import sys
-import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pytest
 from numba.core import config
 from numba.core.caching import NullCache
+from support.toy_package import environment, run
 
-from ase_mlips import jit
+from ase_mlips import jit, kernel_cache
 
-PACKAGE = Path(jit.__file__).parent
-CORE = ("jit.py", "simd.py", "simd_emulation.py", "lanes.py")
 compiles = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is compiled")
-
-
-# ---------------------------------------------------------------------------------------------------
-# the cache, with a package of this name in a temporary folder
-
-TOY = {
-    "__init__.py": "",
-    "toy/__init__.py": "",
-    "toy/layout.py": "ADDED = 1.0\n",
-    "toy/kernels_helper.py": (
-        "from ..jit import device\nfrom .layout import ADDED\n@device\ndef helper(x):\n    return 10.0 * x + ADDED\n"
-    ),
-    "toy/kernels.py": (
-        "from ..jit import kernel\n"
-        "from .kernels_helper import helper\n"
-        "@kernel\n"
-        "def entry(x):\n"
-        "    return helper(x) + helper(2.0 * x)\n"
-        "@kernel\n"
-        "def another(x):\n"
-        "    return 0.0 * helper(x)\n"
-    ),
-}
 CALL = """
 import json, sys
 import ase_mlips.jit as jit
@@ -52,36 +24,10 @@ assert jit.__file__.startswith(sys.argv[1])
 value = entry(1.0) + another(1.0)
 hits = len(entry.stats.cache_hits) + len(another.stats.cache_hits)
 misses = len(entry.stats.cache_misses) + len(another.stats.cache_misses)
-directory = jit.cache_directory()
+from ase_mlips.kernel_cache import writable_directory
+directory = writable_directory(jit.cache_directories())
 print(json.dumps([value, hits, misses, directory and directory.name]))
 """
-
-
-@pytest.fixture
-def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the core of the package and two kernels, to be put on the path of a new process."""
-    monkeypatch.setattr(config, "CACHE_DIR", "")
-    for name in CORE:
-        (tmp_path / "ase_mlips" / name).parent.mkdir(exist_ok=True)
-        shutil.copy(PACKAGE / name, tmp_path / "ase_mlips" / name)
-    for name, text in TOY.items():
-        (tmp_path / "ase_mlips" / name).parent.mkdir(exist_ok=True)
-        (tmp_path / "ase_mlips" / name).write_text(text)
-    return tmp_path
-
-
-def environment(toy: Path, **changes: str) -> dict[str, str]:
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA_")}
-    return inherited | {"PYTHONPATH": str(toy), "XDG_CACHE_HOME": str(toy / "home"), "NO_COLOR": "1"} | changes
-
-
-def run(toy: Path, script: str, **changes: str) -> tuple[str, str]:
-    command = [sys.executable, "-W", "error", "-c", script, str(toy)]
-    done = subprocess.run(
-        command, env=environment(toy, **changes), cwd=toy, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout, done.stderr
 
 
 def call(toy: Path, **changes: str):
@@ -106,27 +52,29 @@ def test_machine_code_is_kept_until_any_source_changes(toy):
     "edited", ["jit.py", "simd.py", "lanes.py", "toy/kernels.py", "toy/kernels_helper.py", "toy/layout.py"]
 )
 def test_name_of_the_directory_follows_every_source(toy, monkeypatch, edited):
-    monkeypatch.setattr(jit, "_PACKAGE", toy / "ase_mlips")
-    before = jit.cache_directory.__wrapped__()
-    assert before == jit.cache_directory.__wrapped__()
+    monkeypatch.setattr(kernel_cache, "_PACKAGE", toy / "ase_mlips")
+    before = places()[0]
+    assert before == places()[0]
     with (toy / "ase_mlips" / edited).open("a") as file:
         file.write("\n")
-    after = jit.cache_directory.__wrapped__()
+    after = places()[0]
     assert before.parent == after.parent == toy / "ase_mlips" / "__pycache__"
     assert before.name != after.name
 
 
 @compiles
-def test_name_of_the_directory_follows_the_options(toy, monkeypatch):
-    monkeypatch.setattr(jit, "_PACKAGE", toy / "ase_mlips")
-    names = {jit.cache_directory.__wrapped__().name}
+def test_name_of_the_directory_follows_the_options_and_the_processor(toy, monkeypatch):
+    monkeypatch.setattr(kernel_cache, "_PACKAGE", toy / "ase_mlips")
+    names = {places()[0].name}
     monkeypatch.setitem(jit._OPTIONS, "fastmath", {"contract"})
-    names.add(jit.cache_directory.__wrapped__().name)
+    names.add(places()[0].name)
     monkeypatch.setitem(jit._OPTIONS, "error_model", "python")
-    names.add(jit.cache_directory.__wrapped__().name)
+    names.add(places()[0].name)
     monkeypatch.setattr(config, "OPT", type(config.OPT)(1))
-    names.add(jit.cache_directory.__wrapped__().name)
-    assert len(names) == 4
+    names.add(places()[0].name)
+    monkeypatch.setattr(config, "CPU_NAME", "generic")
+    names.add(places()[0].name)
+    assert len(names) == 5
 
 
 def blocked(folder: Path) -> None:
@@ -135,16 +83,75 @@ def blocked(folder: Path) -> None:
     folder.write_text("")
 
 
+def places() -> tuple[Path, ...]:
+    """`jit.cache_directories`, as a new process finds them."""
+    kernel_cache.directories.cache_clear()
+    try:
+        return jit.cache_directories()
+    finally:
+        kernel_cache.directories.cache_clear()
+
+
+def place() -> Path | None:
+    return kernel_cache.writable_directory(places())
+
+
 @compiles
 def test_other_places_where_the_first_choice_cannot_be_written(toy, monkeypatch):
-    monkeypatch.setattr(jit, "_PACKAGE", toy / "ase_mlips")
+    monkeypatch.setattr(kernel_cache, "_PACKAGE", toy / "ase_mlips")
     monkeypatch.setenv("XDG_CACHE_HOME", str(toy / "home"))
     blocked(toy / "ase_mlips" / "__pycache__")
-    assert jit.cache_directory.__wrapped__().parent == toy / "home" / "ase_mlips"
+    assert place().parent == toy / "home" / "ase_mlips"
     blocked(toy / "home")
-    assert jit.cache_directory.__wrapped__() is None
+    assert place() is None
     monkeypatch.setattr(config, "CACHE_DIR", str(toy / "elsewhere"))
-    assert jit.cache_directory.__wrapped__().parent == toy / "elsewhere" / "ase_mlips"
+    assert place().parent == toy / "elsewhere" / "ase_mlips"
+
+
+@compiles
+def test_a_home_that_is_not_known_is_not_the_working_directory(toy, monkeypatch):
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # no HOME, and no entry of the user
+    assert len(places()) == 1
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative")
+    assert len(places()) == 1
+
+
+@compiles
+def test_a_warmed_place_that_lacks_a_kernel_does_not_hide_the_own_one(toy):
+    """The place beside the package holds one kernel and cannot be written; the other is kept at home."""
+    name = call(toy)[3]
+    beside = toy / "ase_mlips" / "__pycache__" / name
+    for file in beside.glob("*another*"):
+        file.unlink()
+    closed = CALL.replace(
+        "import ase_mlips.jit as jit\n",
+        "import os; access = os.access\n"
+        "os.access = lambda path, mode: '__pycache__' not in str(path) and access(path, mode)\n"
+        "import ase_mlips.jit as jit\n",
+    )
+    assert json.loads(run(toy, closed)[0]) == [32.0, 1, 1, name]
+    assert json.loads(run(toy, closed)[0]) == [32.0, 2, 0, name]
+    assert len(list((toy / "home" / "ase_mlips" / name).iterdir())) == 1
+
+
+@compiles
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="permissions of this kind are those of POSIX")
+def test_kernels_that_others_could_have_written_are_not_loaded(toy):
+    name = call(toy)[3]
+    (toy / "ase_mlips" / "__pycache__" / name).chmod(0o777)
+    assert call(toy) == [32.0, 0, 2, name]  # and kept at home
+    assert call(toy) == [32.0, 2, 0, name]
+    (toy / "home" / "ase_mlips" / name).chmod(0o775)
+    assert call(toy) == [32.0, 0, 2, None]
+
+
+@compiles
+def test_locators_of_the_environment_do_not_take_the_cache_over(toy):
+    """Numba would hand the cache to them, and they do not see an edit in another file."""
+    name = call(toy, NUMBA_CACHE_LOCATOR_CLASSES="InTreeCacheLocator")[3]
+    assert not list(toy.rglob("*.nbi"))
+    assert call(toy, NUMBA_CACHE_LOCATOR_CLASSES="InTreeCacheLocator") == [32.0, 2, 0, name]
 
 
 @compiles
@@ -159,8 +166,10 @@ def test_kernels_work_where_the_directory_is_lost_after_the_import(toy):
     lost = CALL.replace(
         "value =",
         "import shutil, warnings; warnings.simplefilter('always')\n"
-        "shutil.rmtree(jit.cache_directory())\n"
-        "jit.cache_directory().write_text('')\n"
+        "for place in jit.cache_directories():\n"
+        "    shutil.rmtree(place, ignore_errors=True)\n"
+        "    place.parent.mkdir(parents=True, exist_ok=True)\n"
+        "    place.write_text('')\n"
         "value =",
     )
     out, err = run(toy, lost)
@@ -169,11 +178,19 @@ def test_kernels_work_where_the_directory_is_lost_after_the_import(toy):
 
 
 @compiles
-@pytest.mark.parametrize("ending", ["nbi", "nbc"])
-def test_damaged_machine_code_is_replaced(toy, ending):
+@pytest.mark.parametrize("damage", [lambda content: content[:100], lambda content: b"", "flip"])
+def test_damaged_machine_code_is_replaced(toy, damage):
     name = call(toy)[3]
-    for file in toy.rglob(f"*.{ending}"):
-        file.write_bytes(file.read_bytes()[:100])
+    files = list(toy.rglob("*.kernel"))
+    assert len(files) == 2
+    for file in files:
+        content = file.read_bytes()
+        if damage == "flip":
+            flipped = bytearray(content)
+            flipped[len(content) // 2] ^= 1
+            file.write_bytes(flipped)
+        else:
+            file.write_bytes(damage(content))
     assert call(toy) == [32.0, 0, 2, name]
     assert call(toy) == [32.0, 2, 0, name]
 
@@ -184,7 +201,7 @@ def test_no_cache_under_bounds_checks(toy, monkeypatch):
     monkeypatch.setattr(config, "BOUNDSCHECK", 1)
     assert isinstance(jit.kernel(lambda x: x)._cache, NullCache)
     assert call(toy, NUMBA_BOUNDSCHECK="1")[0] == 32.0
-    assert not list(toy.rglob("*.nbi"))
+    assert not list(toy.rglob("*.kernel"))
 
 
 @compiles
@@ -240,70 +257,9 @@ def test_a_second_process_compiles_no_kernel():
     assert {name: counts for name, counts in found.items() if counts != [1, 0]} == {}
 
 
-# ---------------------------------------------------------------------------------------------------
-# threads
-
-
-@pytest.mark.parametrize("threads", [1, 2, 3, 8])
-@pytest.mark.parametrize("chunks", [0, 1, 2, 3, 7, 16])
-def test_each_chunk_once(chunks, threads):
-    done: list[int] = []
-    users = set()
-
-    def work(first, last):
-        users.add(threading.get_ident())
-        done.extend(range(first, last))
-
-    jit.run_chunks(work, chunks, threads)
-    assert sorted(done) == list(range(chunks))
-    assert len(users) <= threads
-
-
-def test_all_chunks_run_at_the_same_time():
-    together = threading.Barrier(4)
-    jit.run_chunks(lambda first, last: together.wait(timeout=30), 4, 4)
-
-
-@pytest.mark.parametrize("failing", range(4))
-def test_errors_propagate_once_all_work_is_done(failing):
-    done: list[int] = []
-
-    def work(first, last):
-        if first == failing:
-            raise ValueError(f"chunk {first}")
-        time.sleep(0.3 if first else 0.0)
-        done.append(first)
-
-    with pytest.raises(ValueError, match=f"chunk {failing}"):
-        jit.run_chunks(work, 4, 4)
-    assert sorted(done) == [c for c in range(4) if c != failing]
-    done.clear()
-    jit.run_chunks(lambda first, last: done.append(first), 4, 4)  # the pool is still good
-    assert len(done) == 4
-
-
-def test_concurrent_callers():
-    def caller(seed):
-        data, out = np.random.default_rng(seed).normal(size=(50, 200)), np.empty(50)
-
-        def work(first, last):
-            for chunk in range(first, last):
-                out[chunk] = data[chunk].sum()
-
-        for _ in range(20):
-            out[:] = np.nan
-            jit.run_chunks(work, 50, 1 + seed % 5)
-            if not np.array_equal(out, data.sum(1)):
-                return False
-        return True
-
-    with ThreadPoolExecutor(8) as pool:
-        assert all(pool.map(caller, range(16)))
-
-
 FORK = """
 import os, sys, threading
-import ase_mlips.jit as jit
+from ase_mlips.threads import run_chunks
 from ase_mlips.toy.kernels import entry
 
 def total():
@@ -311,7 +267,7 @@ def total():
     def work(first, last):
         for chunk in range(first, last):
             parts[chunk] = entry(float(chunk))
-    jit.run_chunks(work, 6, 3)
+    run_chunks(work, 6, 3)
     return sum(parts)
 
 def child_agrees():
@@ -334,20 +290,3 @@ assert total() == 462.0
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
 def test_forked_children_work_and_so_does_the_parent(toy):
     run(toy, "import warnings; warnings.simplefilter('ignore', DeprecationWarning)\n" + FORK)
-
-
-# ---------------------------------------------------------------------------------------------------
-# scratch
-
-
-def test_scratch_belongs_to_a_thread_and_grows():
-    mine = jit.scratch("test a", 10)
-    assert mine.size >= 10
-    assert mine.dtype == np.float64
-    assert jit.scratch("test a", 4) is mine
-    assert not np.shares_memory(mine, jit.scratch("test b", 10))
-    longer = jit.scratch("test a", mine.size + 1)
-    assert longer.size > mine.size
-    assert jit.scratch("test a", 1) is longer
-    with ThreadPoolExecutor(1) as pool:
-        assert not np.shares_memory(longer, pool.submit(jit.scratch, "test a", 10).result())

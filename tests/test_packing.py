@@ -115,3 +115,13 @@ def test_capacity_holds_the_longest_row(longest):
     slots = capacity(longest)
     assert slots % 32 == 0  # kernels count on a multiple of four, layouts on few different values
     assert max(longest, 1) <= slots < longest + 64
+
+
+@pytest.mark.parametrize(("vectors", "longest"), [(1, 2_000_000), (1 << 14, 20_000)])
+def test_more_neighbours_than_there_is_room_for(vectors, longest):
+    """Too many, or too much scratch for the integers that say where it begins."""
+    tables = np.zeros(0, np.int32), np.zeros(0)
+    plans = Plans(np.zeros(6, np.int32), tables, lambda slots: {3: slots * vectors, 4: 1}, places=(0, 1, 2))
+    assert plans(100, np.zeros(3, np.int32)).size > 0
+    with pytest.raises(OverflowError, match=f"some {longest // 1000}.* neighbours: .* collapsed"):
+        plans(longest, np.zeros(3, np.int32))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from ase import units
 from ase.constraints import FixCom
 from ase.md.md import MolecularDynamics
 
+from ase_mlips.appending import AppendedFile
 from ase_mlips.places import require_place
 
 from .nonequilibrium import check_steps, check_timestep
@@ -20,6 +22,7 @@ _TITLE = "# heat flux, format 1"
 _SPECIES = "# species:"
 _SPACING = "# time step:"
 _UNITS = "# fs, then eV A/fs (convective, conductive), A/fs (sum of the velocities of each species), K, A^3"
+_SAME = 1e-4  # by how much a temperature may differ, relatively, where coordinates were rounded
 _EVEN = 1e-3  # by how much of a time step a time may be off
 
 _Path = str | os.PathLike[str]
@@ -53,10 +56,13 @@ class HeatFluxRecorder:
     ------
     FileExistsError
         The file exists and `append` is not given.
+    OSError
+        Another run is writing the file, or an earlier recorder that has not been closed.  During the run: a line could
+        not be written, on a full disk for example; the file then ends with the line before.
     ValueError
         No dynamics, an `interval` that is no positive integer, constraints other than `FixCom` (their forces carry
         heat, too), a calculator that gives no heat flux, or a file that is none to continue: of other atoms or another
-        spacing, or where the next line would not follow.  During the run: another time step.
+        spacing, of another run, or where the next line would not follow.  During the run: another time step.
 
     Examples
     --------
@@ -84,25 +90,32 @@ class HeatFluxRecorder:
         held = [type(constraint).__name__ for constraint in atoms.constraints if not isinstance(constraint, FixCom)]
         if held:
             raise ValueError(f"a heat flux needs atoms that are free to move: remove the constraints ({held[0]})")
-        self._dynamics, self._calculator = dynamics, calculator
+        # Weak: with the dynamics, which holds this object, the file is released at once and not some time later.
+        self._dynamics: MolecularDynamics = weakref.proxy(dynamics)
+        self._calculator = calculator
         self._meter = Meter(atoms.numbers)
         self._timestep = dynamics.dt
         self._step_fs = float(dynamics.dt / units.fs)
         self._format = " ".join(["%.6f"] + ["%.12e"] * (8 + 3 * len(self._meter.species))) + "\n"
         spacing = interval * self._step_fs
         header = _header(self._meter, spacing)
-        begun = append and os.path.exists(path)
         now = dynamics.nsteps * self._step_fs if time_fs is None and dynamics.nsteps else time_fs
         # ASE calls observers at the start of a run only when it begins with step 0.
         ahead = interval - dynamics.nsteps % interval if dynamics.nsteps else 0
-        last = _continued(Path(path), header, spacing, now=now, ahead=ahead * self._step_fs) if begun else None
         try:
-            self._file = open(path, "ab" if begun else "xb", buffering=0)  # noqa: SIM115 -- closed with this object
+            self._file = AppendedFile(path, new=not append)  # closed with this object
         except FileExistsError:
             raise FileExistsError(f"{path}: exists; continue it with append=True, or choose another name") from None
+        try:
+            last = _continued(
+                self._file, header, spacing, now=now, ahead=ahead * self._step_fs, temperature=self._temperature
+            )
+            if self._file.size == 0:
+                self._file.append(header.encode())
+        except BaseException:
+            self._file.close()
+            raise
         weakref.finalize(self, self._file.close)
-        if not begun:
-            self._file.write(header.encode())
         self._last = -np.inf if last is None else last
         self._origin = ((last or 0.0) if now is None else now) - dynamics.nsteps * self._step_fs
         dynamics.attach(self, interval=interval)
@@ -114,8 +127,12 @@ class HeatFluxRecorder:
         if time <= self._last + _EVEN * self._step_fs:
             return
         row = self._meter.measure(self._calculator, self._dynamics.atoms)
-        self._file.write((self._format % (time, *row.tolist())).encode())
+        self._file.append((self._format % (time, *row.tolist())).encode())
         self._last = time
+
+    def _temperature(self) -> float:
+        """That of the present configuration, in K."""
+        return float(self._meter.measure(self._calculator, self._dynamics.atoms)[-2])
 
     def close(self) -> None:
         """Close the file; the dynamics must not go on after that."""
@@ -179,18 +196,26 @@ def _is_row(line: str, width: int) -> bool:
         return False
 
 
-def _continued(path: Path, header: str, spacing: float, *, now: float | None, ahead: float) -> float | None:
+def _continued(
+    file: AppendedFile,
+    header: str,
+    spacing: float,
+    *,
+    now: float | None,
+    ahead: float,
+    temperature: Callable[[], float],
+) -> float | None:
     """Cut a file behind the last complete line before the next one, and return the time of that line.
 
     The next line will be that of `ahead` fs after the present time; where that is `now`, the file may have it already.
     """
-    content = path.read_bytes()
+    path, content = file.path, file.read()
     if not content.startswith(header.encode()):
         if header.encode().startswith(content):  # ended before anything was written
-            path.write_text(header)
+            file.truncate(0)
             return None
         raise ValueError(f"{path}: is not of these atoms and this time step, and cannot be continued")
-    rows = _parsed(path)[2]
+    rows = _parsed(Path(path))[2]
     if now is not None and len(rows):
         place = (now + ahead - rows[0, 0]) / spacing  # of the next line among those of the file
         if not (-_EVEN <= place <= len(rows) + _EVEN and abs(place - round(place)) <= _EVEN):
@@ -198,8 +223,14 @@ def _continued(path: Path, header: str, spacing: float, *, now: float | None, ah
                 f"{path}: has lines every {spacing:g} fs from {rows[0, 0]:g} to {rows[-1, 0]:g} fs, and cannot go on "
                 f"with one at {now + ahead:g} fs: continue with a new file of heat fluxes"
             )
+        present = round((now - rows[0, 0]) / spacing)
+        if 0 <= present < len(rows) - 1 and abs(rows[0, 0] + present * spacing - now) <= _EVEN * spacing:
+            there, here = float(rows[present, -2]), temperature()
+            if abs(there - here) > _SAME * here:
+                raise ValueError(
+                    f"{path}: is of another run, which has {there:.6g} K at {now:g} fs in place of {here:.6g} K"
+                )
         rows = rows[: round(place) + (ahead == 0.0)]  # that of now is as the next would be
     lines = content.splitlines(keepends=True)
-    with open(path, "r+b") as file:
-        file.truncate(sum(len(line) for line in lines[: 5 + len(rows)]))
+    file.truncate(sum(len(line) for line in lines[: 5 + len(rows)]))
     return float(rows[-1, 0]) if len(rows) else None

@@ -9,9 +9,12 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 
+from .arguments import joined_symbols
 from .parser import build_parser
+from .signals import INTERRUPTED, orderly_end
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,31 +29,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         0 when done, 1 when a calculation failed or did not converge, 2 for input that cannot be used, 130 after
-        Ctrl-C and 141 when the reader of standard output has left.
+        Ctrl-C, 143 after SIGTERM, 129 after SIGHUP and 141 when the reader of standard output has left.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    args = build_parser().parse_args(arguments)
+    args = build_parser().parse_args(joined_symbols(arguments))
     args.arguments = arguments
-    try:
-        code = _run(args)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Without this the interpreter would flush once more at exit, and complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except KeyboardInterrupt:
-        return _fail("interrupted", 130)
-    return code
+    with orderly_end() as ending:
+        try:
+            code = _run(args)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Without this the interpreter would flush once more at exit, and complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
+        except KeyboardInterrupt as error:
+            code = _fail(_sentence(error), INTERRUPTED)
+        return ending.code(code)
 
 
 def _run(args: Namespace) -> int:
     from ase.calculators.calculator import CalculationFailed, CalculatorError, PropertyNotImplementedError
 
-    from ase_mlips.jit import InterruptLater
+    from .common import tell_model_from_structure
 
     try:
-        with InterruptLater():
-            return int(import_module(f".{args.module}", __package__).run(args))
+        tell_model_from_structure(args)
+        return int(import_module(f".{args.module}", __package__).run(args))
     except BrokenPipeError:
         raise
     except CalculationFailed as error:
@@ -59,14 +63,17 @@ def _run(args: Namespace) -> int:
         return _fail(_sentence(error), 2)
 
 
-def _sentence(error: Exception) -> str:
-    """The message, after the notes that say where it happened."""
-    message = str(error)
+def _sentence(error: BaseException) -> str:
+    """The message, after the notes that say where it happened and before those that begin with a semicolon."""
+    message = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error)
     if isinstance(error, OSError) and error.filename is not None and error.strerror is not None:
         message = f"{error.filename}: {error.strerror}"
-    return ": ".join([*getattr(error, "__notes__", []), message])
+    notes = getattr(error, "__notes__", [])
+    where = [note for note in notes if not note.startswith(";")]
+    return "".join([": ".join([*where, message]), *(note for note in notes if note.startswith(";"))])
 
 
 def _fail(message: str, code: int) -> int:
-    print(f"ase-mlips: {' '.join(message.split())}", file=sys.stderr)
+    with suppress(OSError):  # the terminal is gone after SIGHUP
+        print(f"ase-mlips: {' '.join(message.split())}", file=sys.stderr)
     return code

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ase import units
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from ase_mlips.analysis import (
     MSD,
@@ -27,13 +24,15 @@ from ase_mlips.analysis import (
     vdos,
 )
 from ase_mlips.analysis.results import Result
-from ase_mlips.places import require_place
 
-from .common import plain_warnings, print_table, replacing
+from .arguments import frame_range
+from .common import deferred_interrupt, plain_warnings, print_table
+from .outputs import claim_numbers, file_of, replacing, save_picture, unfinished
+from .signals import INTERRUPTED
 
 ROOM_TEMPERATURE = 300.0  # K
 
-_OPTIONS = {"timestep_fs=": "--timestep", "symbols=": "--species", "frames=": "--frames", "r_max": "--r-max"}
+_OPTIONS = {"timestep_fs=": "--frame-spacing", "symbols=": "--species", "frames=": "--frames", "r_max": "--r-max"}
 _DIFFUSING = 0.05  # density of states at zero frequency, of its maximum, from which atoms count as diffusing
 
 _Draw = Callable[[Any], Any]
@@ -41,45 +40,55 @@ _Draw = Callable[[Any], Any]
 
 def run(args: Namespace) -> int:
     """Do ``args.analysis`` of ``args.trajectory``, print what matters, and write numbers and a picture."""
-    picture = Path(args.output).with_suffix(".png")
-    if not args.output.endswith(".npz"):
-        raise ValueError(f"{args.output}: numbers are written as NumPy arrays, expected a name that ends in .npz")
-    for path in (args.output, picture):
-        require_place(path)
-    with plain_warnings():
-        result, draw, interrupted = _analyse(args)
-    with replacing(args.output) as written:
-        result.save(written)
-    figure = Figure(figsize=(6.0, 4.0), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    draw(figure.subplots())
-    with replacing(picture) as written:
-        figure.savefig(written)
-    if interrupted:
-        of = f"{args.output} and {picture} are of the first {interrupted} frames"
-        print(f"ase-mlips: interrupted; {of}", file=sys.stderr)
-        return 130
-    print(f"wrote {args.output} and {picture}")
-    return 0
-
-
-def _analyse(args: Namespace) -> tuple[Result, _Draw, int]:
-    """Result, how to draw it, and the number of frames read before Ctrl-C, or zero."""
-    options = {"timestep_fs": getattr(args, "timestep", None), "symbols": args.species}
+    claim_numbers(args, [file_of(args.trajectory)])
     analysis, describe = _ANALYSES[args.analysis]
-    interrupted = 0
+    with plain_warnings():
+        trajectory, result, interrupted = _analyse(args, analysis)
+    output, force = (unfinished(args.output), False) if interrupted else (args.output, args.force)
+    # A result that is there gets written, and without the picture it would not be complete.
+    with deferred_interrupt() as later, plain_warnings():
+        with replacing(output, force=force) as written:
+            result.save(written)
+        picture = save_picture(describe(result, trajectory, args), output, force=force)
+    if interrupted:
+        of = f"{output} and {picture} are of the first {interrupted} frames"
+        print(f"ase-mlips: interrupted; {of}", file=sys.stderr)
+        return INTERRUPTED
+    print(f"wrote {output} and {picture}")
+    return INTERRUPTED if later.is_set() else 0
+
+
+def _analyse(args: Namespace, analysis: Callable[[Trajectory, Namespace], Any]) -> tuple[Trajectory, Result, int]:
+    """What was analysed, the result, and the number of frames read before Ctrl-C, or zero."""
+    name, frames = _selection(args)
+    options = {"timestep_fs": getattr(args, "frame_spacing", None), "symbols": args.species}
     try:
-        trajectory = Trajectory(args.trajectory, frames=args.frames or slice(None), **options)
+        trajectory = Trajectory(name, frames=frames, **options)
         try:
-            result = analysis(trajectory, args)
+            return trajectory, analysis(trajectory, args), 0
         except Interrupted as interruption:
-            result, interrupted = interruption.result, interruption.frames
+            return trajectory, interruption.result, interruption.frames
     except ValueError as error:
         message = str(error)
         for argument, option in _OPTIONS.items():
             message = message.replace(argument, option)
         raise ValueError(message) from error
-    return result, describe(result, trajectory, args), interrupted
+
+
+def _selection(args: Namespace) -> tuple[str, slice]:
+    """The file, and which of its frames ``file@START:STOP:STEP``, ``file@INDEX`` or ``--frames`` ask for."""
+    name = file_of(args.trajectory)
+    index = args.trajectory[len(name) + 1 :]
+    if name == args.trajectory:
+        return name, args.frames or slice(None)
+    if args.frames is not None:
+        raise ValueError(f"{args.trajectory}: expected frames once, behind @ or as --frames")
+    try:
+        if ":" in index:
+            return name, frame_range(index)
+        return name, slice(int(index), int(index) + 1 or None)
+    except (ValueError, ArgumentTypeError):
+        raise ValueError(f"{args.trajectory}: expected INDEX or START:STOP:STEP behind @, got {index!r}") from None
 
 
 def _describe_rdf(result: RDF, trajectory: Trajectory, args: Namespace) -> _Draw:

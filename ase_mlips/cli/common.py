@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import threading
 import warnings
 from argparse import Namespace
@@ -22,6 +20,7 @@ from ase.io import iread, read
 from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
 import ase_mlips
+from ase_mlips.calculator import families
 from ase_mlips.reading import readable
 
 
@@ -40,6 +39,26 @@ def chosen_model(args: Namespace) -> Calculator:
             raise ValueError(f"{args.model}: --species is for MTP files, which do not name theirs; this is none")
         options["species"] = args.species
     return load_model(args.model, **options)
+
+
+def tell_model_from_structure(args: Namespace) -> None:
+    """Put MODEL and STRUCTURE, or the FILEs, right where they are in another order and only one of them is a model."""
+    if getattr(args, "model", None) is None or _is_model(args.model):
+        return
+    others = [args.structure] if hasattr(args, "structure") else getattr(args, "files", [])
+    models = [name for name in others if _is_model(name)]
+    if len(models) != 1:
+        return
+    structures = [args.model, *(name for name in others if name != models[0])]
+    args.model = models[0]
+    if hasattr(args, "structure"):
+        args.structure = structures[0]
+    else:
+        args.files = structures
+
+
+def _is_model(name: str) -> bool:
+    return name.startswith("embedded:") or any(family.recognizes(Path(name)) for family in families)
 
 
 def load_model(name: str, **options: Any) -> Calculator:
@@ -81,6 +100,12 @@ def read_structure(specification: str) -> Atoms:
     return _checked(atoms, specification)
 
 
+def warn_if_not_periodic(atoms: Atoms, name: str) -> None:
+    """Say that a structure which has a cell is taken for a cluster; a bulk may have lost its pbc in another program."""
+    if atoms.cell.rank == 3 and not atoms.pbc.any():
+        print(f"ase-mlips: {name}: not periodic, though it has a cell: a cluster in vacuum", file=sys.stderr)
+
+
 def _checked(atoms: Atoms, name: str) -> Atoms:
     if len(atoms) == 0:
         raise ValueError(f"{name} has no atoms")
@@ -97,24 +122,6 @@ def require_writer(path: str) -> None:
         known = None
     if known is None or not known.can_write:
         raise ValueError(f"{path}: ASE does not write files of this name")
-
-
-@contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Path to write to; the file replaces `path` when the block ends well, and vanishes otherwise."""
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise ValueError(f"{path}: is a directory")
-    try:
-        folder = Path(tempfile.mkdtemp(prefix=".ase-mlips-", dir=target.parent))
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    try:
-        # In a folder of its own it keeps its name, from which ASE guesses the format.
-        yield folder / target.name
-        os.replace(folder / target.name, target)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -18,7 +18,8 @@ from tqdm import tqdm
 
 from ase_mlips.analysis import Trajectory, adf, correlation, rdf, replay, van_hove
 from ase_mlips.fit import Frame, Training, fit_network, fit_snap, snap_template
-from ase_mlips.jit import cache_directory
+from ase_mlips.jit import cache_directories
+from ase_mlips.kernel_cache import writable_directory
 from ase_mlips.mtp import MTP, MtpModel
 from ase_mlips.neighbors import NeighborList
 from ase_mlips.nep import NEP, NepModel, Network
@@ -37,7 +38,7 @@ def run(args: Namespace) -> int:
         rows.append([label, f"{time.perf_counter() - before:.1f}"])
     print_table(["kernels", "seconds"], rows)
     print(f"ready after {time.perf_counter() - start:.1f} s")
-    directory = cache_directory()
+    directory = writable_directory(cache_directories())
     if directory is None:
         print("no directory can be written: the kernels are lost with this process and every run will compile them")
         return 1

@@ -24,12 +24,15 @@ from tqdm import tqdm
 
 from ase_mlips.analysis import RDF, VDOS, rdf, vdos
 
-from .common import load_model, replacing
+from .common import load_model
 from .demo_results import Equation, Run
 from .md import draw_velocities, energy_drift
+from .outputs import claim, replacing
 
 FloatArray = NDArray[np.float64]
 
+_FOLDER = "ase-mlips-demo"
+_FILES = ("demo.png", "relaxed.extxyz", "demo.traj", "rdf.npz", "vdos.npz")
 TEMPERATURE = 300.0  # K
 TIMESTEP = 1.0  # fs
 CORRELATION_TIME = 1200.0  # fs
@@ -49,22 +52,26 @@ class Schedule:
 
 def run(args: Namespace) -> int:
     """Run the demonstration with the embedded model of silicon."""
+    folder = Path(args.output or _FOLDER)
+    folder.mkdir(parents=True, exist_ok=True)
+    # Nothing else is in a folder of that name, hence a second demonstration may take the place of the first.
+    claim({"--output": [folder / name for name in _FILES]}, force=args.force or args.output is None)
     calculator = load_model("embedded:Si")
-    demonstrate(calculator, bulk("Si", "diamond", a=5.43, cubic=True), Path(args.output), Schedule())
+    demonstrate(calculator, bulk("Si", "diamond", a=5.43, cubic=True), folder, Schedule())
     return 0
 
 
 def demonstrate(calculator: Calculator, crystal: Atoms, folder: Path, schedule: Schedule) -> None:
-    """Relax `crystal`, a cubic cell, run and analyse it, print numbers, and write a picture and data to `folder`."""
+    """Relax `crystal`, a cubic cell, run and analyse it, print numbers, and write `_FILES` to `folder`."""
     from .demo_figure import draw
 
-    folder.mkdir(parents=True, exist_ok=True)
     start = time.perf_counter()
     print(f"model             {calculator!r}")
     crystal = crystal.copy()
     crystal.calc = calculator
     BFGS(FrechetCellFilter(crystal), logfile=None).run(fmax=1e-4, steps=200)
-    write(folder / "relaxed.extxyz", crystal)
+    with replacing(folder / "relaxed.extxyz", force=True) as path:
+        write(path, crystal)
     print(f"lattice constant  {crystal.cell.lengths().mean():.4f} Å")
     print(f"bulk energy       {crystal.get_potential_energy() / len(crystal):.5f} eV/atom")
     equation = _equation_of_state(crystal)
@@ -78,12 +85,13 @@ def demonstrate(calculator: Calculator, crystal: Atoms, folder: Path, schedule: 
         correlation_time_fs=min(CORRELATION_TIME, 0.5 * TIMESTEP * schedule.production),
     )
     _report(result, radial, spectrum)
-    radial.save(folder / "rdf.npz")
-    spectrum.save(folder / "vdos.npz")
-    with replacing(folder / "demo.png") as path:
+    for name, analysed in (("rdf.npz", radial), ("vdos.npz", spectrum)):
+        with replacing(folder / name, force=True) as path:
+            analysed.save(path)
+    with replacing(folder / "demo.png", force=True) as path:
         draw(path, crystal, equation, result, radial, spectrum)
     print(f"finished in {time.perf_counter() - start:.0f} s; look at {folder / 'demo.png'}")
-    print(f"data: {', '.join(str(folder / name) for name in ('relaxed.extxyz', 'demo.traj', 'rdf.npz', 'vdos.npz'))}")
+    print(f"data: {', '.join(str(folder / name) for name in _FILES[1:])}")
 
 
 def _equation_of_state(crystal: Atoms) -> Equation:
@@ -132,7 +140,7 @@ def _run(crystal: Atoms, schedule: Schedule, path: Path) -> Run:
         start = time.perf_counter()
         production = _follow(nve, schedule.production, bar)
         seconds = time.perf_counter() - start
-    with replacing(path) as new:
+    with replacing(path, force=True) as new:
         write(new, frames[::_APART])
     return Run(equilibration, production, frames, seconds)
 

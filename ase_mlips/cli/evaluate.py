@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
+import io
+import sys
 from argparse import Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import IO, Any
+from pathlib import Path
+from threading import Event
+from typing import Any
 
 import numpy as np
 from ase import Atoms, units
@@ -15,7 +16,11 @@ from ase.calculators.calculator import Calculator, CalculatorError
 from ase.io.extxyz import write_xyz
 from tqdm import tqdm
 
-from .common import chosen_model, print_table, read_frames, replacing, results_frame
+from ase_mlips.appending import AppendedFile
+
+from .common import chosen_model, deferred_interrupt, print_table, read_frames, results_frame
+from .outputs import beside, claim, file_of, give_name, model_files, unfinished
+from .signals import INTERRUPTED
 
 _HEADER = ["file", "frames", "atoms", "E (eV/atom)", "max |F| (eV/Å)"]
 _HEADER += ["MAE E (meV/atom)", "MAE F (meV/Å)", "MAE stress (GPa)"]
@@ -53,44 +58,71 @@ class _Summary:
 
 def run(args: Namespace) -> int:
     """Evaluate ``args.files``, print one line each, and write ``args.output`` if it is given."""
-    if args.output is not None:
-        _check_output(args.output, args.files)
+    if args.output is not None and not args.output.endswith((".xyz", ".extxyz")):
+        raise ValueError(
+            f"{args.output}: results are written as extended XYZ, expected a name that ends in .extxyz or .xyz"
+        )
+    claim({"-o": args.output}, [*map(file_of, args.files), *model_files(args.model)], force=args.force)
     calculator = chosen_model(args)
-    with _opened(args.output) if args.output else nullcontext() as out:
-        summaries = [_evaluate_file(calculator, name, out) for name in args.files]
-    print_table(_HEADER, [summary.row() for summary in summaries])
+    summaries = [_Summary(name) for name in args.files]
+    with deferred_interrupt() as interrupted:
+        if args.output is None:
+            _evaluate_files(calculator, summaries, None, interrupted)
+            said = ""
+        else:
+            said = _written(calculator, summaries, args, interrupted)
+    print_table(_HEADER, [summary.row() for summary in summaries if summary.frames])
+    if interrupted.is_set():
+        print(f"ase-mlips: interrupted{said}", file=sys.stderr)
+        return INTERRUPTED
     if args.output:
         print(f"wrote {sum(s.frames for s in summaries)} frames to {args.output}")
     return 0
 
 
-@contextmanager
-def _opened(output: str) -> Iterator[IO[str]]:
-    with replacing(output) as path, open(path, "w", encoding="utf-8") as file:
-        yield file
-
-
-def _check_output(output: str, files: list[str]) -> None:
-    if not output.endswith((".xyz", ".extxyz")):
-        raise ValueError(f"{output}: results are written as extended XYZ, expected a name that ends in .extxyz or .xyz")
-    for name in files:
-        source = name if os.path.exists(name) else name.rpartition("@")[0]
-        if os.path.exists(output) and os.path.exists(source) and os.path.samefile(output, source):
-            raise ValueError(f"{output}: is an input too, its labels would be lost")
-
-
-def _evaluate_file(calculator: Calculator, name: str, out: IO[str] | None) -> _Summary:
-    summary = _Summary(name)
-    for atoms in tqdm(read_frames(name), desc=name, unit="frame", disable=None, leave=False):
-        labels = atoms.calc.results if atoms.calc is not None else {}
-        atoms.calc = calculator
+def _written(calculator: Calculator, summaries: list[_Summary], args: Namespace, interrupted: Event) -> str:
+    """Evaluate and write the output, after Ctrl-C or a failure the frames until then; returns what is to be said."""
+    with beside(args.output) as new:
         try:
-            atoms.get_potential_energy()
-            atoms.get_forces()
-        except (ValueError, CalculatorError) as error:
-            error.add_note(f"{name}: frame {summary.frames}")
+            with AppendedFile(new, new=True) as out:
+                _evaluate_files(calculator, summaries, out, interrupted)
+        except BaseException as error:
+            if kept := _keep(new, summaries, args.output):
+                error.add_note(kept)
             raise
-        summary.add(atoms, calculator.results, labels)
-        if out is not None:
-            write_xyz(out, results_frame(atoms, calculator.results))
-    return summary
+        if interrupted.is_set():
+            return _keep(new, summaries, args.output)
+        give_name(new, args.output, force=args.force)
+    return ""
+
+
+def _keep(new: Path, summaries: list[_Summary], output: str) -> str:
+    """Give the frames that there are a name, if there are any, and say so."""
+    frames = sum(summary.frames for summary in summaries)
+    if frames == 0:
+        return ""
+    output = unfinished(output)
+    give_name(new, output)
+    return f"; {output} holds all frames until then, {frames}"
+
+
+def _evaluate_files(
+    calculator: Calculator, summaries: list[_Summary], out: AppendedFile | None, interrupted: Event
+) -> None:
+    for summary in summaries:
+        for atoms in tqdm(read_frames(summary.name), desc=summary.name, unit="frame", disable=None, leave=False):
+            if interrupted.is_set():
+                return
+            labels = atoms.calc.results if atoms.calc is not None else {}
+            atoms.calc = calculator
+            try:
+                atoms.get_potential_energy()
+                atoms.get_forces()
+            except (ValueError, CalculatorError) as error:
+                error.add_note(f"{summary.name}: frame {summary.frames}")
+                raise
+            if out is not None:
+                text = io.StringIO()
+                write_xyz(text, results_frame(atoms, calculator.results))
+                out.append(text.getvalue().encode())
+            summary.add(atoms, calculator.results, labels)

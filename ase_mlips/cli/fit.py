@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -32,6 +33,7 @@ from ase_mlips.places import require_place
 from ase_mlips.snap import SnapModel, write_snap
 
 from .common import deferred_interrupt, plain_warnings
+from .outputs import claim, file_of, replacing
 
 _ENDINGS = (".snapcoeff", ".snap", ".mliap.model", ".mliap", ".snap.npz")
 _LABELS = "known are energy, forces, stress and virial, alone or with REF_ or DFT_ before or _ref or _dft after them"
@@ -41,9 +43,10 @@ _TRAINING = ("activation", "epochs", "batch_size", "learning_rate", "lbfgs_steps
 def run(args: Namespace) -> int:
     """Fit a SNAP potential to ``args.files``, print its errors and write it to ``args.output``."""
     training = _training(args)
-    _rehearse(args.output, args.zbl, training)
-    if training is not None and training.checkpoint:
-        _require_checkpoint(str(training.checkpoint), args.output)
+    written = _rehearse(args.output, args.zbl, training)
+    outputs = {"-o": written, "--checkpoint": args.checkpoint}
+    inputs = map(file_of, [*args.files, *(args.test or ())])
+    claim(outputs, inputs, force=args.force, going_on=["--checkpoint"])
     train = [frame for name in args.files for frame in _read(name)]
     test = [frame for name in args.test or () for frame in _read(name)]
     if not args.test and args.test_fraction > 0.0:
@@ -54,7 +57,8 @@ def run(args: Namespace) -> int:
     with plain_warnings():
         fit = _fit(template, train, test=test, loss=loss, training=training)
     # Testing takes long, too: what Ctrl-C meets there is already on the disk.
-    interrupted = _save(fit, args.output, scores=False) or getattr(fit, "interrupted", False)
+    new = () if args.force else written
+    interrupted = _save(fit, args.output, scores=False, new=new) or getattr(fit, "interrupted", False)
     print(f"wrote {args.output}")
     if interrupted:
         if isinstance(fit, NetworkFit) and fit.interrupted:
@@ -62,9 +66,10 @@ def run(args: Namespace) -> int:
         return 130
     print(fit.report)
     interrupted = _save(fit, args.output)
-    picture = Path(args.output).with_suffix(".png")
+    picture = written[-1]
     matplotlib.use("Agg")
-    fit.plot().savefig(picture, dpi=150)
+    with replacing(picture, force=args.force) as path:
+        fit.plot().savefig(path, dpi=150)
     print(f"wrote {picture}")
     return 130 if interrupted else 0
 
@@ -114,8 +119,11 @@ def _template(args: Namespace, train: Sequence[Frame]) -> SnapModel:
     )
 
 
-def _rehearse(output: str, zbl: tuple[float, float] | None, training: Training | None) -> None:
-    """Write a small model under this name and remove it: what hinders that must be known before the fit."""
+def _rehearse(output: str, zbl: tuple[float, float] | None, training: Training | None) -> list[Path]:
+    """Write a small model under this name and remove it: what hinders that must be known before the fit.
+
+    Returns the names of all files that the fit will write, the picture last.
+    """
     if not output.endswith(_ENDINGS):
         raise ValueError(f"{output}: expected a name that ends in {', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]}")
     require_place(output)
@@ -135,23 +143,18 @@ def _rehearse(output: str, zbl: tuple[float, float] | None, training: Training |
                 raise ValueError(str(error).replace(rehearsal, output)) from error
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(target.parent)) from error
-    for name in (*written, f"{target.stem}.report.json"):
-        require_place(target.parent / name)
+    return [*(target.parent / name for name in (*written, f"{target.stem}.report.json")), target.with_suffix(".png")]
 
 
-def _require_checkpoint(path: str, output: str) -> None:
-    """Fail now when the checkpoint cannot be written, or would be overwritten by the model."""
-    require_place(path)
-    stem = Path(output).with_suffix("")
-    others = (output, f"{stem}.report.json", f"{stem}.png")
-    if os.path.realpath(path) in map(os.path.realpath, others):
-        raise ValueError(f"--checkpoint {path}: expected another name than what -o {output} writes")
+def _save(fit: SnapFit | NetworkFit, output: str, *, scores: bool = True, new: Sequence[Path] = ()) -> bool:
+    """Write the fit, in the worst case to another directory: it may have taken hours.  True after Ctrl-C meanwhile.
 
-
-def _save(fit: SnapFit | NetworkFit, output: str, *, scores: bool = True) -> bool:
-    """Write the fit, in the worst case to another directory: it may have taken hours.  True after Ctrl-C meanwhile."""
+    The files `new` must not exist.
+    """
     with deferred_interrupt() as interrupted:
         try:
+            if any(path.exists() for path in new):
+                raise FileExistsError(errno.EEXIST, "something else has written it meanwhile", output)
             fit.save(output, scores=scores)
         except OSError as error:
             rescued = os.path.join(mkdtemp(prefix="ase-mlips-fit-"), os.path.basename(output))

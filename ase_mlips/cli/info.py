@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Container
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ase_mlips import MTP
+from ase_mlips.mtp import read_mtp
 
 from .common import chosen_model
 
@@ -16,23 +21,42 @@ _SHOWN = 8  # numbers of an array
 
 def run(args: Namespace) -> int:
     """Print family, elements, cutoff and all that the model of ``args.model`` says beyond that."""
-    calculator = chosen_model(args)
-    potential = calculator.potential
-    rows = {
-        "family": type(calculator).__name__,
-        "elements": " ".join(potential.elements),
-        "cutoff": f"{potential.cutoff:g} Å",
-        "properties": " ".join(calculator.implemented_properties),
-    }
-    model = getattr(potential, "model", None)
-    if is_dataclass(model):
-        values = {field.name: getattr(model, field.name) for field in fields(model) if field.name not in rows}
-        rows |= {name: _described(value) for name, value in values.items() if value is not None}
+    rows = _of_nameless_mtp(args)
+    if rows is None:
+        calculator = chosen_model(args)
+        potential = calculator.potential
+        rows = {
+            "family": type(calculator).__name__,
+            "elements": " ".join(potential.elements),
+            "cutoff": f"{potential.cutoff:g} Å",
+            "properties": " ".join(calculator.implemented_properties),
+        }
+        rows |= _of_model(getattr(potential, "model", None), rows)
     width = max(map(len, rows))
     for name, text in rows.items():
         if text:
             print(f"{name.ljust(width)}  {text}")
     return 0
+
+
+def _of_nameless_mtp(args: Namespace) -> dict[str, str] | None:
+    """What is known of an MTP file whose species neither the file nor the user names; None of any other model."""
+    path = Path(args.model)
+    if args.species is not None or not MTP.recognizes(path):
+        return None
+    model = read_mtp(path)
+    if model.species is None or None not in model.species:
+        return None
+    count = len(model.species)
+    rows = {"family": "MTP", "types": f"{count}, which the file does not name: give --species X1 .. X{count}"}
+    return rows | {"cutoff": f"{model.max_dist:g} Å"} | _of_model(model, {"species": ""})
+
+
+def _of_model(model: Any, known: Container[str]) -> dict[str, str]:
+    if not is_dataclass(model):
+        return {}
+    values = {field.name: getattr(model, field.name) for field in fields(model) if field.name not in known}
+    return {name: _described(value) for name, value in values.items() if value is not None}
 
 
 def _described(value: Any) -> str:

@@ -5,40 +5,34 @@ from __future__ import annotations
 import sys
 import warnings
 from argparse import Namespace
-from pathlib import Path
-
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from ase_mlips.analysis.heat.green_kubo import GreenKubo, green_kubo
 from ase_mlips.analysis.heat.recorder import read_heat_flux
 from ase_mlips.analysis.heat.series import HeatFluxSeries
-from ase_mlips.places import require_place
 
-from .common import print_table, replacing
+from .common import deferred_interrupt, print_table
+from .outputs import claim_numbers, replacing, save_picture
+from .signals import INTERRUPTED
 
 
 def run(args: Namespace) -> int:
     """Analyse ``args.files`` as independent runs, print what matters, and write numbers and a picture."""
-    picture = Path(args.output).with_suffix(".png")
-    if not args.output.endswith(".npz"):
-        raise ValueError(f"{args.output}: numbers are written as NumPy arrays, expected a name that ends in .npz")
-    for path in (args.output, picture):
-        require_place(path)
+    claim_numbers(args, args.files)
     runs = [_read(path, args.discard) for path in args.files]
     options = {"window_ps": args.window and tuple(args.window), "max_lag_ps": args.max_lag, "blocks": args.blocks}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         result = green_kubo(runs, **options)
+    # A result that is there gets written, and without the picture it would not be complete.
+    with deferred_interrupt() as interrupted:
+        with replacing(args.output, force=args.force) as path:
+            result.save(path)
+        picture = save_picture(result.plot, args.output, force=args.force)
     _print(result, runs, args.blocks)
     for warning in caught:
         print(f"ase-mlips: {warning.message}", file=sys.stderr)
-    with replacing(args.output) as path:
-        result.save(path)
-    with replacing(picture) as path:
-        _draw(result, path)
     print(f"wrote {args.output} and {picture}")
-    return 0
+    return INTERRUPTED if interrupted.is_set() else 0
 
 
 def _read(path: str, discard_ps: float) -> HeatFluxSeries:
@@ -83,10 +77,3 @@ def _print(result: GreenKubo, runs: list[HeatFluxSeries], blocks: int) -> None:
 
 def _error(result: GreenKubo, error: float) -> str:
     return f"{error:.2g}" if result.converged else "not converged"
-
-
-def _draw(result: GreenKubo, path: Path) -> None:
-    figure = Figure(figsize=(6.0, 4.0), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    result.plot(figure.subplots())
-    figure.savefig(path)

@@ -7,11 +7,13 @@ import shlex
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from ase import Atoms, units
-from ase.calculators.calculator import CalculationFailed
+from ase.calculators.calculator import CalculationFailed, CalculatorError
 from ase.constraints import FixCom
 from ase.md.bussi import Bussi
 from ase.md.langevin import Langevin
@@ -22,11 +24,20 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ase_mlips.analysis.heat.recorder import HeatFluxRecorder
-from ase_mlips.places import require_place
+from ase_mlips.appending import AppendedFile
 
-from .common import chosen_model, deferred_interrupt, read_structure, results_frame
-from .md_files import LogFile, TrajectoryFile, recover
+from .common import (
+    chosen_model,
+    deferred_interrupt,
+    plain_warnings,
+    read_structure,
+    results_frame,
+    warn_if_not_periodic,
+)
+from .md_files import LogFile, Mode, TrajectoryFile
+from .outputs import claim, file_of, model_files
 
+_SAME_ENERGY = 1e-6  # eV/atom
 _HOTTEST = 1e5  # K, or ten times what the run is to begin with: beyond, atoms no longer feel each other
 _COLUMNS = ("step", "time/ps", "temperature/K", "potential/eV", "kinetic/eV", "total/eV")
 _NPT_COLUMNS = ("pressure/GPa", "volume/A^3")
@@ -35,46 +46,62 @@ _KEPT = ("step", "time_fs", "run")  # what a frame's info says beyond the struct
 
 def run(args: Namespace) -> int:
     """Run ``args.ensemble`` from ``args.structure``, or on from where ``args.trajectory`` ends."""
-    atoms = read_structure(args.structure)
     log_path = args.log or os.path.splitext(args.trajectory)[0] + ".log"
     if not args.trajectory.endswith(".traj") or log_path.endswith(".traj"):
         raise ValueError(f"expected -o FILE.traj and another ending for the log, got {args.trajectory}, {log_path}")
-    for path in filter(None, (args.trajectory, log_path, args.heat_flux)):
-        require_place(path, append=path != log_path)  # an earlier log is replaced, the other files go on
-    resumed = args.restart and os.path.exists(args.trajectory)
-    if resumed:
-        atoms = _last_frame(args.trajectory, atoms, _settings(args))
-    elif os.path.exists(args.trajectory):
-        raise ValueError(f"{args.trajectory}: exists; use --restart to continue it, or -o for another name")
-    elif args.heat_flux and os.path.exists(args.heat_flux):
-        raise ValueError(f"{args.heat_flux}: exists; give --heat-flux another name")
+    if os.path.isfile(args.trajectory) and not (args.restart or args.force):
+        raise ValueError(f"{args.trajectory}: exists; use --restart to continue it, --force, or -o for another name")
+    outputs = {"-o": args.trajectory, "--log": log_path, "--heat-flux": args.heat_flux}
+    inputs = [file_of(args.structure), *model_files(args.model)]
+    claim(outputs, inputs, force=args.force, going_on=outputs if args.restart else ())
+    atoms = read_structure(args.structure)
+    mode: Mode = "replace" if args.force else "continue" if args.restart else "new"
+    with plain_warnings(), TrajectoryFile(args.trajectory, mode) as trajectory:
+        last = trajectory.last_frame()
+        if last is not None:
+            atoms = _continued(args.trajectory, last, atoms, _settings(args))
+        first = 0 if last is None else int(atoms.info["step"])
+        if first >= args.steps:
+            print(f"{args.trajectory} holds all {args.steps} steps already")
+            return 0
+        dynamics, own_constraints = _prepared(atoms, args, resumed=last is not None)
+        after = None if last is None else (first, _row(dynamics, float(atoms.info["time_fs"])))
+        columns = _COLUMNS + (_NPT_COLUMNS if args.ensemble == "npt" else ())
+        with LogFile(log_path, columns, mode, after=after) as log, _heat_flux(dynamics, args, resumed=last is not None):
+            return _advance(dynamics, _Recorder(dynamics, (trajectory, log), own_constraints, _settings(args)), args)
+
+
+def _prepared(atoms: Atoms, args: Namespace, *, resumed: bool) -> tuple[MolecularDynamics, list[Any]]:
+    """The dynamics, which has evaluated its first step, and the structure's own constraints."""
     first = int(atoms.info["step"]) if resumed else 0
-    if first >= args.steps:
-        print(f"{args.trajectory} holds all {args.steps} steps already")
-        return 0
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if args.seed is None else args.seed
     # With the step in the seed a continued run does not meet the noise of its beginning again.
     rng = np.random.default_rng([seed, first])
     own_constraints = _constrain(atoms, args)
+    warn_if_not_periodic(atoms, args.structure)
     if not resumed and np.any(atoms.get_momenta()):
         print(f"velocities of {args.structure} are kept, {atoms.get_temperature():.0f} K; --temperature sets none")
     elif not resumed:
         draw_velocities(atoms, args.temperature, rng)
+    stored = atoms.get_potential_energy() if resumed else None
     atoms.calc = chosen_model(args)
-    atoms.get_forces()  # fails before any file is made, and compiles kernels, which is not to count as speed
+    try:
+        atoms.get_forces()  # fails before any file is made, and compiles kernels, which is not to count as speed
+    except (ValueError, CalculatorError) as error:
+        if resumed:
+            error.add_note(f"{args.trajectory}: last frame")
+        raise
+    if stored is not None and abs(atoms.get_potential_energy() - stored) > _SAME_ENERGY * len(atoms):
+        raise ValueError(
+            f"{args.trajectory}: its last frame has an energy of {stored:.6f} eV, and {args.model} gives "
+            f"{atoms.get_potential_energy():.6f} eV: the file is damaged, or the model is another one"
+        )
     dynamics = make_dynamics(atoms, args, rng)
     dynamics.nsteps = first
     hottest = max(_HOTTEST, 10.0 * max(args.temperature, atoms.get_temperature()))
     dynamics.attach(_stop_if_exploded, 1, dynamics, hottest)
-    if args.heat_flux:
-        _record_heat_flux(dynamics, args, append=resumed)
     print(f"{args.ensemble}: {len(atoms)} atoms, steps {first} to {args.steps} of {args.timestep:g} fs, seed {seed}")
-    columns = _COLUMNS + (_NPT_COLUMNS if args.ensemble == "npt" else ())
-    with (
-        LogFile(log_path, columns, first if resumed else None) as log,
-        TrajectoryFile(args.trajectory, append=resumed) as trajectory,
-    ):
-        return _advance(dynamics, _Recorder(dynamics, (trajectory, log), own_constraints, _settings(args)), args)
+    return dynamics, own_constraints
 
 
 def _settings(args: Namespace) -> str:
@@ -82,9 +109,8 @@ def _settings(args: Namespace) -> str:
     return f"{args.ensemble} of {args.timestep:g} fs with {args.model}"
 
 
-def _last_frame(path: str, structure: Atoms, settings: str) -> Atoms:
+def _continued(path: str, atoms: Atoms, structure: Atoms, settings: str) -> Atoms:
     """The frame to continue from, after a check that it belongs to the structure and to the same kind of run."""
-    atoms = recover(path)
     if not np.array_equal(atoms.numbers, structure.numbers):
         raise ValueError(f"{path}: is a run of {atoms.symbols}, not of {structure.symbols}")
     if not all(key in atoms.info for key in _KEPT):
@@ -134,10 +160,32 @@ def make_dynamics(atoms: Atoms, args: Namespace, rng: np.random.Generator) -> Mo
     return VelocityVerlet(atoms, step)
 
 
-def _record_heat_flux(dynamics: MolecularDynamics, args: Namespace, *, append: bool) -> None:
+@contextmanager
+def _heat_flux(dynamics: MolecularDynamics, args: Namespace, *, resumed: bool) -> Iterator[None]:
+    """Record the heat flux of what is run meanwhile, if it is wanted."""
+    if not args.heat_flux:
+        yield
+        return
     if args.ensemble != "nve":
         print(f"ase-mlips: {args.ensemble} disturbs the heat flux; Green-Kubo needs nve", file=sys.stderr)
-    HeatFluxRecorder(dynamics, dynamics.atoms.calc, args.heat_interval, path=args.heat_flux, append=append)
+    if not resumed and os.path.exists(args.heat_flux):
+        _begin_anew(args.heat_flux, force=args.force)
+    append = args.restart or args.force
+    recorder = HeatFluxRecorder(dynamics, dynamics.atoms.calc, args.heat_interval, path=args.heat_flux, append=append)
+    try:
+        yield
+    finally:
+        recorder.close()
+
+
+def _begin_anew(path: str, *, force: bool) -> None:
+    """Empty a file of heat fluxes; without `force` only one that has not more than the first line."""
+    with AppendedFile(path, new=False) as file:
+        content = file.read()
+        rows = [line for line in content.splitlines() if not line.startswith(b"#")]
+        if not force and (len(rows) > 1 or not content.startswith(b"# heat flux"[: len(content)])):
+            raise ValueError(f"{path}: is of a run whose trajectory is not there to be continued; choose another name")
+        file.truncate(0)
 
 
 def _stop_if_exploded(dynamics: MolecularDynamics, hottest: float) -> None:
@@ -148,6 +196,17 @@ def _stop_if_exploded(dynamics: MolecularDynamics, hottest: float) -> None:
             f"step {dynamics.nsteps}: the temperature is {temperature:.3g} K, above {hottest:.3g} K: the run has "
             f"exploded; take a time step shorter than {dynamics.dt / units.fs:g} fs, or another structure or model"
         )
+
+
+def _row(dynamics: MolecularDynamics, time_fs: float) -> list[float]:
+    """What the log says of the present step."""
+    atoms = dynamics.atoms
+    potential, kinetic = atoms.get_potential_energy(), atoms.get_kinetic_energy()
+    row = [1e-3 * time_fs, atoms.get_temperature(), potential, kinetic, potential + kinetic]
+    if isinstance(dynamics, IsotropicMTKNPT):
+        stress = atoms.get_stress(include_ideal_gas=True)
+        row += [-stress[:3].mean() / units.GPa, atoms.get_volume()]
+    return row
 
 
 class _Recorder:
@@ -169,11 +228,7 @@ class _Recorder:
         if step == self.last_step:
             return
         time_fs = self._origin[1] + (step - self._origin[0]) * self._dynamics.dt / units.fs
-        potential, kinetic = atoms.get_potential_energy(), atoms.get_kinetic_energy()
-        row = [1e-3 * time_fs, atoms.get_temperature(), potential, kinetic, potential + kinetic]
-        if isinstance(self._dynamics, IsotropicMTKNPT):
-            stress = atoms.get_stress(include_ideal_gas=True)
-            row += [-stress[:3].mean() / units.GPa, atoms.get_volume()]
+        row = _row(self._dynamics, time_fs)
         frame = results_frame(atoms, atoms.calc.results)
         frame.set_constraint(self._constraints)
         frame.info |= dict(zip(_KEPT, (step, time_fs, self._settings), strict=True))
@@ -240,5 +295,6 @@ def _kept(recorder: _Recorder, args: Namespace) -> str:
 def _how_to_continue(recorder: _Recorder, args: Namespace) -> str:
     if recorder.last_step is None:
         return _kept(recorder, args)
-    command = [*args.arguments, *([] if args.restart else ["--restart"])]
+    given = [word for word in args.arguments if not word.startswith("--fo")]  # what --force was for is done
+    command = [*given, *([] if args.restart else ["--restart"])]
     return f"{_kept(recorder, args)}; continue with: ase-mlips {shlex.join(command)}"

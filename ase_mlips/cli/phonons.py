@@ -16,12 +16,13 @@ from ase_mlips.phonons import Phonons, phonons
 from ase_mlips.phonons.arguments import Mesh, checked_temperatures, require_mesh
 from ase_mlips.phonons.bands import special_points
 from ase_mlips.phonons.figures import bands_and_dos
-from ase_mlips.places import require_place
 from ase_mlips.text import read_text
 
 from . import phonons_beyond
-from .common import chosen_model, plain_warnings, print_table, read_structure, replacing
-from .pictures import saved_figure
+from .common import chosen_model, deferred_interrupt, plain_warnings, print_table, read_structure
+from .outputs import claim, file_of, model_files, replacing
+from .pictures import saved_figure, write_columns
+from .signals import INTERRUPTED
 
 _TEMPERATURES = np.arange(0.0, 1001.0, 100.0)  # K
 _ENDINGS = (".txt", ".yaml", ".png", ".bands.dat", ".dos.dat")
@@ -30,10 +31,12 @@ _ENDINGS = (".txt", ".yaml", ".png", ".bands.dat", ".dos.dat")
 def run(args: Namespace) -> int:
     """Write files whose names begin with ``args.output``; 0 also where the crystal is not stable, which is a result."""
     stem = _stem(args.output)
-    for ending in (*_ENDINGS, *phonons_beyond.endings(args)):
-        require_place(f"{stem}{ending}")
+    outputs = [f"{stem}{ending}" for ending in (*_ENDINGS, *phonons_beyond.endings(args))]
+    inputs = [file_of(args.structure), *model_files(args.model)]
     if args.born is not None:
         read_text(args.born)
+        inputs.append(args.born)
+    claim({"-o": outputs}, inputs, force=args.force)
     with plain_warnings():
         return _run(args, stem)
 
@@ -65,21 +68,29 @@ def _run(args: Namespace, stem: str) -> int:
     )
     if args.born is not None:
         result = result.with_born_file(args.born)
-    result.save(f"{stem}.yaml")  # before anything else can fail or be interrupted
-    _describe(result, mesh)
     table = _thermal_table(result, mesh, temperatures)
+    # A result that is there gets written, and without the others no file would be complete.
+    with deferred_interrupt() as interrupted:
+        _write(result, table, stem, mesh, force=args.force)
+    _describe(result, mesh)
     print_table(table[0], table[1:])
-    with replacing(f"{stem}.txt") as path:
-        path.write_text("".join("  ".join(row) + "\n" for row in table))
-    bands, dos = result.bands(), result.dos(**mesh)
-    bands.write_text(f"{stem}.bands.dat")
-    dos.write_text(f"{stem}.dos.dat")
-    with saved_figure(f"{stem}.png", 7.0, 4.0) as figure:
-        bands_and_dos(bands, dos, figure=figure)
     print(f"written: {', '.join(f'{stem}{ending}' for ending in _ENDINGS)}")
-    settings = phonons_beyond.Settings(supercell, mesh, temperatures)
+    if interrupted.is_set():
+        return INTERRUPTED
+    settings = phonons_beyond.Settings(supercell, mesh, temperatures, args.force)
     phonons_beyond.run(args, result, calc, stem, settings)
     return 0
+
+
+def _write(result: Phonons, table: list[list[str]], stem: str, mesh: dict[str, Any], *, force: bool) -> None:
+    with replacing(f"{stem}.txt", force=force) as path:
+        path.write_text("".join("  ".join(row) + "\n" for row in table))
+    with replacing(f"{stem}.yaml", force=force) as path:
+        result.save(path)
+    bands, dos = result.bands(), result.dos(**mesh)
+    with saved_figure(f"{stem}.png", 7.0, 4.0, force=force) as figure:
+        bands_and_dos(bands, dos, figure=figure)
+    write_columns({f"{stem}.bands.dat": bands, f"{stem}.dos.dat": dos}, force=force)
 
 
 def _mesh(given: list[float] | None) -> dict[str, Any]:

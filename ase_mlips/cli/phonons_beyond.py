@@ -25,7 +25,8 @@ from ase_mlips.phonons.files import write_phonopy
 from ase_mlips.phonons.tables import Tabulated
 
 from .common import print_table
-from .pictures import saved_figure
+from .outputs import replacing
+from .pictures import saved_figure, write_columns
 
 _ENDINGS = {
     "gruneisen": (".gruneisen.dat", ".gruneisen.png"),
@@ -41,30 +42,31 @@ def endings(args: Namespace) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the calculations share; `mesh` is the argument of that name, if one was given."""
+    """What the calculations share; `mesh` is the argument of that name, if one was given, `force` replaces files."""
 
     supercell: float | list[int]
     mesh: dict[str, Any]
     temperatures: NDArray[np.float64]
+    force: bool
 
 
 def run(args: Namespace, result: Phonons, calc: Calculator, stem: str, settings: Settings) -> None:
     """Print and write what was asked for, one after the other, so that what is found is kept if the next one fails."""
     if args.gruneisen:
-        _report("gruneisen", gruneisen(result, calc, **settings.mesh), stem)
+        _report("gruneisen", gruneisen(result, calc, **settings.mesh), stem, settings)
     if args.qha:
         found = quasi_harmonic(
             result.atoms, calc, supercell=settings.supercell, temperatures=settings.temperatures, **settings.mesh
         )
-        _report("qha", found, stem)
+        _report("qha", found, stem, settings)
     if args.kappa:
-        _report_conductivity(_conductivity(args.kappa, result, calc, stem, settings), stem)
+        _report_conductivity(_conductivity(args.kappa, result, calc, stem, settings), stem, settings)
 
 
-def _report(what: str, found: Gruneisen | QuasiHarmonic, stem: str) -> None:
+def _report(what: str, found: Gruneisen | QuasiHarmonic, stem: str, settings: Settings) -> None:
     table, picture = (f"{stem}{ending}" for ending in _ENDINGS[what])
-    found.write_text(table)
-    with saved_figure(picture, 5.0, 4.0) as figure:
+    write_columns({table: found}, force=settings.force)
+    with saved_figure(picture, 5.0, 4.0, force=settings.force) as figure:
         found.plot(figure.subplots())
     _print(found, table, picture)
 
@@ -75,23 +77,23 @@ def _conductivity(
     made, changes = third_order_with_changes(result.atoms, calc, settings.supercell, **settings.mesh)
     made.nac_params = result.phonopy.nac_params
     kept = f"{stem}{_ENDINGS['kappa'][0]}"
-    write_phonopy(made, kept)  # the forces, before the conductivity, which may take long
+    with replacing(kept, force=settings.force) as path:
+        write_phonopy(made, path)  # the forces, before the conductivity, which may take long
     print(f"written: {kept} (for phono3py)")
     warm = settings.temperatures[settings.temperatures > 0.0]
     return replace(conduct(made, temperatures=warm, method=method, **settings.mesh), symmetrised=changes, phono3py=made)
 
 
-def _report_conductivity(found: ThermalConductivity, stem: str) -> None:
+def _report_conductivity(found: ThermalConductivity, stem: str, settings: Settings) -> None:
     tables = [f"{stem}{ending}" for ending in _ENDINGS["kappa"][1:4]]
     parts: list[ThermalConductivity | CumulativeConductivity] = [
         found,
         found.cumulative("frequency"),
         found.cumulative("mean free path"),
     ]
-    for part, table in zip(parts, tables, strict=True):
-        part.write_text(table)
+    write_columns(dict(zip(tables, parts, strict=True)), force=settings.force)
     picture = f"{stem}{_ENDINGS['kappa'][4]}"
-    with saved_figure(picture, 11.0, 3.6) as figure:
+    with saved_figure(picture, 11.0, 3.6, force=settings.force) as figure:
         for part, ax in zip(parts, figure.subplots(1, 3), strict=True):
             part.plot(ax)
     print_table(

@@ -93,6 +93,7 @@ class NeighborList:
         self._layout = (-1, 0)
         self._expose(0, 0)
         self.positions[0, :3] = DUMMY
+        self._complete = True
 
     def update(self, positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) -> bool:
         """Make the list valid for these positions.
@@ -121,13 +122,17 @@ class NeighborList:
         if points.ndim != 2 or points.shape[1] != 3 or vectors.shape != (3, 3) or periodic.shape != (3,):
             shapes = f"{points.shape}, {vectors.shape}, {periodic.shape}"
             raise ValueError(f"positions, cell, pbc must have shapes (N, 3), (3, 3), (3,), got {shapes}")
-        if refresh(points, vectors, periodic, self._memory):
+        if self._complete and refresh(points, vectors, periodic, self._memory):
             return False
+        if not self._complete:
+            self._layout = (-1, 0)
+        self._complete = False  # until the public arrays show what the buffers hold: a signal may raise in between
         while (entries := build(points, vectors, periodic, self._memory, self._pairs)) == GROW:
             self._grow()
         if entries < 0:
             raise ValueError(ERRORS[entries])
         self._expose(len(points), entries)
+        self._complete = True
         return True
 
     @property
@@ -192,7 +197,7 @@ class NeighborList:
         self.idx, self.code = self._pairs[0, :entries], self._pairs[1, :entries]
 
     def __getstate__(self) -> dict[str, Any]:
-        names = ("cutoff", "skin", "_memory", "_pairs")
+        names = ("cutoff", "skin", "_memory", "_pairs", "_complete")
         return {name: getattr(self, name) for name in names} | {"sizes": (self.n, len(self.idx))}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

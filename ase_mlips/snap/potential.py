@@ -8,11 +8,11 @@ import numpy as np
 
 from .. import zbl
 from ..heads.tables import pack_network
-from ..jit import scratch
 from ..neighbors import NeighborList
 from ..packing import Packer, Plans, padded
 from ..potential import Evaluation, FloatArray, IntArray, evaluate_blocks
 from ..simd import W
+from ..threads import scratch
 from . import kernels, layout, tables
 from .model import SnapModel, bispectrum_labels
 

@@ -1,5 +1,6 @@
 """Recording heat fluxes, reading them in every state of the file, and replaying trajectories."""
 
+import resource
 import signal
 
 import numpy as np
@@ -132,8 +133,9 @@ def test_continued_from_an_earlier_step_lines_are_replaced(tmp_path):
     assert len(before) == 9
     dynamics = VelocityVerlet(checkpoint, 0.02 * STEP * units.fs)
     dynamics.nsteps = 20
-    HeatFluxRecorder(dynamics, checkpoint.calc, 5, path=path, append=True)
+    recorder = HeatFluxRecorder(dynamics, checkpoint.calc, 5, path=path, append=True)
     dynamics.run(10)
+    recorder.close()
     assert_same(read_heat_flux(path), before[:7], 1e-8)
     record(checkpoint, path, 10, append=True, time_fs=30 * 0.02 * STEP)
     assert_same(read_heat_flux(path), before, 1e-7)
@@ -192,7 +194,8 @@ def test_a_time_step_that_changes_ends_the_run(tmp_path):
 
 def test_another_number_of_atoms_ends_the_run(tmp_path):
     atoms = mixture()
-    recorder = HeatFluxRecorder(VelocityVerlet(atoms, 1.0), atoms.calc, path=tmp_path / "flux.txt")
+    dynamics = VelocityVerlet(atoms, 1.0)
+    recorder = HeatFluxRecorder(dynamics, atoms.calc, path=tmp_path / "flux.txt")
     atoms.extend(Atoms("Ar", positions=[[0.5, 0.5, 0.5]]))
     with pytest.raises(ValueError, match="number of atoms has changed from 108 to 109"):
         recorder()
@@ -382,3 +385,44 @@ def test_interrupted_replay_keeps_what_it_has(stored):
     for result in caught.value.result:
         assert_same(result, recorded[:4])
         assert result.energies["Ar"].shape == (4, 54)
+
+
+def test_two_recorders_of_one_file_are_refused(tmp_path):
+    atoms, path = mixture(), tmp_path / "flux.txt"
+    dynamics = VelocityVerlet(atoms, 0.02 * STEP * units.fs)
+    first = HeatFluxRecorder(dynamics, atoms.calc, 5, path=path)
+    with pytest.raises(OSError, match=r"is writing this file: .*flux\.txt"):
+        HeatFluxRecorder(VelocityVerlet(atoms, 0.02 * STEP * units.fs), atoms.calc, 5, path=path, append=True)
+    dynamics.run(10)
+    first.close()
+    assert len(read_heat_flux(path)) == 3
+
+
+def test_a_recorder_goes_with_its_dynamics(tmp_path):
+    """So that the file can be continued without closing it, as where a name is given to another dynamics."""
+    atoms, path = mixture(), tmp_path / "flux.txt"
+    for k in range(3):
+        dynamics = VelocityVerlet(atoms, 0.02 * STEP * units.fs)
+        HeatFluxRecorder(dynamics, atoms.calc, 5, path=path, append=k > 0)
+        dynamics.run(10)
+        del dynamics
+    assert len(read_heat_flux(path)) == 7
+
+
+def test_a_full_disk_leaves_whole_lines(tmp_path):
+    atoms, path = mixture(), tmp_path / "flux.txt"
+    dynamics = VelocityVerlet(atoms, 0.02 * STEP * units.fs)
+    recorder = HeatFluxRecorder(dynamics, atoms.calc, 5, path=path)
+    dynamics.run(5)
+    content = path.read_bytes()
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(content) + 20, hard))
+    try:
+        with pytest.raises(OSError, match=r"flux\.txt") as caught:
+            dynamics.run(5)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert caught.value.filename == str(path)
+    assert path.read_bytes() == content
+    recorder.close()
+    assert len(read_heat_flux(path)) == 2

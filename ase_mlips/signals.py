@@ -1,0 +1,68 @@
+"""Signals that come while machine code is made or loaded are handled when it is there."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Any
+
+
+class SignalsLater:
+    """Between `begin` and `end`, which may be nested, handlers of signals wait; only the main thread has any.
+
+    LLVM calls back into Python.  What a handler raises there (KeyboardInterrupt, or the exception of a time limit) gets
+    lost, Numba then finds no compiled object, and the process may crash at its end.
+    """
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._handlers: dict[int, Any] = {}
+        self._came: list[int] = []
+
+    def begin(self) -> None:
+        """Let signals wait from now on."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        if self._depth == 0:
+            try:
+                for number in signal.valid_signals():
+                    handler = signal.getsignal(number)
+                    if callable(handler):
+                        self._handlers[number] = handler
+                        signal.signal(number, self._note)
+            except BaseException:  # a handler that was not yet replaced has raised
+                self._give_back()
+                raise
+        self._depth += 1
+
+    def end(self) -> None:
+        """Give the handlers back, and call those whose signal has come; what they raise is raised here."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        self._depth -= 1
+        if self._depth == 0:
+            self._give_back()
+
+    def __enter__(self) -> None:
+        self.begin()
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def _note(self, number: int, frame: Any) -> None:
+        if number not in self._came:
+            self._came.append(number)
+
+    def _give_back(self) -> None:
+        """One step, and then, whatever a handler raises meanwhile, the others."""
+        if not (self._handlers or self._came):
+            return
+        try:
+            if self._handlers:
+                number, handler = next(iter(self._handlers.items()))
+                signal.signal(number, handler)
+                del self._handlers[number]
+            else:
+                signal.raise_signal(self._came.pop())
+        finally:
+            self._give_back()

@@ -1,0 +1,124 @@
+"""Threads that share the work of a call, and memory that belongs to a thread."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+
+_pool: tuple[int, int, ThreadPoolExecutor] | None = None
+_pool_lock = threading.Lock()
+
+
+def _executor(workers: int) -> ThreadPoolExecutor:
+    """The shared pool; made anew in a forked child, where the parent's threads do not exist."""
+    global _pool
+    with _pool_lock:
+        if _pool is None or _pool[0] != os.getpid() or _pool[1] < workers:
+            _pool = (os.getpid(), workers, ThreadPoolExecutor(workers, thread_name_prefix="ase_mlips"))
+        return _pool[2]
+
+
+_scratch = threading.local()
+
+
+def scratch(name: str, size: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """Uninitialised doubles that belong to the calling thread and stay valid until its next call with that name.
+
+    A fresh large array costs page faults at every force call, hence one per thread that only grows.
+    """
+    buffer: np.ndarray[tuple[int], np.dtype[np.float64]] | None = getattr(_scratch, name, None)
+    if buffer is None or buffer.size < size:
+        whole = np.empty(size + 8)
+        buffer = whole[-(whole.ctypes.data // 8) % 8 :]  # at a cache line: vectors of 64 bytes then never straddle two
+        setattr(_scratch, name, buffer)
+    return buffer
+
+
+class _Crew:
+    """The other threads of one call: knows who is at work, so that the call ends only when nobody is."""
+
+    def __init__(self, work: Callable[[int, int], Any]) -> None:
+        self._work = work
+        self._lock = threading.Lock()
+        self._busy, self._closed = 0, False
+        self._ended: SimpleQueue[BaseException | None] = SimpleQueue()
+
+    def run(self, first: int, last: int) -> None:
+        """One thread's share, unless the call is over by now."""
+        with self._lock:
+            if self._closed:
+                return
+            self._busy += 1
+        error = None
+        try:
+            self._work(first, last)
+        except BaseException as raised:
+            error = raised
+        with self._lock:
+            self._busy -= 1
+        self._ended.put(error)
+
+    def wait(self, shares: int) -> None:
+        """Until so many have ended; raises what one of them has raised."""
+        errors = [self._ended.get() for _ in range(shares)]
+        for error in errors:
+            if error is not None:
+                raise error
+
+    def dismiss(self) -> None:
+        """Let no more begin and wait for those at work, whatever comes; what came in between is raised then."""
+        came = None
+        while True:
+            try:
+                with self._lock:
+                    self._closed = True
+                while self._busy:
+                    time.sleep(1e-4)
+                break
+            except BaseException as error:
+                came = error
+        if came is not None:
+            raise came
+
+
+def run_chunks(work: Callable[[int, int], Any], chunks: int, num_threads: int) -> None:
+    """Call ``work(first, last)`` so that chunks 0 .. chunks-1 are each done once.
+
+    Parameters
+    ----------
+    work : callable
+        Runs a GIL-free kernel on the chunks ``first <= c < last``.  A chunk must write only what is
+        its own, so that results do not depend on the number of threads.
+    chunks : int
+    num_threads : int
+        The calling thread works too; ``num_threads - 1`` more are taken from a pool.
+
+    Notes
+    -----
+    Whatever is raised meanwhile, in a share of the work or by the handler of a signal, no thread is at work any more
+    when it reaches the caller: they write to the caller's arrays, which it may use again.
+    """
+    threads = min(num_threads, chunks)
+    if threads <= 1:
+        work(0, chunks)
+        return
+    edges = [chunks * t // threads for t in range(threads + 1)]
+    crew = _Crew(work)
+    try:
+        try:
+            pool = _executor(threads - 1)
+            for t in range(1, threads):
+                pool.submit(crew.run, edges[t], edges[t + 1])
+            work(edges[0], edges[1])
+            crew.wait(threads - 1)
+        finally:
+            crew.dismiss()
+    finally:
+        crew.dismiss()  # a second signal may have come on the way to the first call
