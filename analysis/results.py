@@ -6,9 +6,12 @@ import json
 import os
 import zipfile
 from dataclasses import fields
+from io import BytesIO
 from typing import Any, Self
 
 import numpy as np
+
+from ase_mlips.text import replace_files
 
 _SHORT = 6  # numbers of an array that are printed
 _HEADER = "header of the result"  # member of the file that holds everything but the arrays
@@ -29,6 +32,8 @@ class Result:
     def save(self, path: _Path) -> None:
         """Write everything to a NumPy .npz file, from which `load` makes an equal object.
 
+        A file that exists is replaced only when the new one is whole.
+
         Raises
         ------
         TypeError
@@ -40,8 +45,9 @@ class Result:
             for field in fields(self)  # type: ignore[arg-type]
         }
         arrays[_HEADER] = json.dumps({"class": type(self).__name__, "fields": content})
-        with open(path, "wb") as file:
-            np.savez(file, **arrays)
+        file = BytesIO()
+        np.savez(file, **arrays)
+        replace_files({os.fspath(path): file.getvalue()})
 
     @classmethod
     def load(cls, path: _Path) -> Self:

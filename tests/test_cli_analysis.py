@@ -104,7 +104,7 @@ def test_window_of_msd(here, capsys):
     assert (start, end, verdict) == ("0.5", "5", ["window", "given"])
     value, error = einstein_diffusion(MSD.load("msd.npz"), window_ps=(0.5, 5.0))["Li"]
     assert found == with_error(value, error)
-    assert main(["msd", "li.xyz", "--timestep", "100", "--window", "5", "500"]) == 0
+    assert main(["msd", "li.xyz", "--timestep", "100", "--window", "5", "500", "--force"]) == 0
     said = capsys.readouterr().out
     assert "no diffusion coefficients: --window: expected a window of at least 3 lags within 0.1 to 49.9 ps" in said
     assert "wrote msd.npz" in said

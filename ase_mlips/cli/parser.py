@@ -204,7 +204,19 @@ def _phonons(commands: Any) -> None:
     parser.add_argument("--distance", type=positive, default=0.01, metavar="A", help="displacement")
     parser.add_argument("--snapshots", type=count, metavar="N", help="fit to so many random supercells (symfc)")
     parser.add_argument(
-        "-o", "--output", default="phonons", metavar="STEM", help="beginning of the names of .png, .yaml and .txt"
+        "--mesh", nargs="+", type=positive, metavar="N", help="q points: a length in A, or three numbers"
+    )
+    parser.add_argument(
+        "--temperatures", nargs="+", type=not_negative, metavar="K", help="of tables (default: 0 to 1000 K)"
+    )
+    parser.add_argument("--born", metavar="BORN", help="Born charges and dielectric tensor, as phonopy writes them")
+    parser.add_argument("--gruneisen", action="store_true", help="mode Grüneisen parameters")
+    parser.add_argument("--qha", action="store_true", help="thermal expansion in the quasi-harmonic approximation")
+    parser.add_argument(
+        "--kappa", choices=("rta", "lbte"), help="lattice thermal conductivity by phono3py, in either way of solving"
+    )
+    parser.add_argument(
+        "-o", "--output", default="phonons", metavar="STEM", help="beginning of the names of .png, .yaml, .txt and .dat"
     )
     _add_force(parser)
 

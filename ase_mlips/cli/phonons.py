@@ -4,62 +4,109 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase.calculators.calculator import Calculator
+from numpy.typing import NDArray
 
 from ase_mlips.phonons import Phonons, phonons
+from ase_mlips.phonons.arguments import Mesh, checked_temperatures, require_mesh
 from ase_mlips.phonons.bands import special_points
+from ase_mlips.phonons.figures import bands_and_dos
+from ase_mlips.text import read_text
 
+from . import phonons_beyond
 from .common import chosen_model, deferred_interrupt, plain_warnings, print_table, read_structure
 from .outputs import claim, file_of, model_files, replacing
+from .pictures import saved_figure, write_columns
 from .signals import INTERRUPTED
 
 _TEMPERATURES = np.arange(0.0, 1001.0, 100.0)  # K
+_ENDINGS = (".txt", ".yaml", ".png", ".bands.dat", ".dos.dat")
 
 
 def run(args: Namespace) -> int:
-    """Write ``args.output`` with .png, .yaml and .txt; 0 also where the crystal is not stable, which is a result."""
-    outputs = _outputs(args.output)
-    claim({"-o": outputs}, [file_of(args.structure), *model_files(args.model)], force=args.force)
+    """Write files whose names begin with ``args.output``; 0 also where the crystal is not stable, which is a result."""
+    stem = _stem(args.output)
+    outputs = [f"{stem}{ending}" for ending in (*_ENDINGS, *phonons_beyond.endings(args))]
+    inputs = [file_of(args.structure), *model_files(args.model)]
+    if args.born is not None:
+        read_text(args.born)
+        inputs.append(args.born)
+    claim({"-o": outputs}, inputs, force=args.force)
     with plain_warnings():
-        return _run(args, outputs)
+        return _run(args, stem)
 
 
-def _outputs(stem: str) -> tuple[Path, Path, Path]:
-    """The .txt, .yaml and .png of a stem, which is the beginning of a name."""
-    path = Path(stem)
-    if path.name in ("", "..") or stem.endswith(os.sep):
-        raise ValueError(f"--output: expected the beginning of the names of files, got {stem!r}")
-    txt, yaml, png = (path.with_name(path.name + ending) for ending in (".txt", ".yaml", ".png"))
-    return txt, yaml, png
+def _stem(output: str) -> str:
+    """The beginning of the names of the files."""
+    if Path(output).name in ("", "..") or output.endswith(os.sep):
+        raise ValueError(f"--output: expected the beginning of the names of files, got {output!r}")
+    return output
 
 
-def _run(args: Namespace, outputs: tuple[Path, Path, Path]) -> int:
+def _run(args: Namespace, stem: str) -> int:
+    mesh, temperatures = _mesh(args.mesh), _temperatures(args.temperatures)
+    if args.qha and isinstance(mesh.get("mesh"), list):
+        raise ValueError("--mesh: with --qha, expected a length in A, for cells of several volumes")
+    if args.kappa:
+        if find_spec("phono3py") is None:
+            raise ValueError("--kappa needs phono3py, which is not here: pip install phono3py")
+        checked_temperatures(temperatures[temperatures > 0.0], positive=True)
     atoms, calc = read_structure(args.structure, args.species), chosen_model(args)
+    supercell = _supercell(args, calc)
     result = phonons(
         atoms,
         calc,
-        supercell=_supercell(args, calc),
+        supercell=supercell,
         relaxed=None if args.relax == "none" else args.relax,
         distance=args.distance,
         snapshots=args.snapshots,
     )
-    table = _thermal_table(result)
-    txt, yaml, png = outputs
+    if args.born is not None:
+        result = result.with_born_file(args.born)
+    table = _thermal_table(result, mesh, temperatures)
     # A result that is there gets written, and without the others no file would be complete.
     with deferred_interrupt() as interrupted:
-        with replacing(txt, force=args.force) as path:
-            path.write_text("".join("  ".join(row) + "\n" for row in table))
-        with replacing(yaml, force=args.force) as path:
-            result.save(path)
-        with replacing(png, force=args.force) as path:
-            _draw(result, path)
-    _describe(result)
+        _write(result, table, stem, mesh, force=args.force)
+    _describe(result, mesh)
     print_table(table[0], table[1:])
-    print(f"written: {png}, {yaml} (for phonopy), {txt}")
-    return INTERRUPTED if interrupted.is_set() else 0
+    print(f"written: {', '.join(f'{stem}{ending}' for ending in _ENDINGS)}")
+    if interrupted.is_set():
+        return INTERRUPTED
+    settings = phonons_beyond.Settings(supercell, mesh, temperatures, args.force)
+    phonons_beyond.run(args, result, calc, stem, settings)
+    return 0
+
+
+def _write(result: Phonons, table: list[list[str]], stem: str, mesh: dict[str, Any], *, force: bool) -> None:
+    with replacing(f"{stem}.txt", force=force) as path:
+        path.write_text("".join("  ".join(row) + "\n" for row in table))
+    with replacing(f"{stem}.yaml", force=force) as path:
+        result.save(path)
+    bands, dos = result.bands(), result.dos(**mesh)
+    with saved_figure(f"{stem}.png", 7.0, 4.0, force=force) as figure:
+        bands_and_dos(bands, dos, figure=figure)
+    write_columns({f"{stem}.bands.dat": bands, f"{stem}.dos.dat": dos}, force=force)
+
+
+def _mesh(given: list[float] | None) -> dict[str, Any]:
+    """The argument ``mesh`` of what takes one; nothing where each has its own default."""
+    if given is None:
+        return {}
+    if len(given) not in (1, 3) or (len(given) == 3 and any(count % 1.0 for count in given)):
+        words = " ".join(f"{value:g}" for value in given)
+        raise ValueError(f"--mesh: expected a length in A or three integers, got {words}")
+    mesh: Mesh = given[0] if len(given) == 1 else [int(count) for count in given]
+    require_mesh(mesh)
+    return {"mesh": mesh}
+
+
+def _temperatures(given: list[float] | None) -> NDArray[np.float64]:
+    return _TEMPERATURES if given is None else np.unique(given)
 
 
 def _supercell(args: Namespace, calc: Calculator) -> float | list[int]:
@@ -71,7 +118,7 @@ def _supercell(args: Namespace, calc: Calculator) -> float | list[int]:
     return counts
 
 
-def _describe(result: Phonons) -> None:
+def _describe(result: Phonons, mesh: dict[str, Any]) -> None:
     supercell = len(result.phonopy.supercell)
     displaced = len(result.phonopy.supercells_with_displacements)
     print(f"space group  {result.space_group}")
@@ -83,7 +130,7 @@ def _describe(result: Phonons) -> None:
     for label, q in special_points(result.primitive.cell.array).items():
         at = np.round(result.frequencies(q)[0], 4) + 0.0  # no minus before zero
         print(f"{label:<12} {' '.join(f'{f:.4f}' for f in at)}  THz")
-    modes = result.imaginary_modes()
+    modes = result.imaginary_modes(**mesh)
     print(f"stable       {'no' if modes else 'yes'}")
     for mode in modes[:5]:
         print(f"imaginary    {mode}")
@@ -91,18 +138,6 @@ def _describe(result: Phonons) -> None:
         print(f"imaginary    and {len(modes) - 5} more")
 
 
-def _thermal_table(result: Phonons) -> list[list[str]]:
-    thermal = result.thermal(_TEMPERATURES)
-    columns = (thermal.temperatures, thermal.free_energy, thermal.entropy, thermal.heat_capacity)
-    header = ["T (K)", "F (kJ/mol)", "S (J/K/mol)", "C_V (J/K/mol)"]
-    return [header, *([f"{value:.4f}" for value in row] for row in zip(*columns, strict=True))]
-
-
-def _draw(result: Phonons, path: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7.0, 4.0), layout="constrained")
-    FigureCanvasAgg(figure)
-    result.plot(figure)
-    figure.savefig(path, dpi=150)
+def _thermal_table(result: Phonons, mesh: dict[str, Any], temperatures: NDArray[np.float64]) -> list[list[str]]:
+    columns = result.thermal(temperatures, **mesh).columns()
+    return [list(columns), *([f"{value:.4f}" for value in row] for row in zip(*columns.values(), strict=True))]

@@ -2,9 +2,10 @@
 
 from .bands import Bands
 from .comparison import PhononComparison, compare_phonons
-from .conductivity import ThermalConductivity, thermal_conductivity, third_order
+from .conductivity import conduct, thermal_conductivity, third_order
 from .gruneisen import Gruneisen, gruneisen
 from .harmonic import phonons
+from .kappa import CumulativeConductivity, ThermalConductivity
 from .mlp import CalculatorMLP
 from .properties import ImaginaryMode, PhononDOS, ThermalProperties
 from .quasi_harmonic import QuasiHarmonic, quasi_harmonic
@@ -14,6 +15,7 @@ from .result import Phonons
 __all__ = [
     "Bands",
     "CalculatorMLP",
+    "CumulativeConductivity",
     "Gruneisen",
     "ImaginaryMode",
     "PhononComparison",
@@ -24,6 +26,7 @@ __all__ = [
     "ThermalConductivity",
     "ThermalProperties",
     "compare_phonons",
+    "conduct",
     "gruneisen",
     "phonons",
     "quasi_harmonic",

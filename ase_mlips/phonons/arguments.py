@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,16 @@ def require_distance(distance: float) -> None:
     """ValueError for a displacement in A that is not small and positive."""
     if not 0.0 < distance < _LARGEST_DISTANCE:
         raise ValueError(f"distance: expected a displacement in A, small and positive, got {distance}")
+
+
+@contextmanager
+def any_mesh() -> Iterator[None]:
+    """Meshes with less symmetry than the crystal, of which phonopy warns although they only take longer."""
+    from phonopy.phonon.mesh import MeshSymmetryFallbackWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MeshSymmetryFallbackWarning)
+        yield
 
 
 def warn(message: str) -> None:

@@ -11,13 +11,18 @@ from ase.cell import Cell
 from ase.dft.kpoints import parse_path_string
 from numpy.typing import NDArray
 
-from ase_mlips.analysis.results import Result, new_axes
+from ase_mlips.analysis.results import new_axes
+
+from .tables import Tabulated, between
 
 FloatArray = NDArray[np.float64]
 
+_INDICES = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+_BREADTH, _ROW = 0.6, 1.2  # of a letter and of a line, in font sizes
+
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Bands(Result):
+class Bands(Tabulated):
     """Band structure; at a special point, one piece of the path ends and the next begins at the same distance.
 
     Attributes
@@ -40,6 +45,16 @@ class Bands(Result):
     ticks: FloatArray
     labels: tuple[str, ...]
 
+    def facts(self) -> dict[str, str]:
+        """The path and the range of the frequencies."""
+        return {"path": " ".join(self.labels), "frequencies": between(self.frequencies, "THz")}
+
+    def columns(self) -> dict[str, FloatArray]:
+        """Distances, q points and branches."""
+        q = {f"q{k + 1}": self.q_points[:, k] for k in range(3)}
+        branches = {f"branch {k} (THz)": column for k, column in enumerate(self.frequencies.T)}
+        return {"distance (1/A)": self.distances, **q, **branches}
+
     def plot(self, ax: Any = None, **style: Any) -> Any:
         """Draw the branches against the path; `style` goes to matplotlib's ``plot``.  Returns the Axes."""
         ax = new_axes(ax)
@@ -51,7 +66,7 @@ class Bands(Result):
             if label is not None:
                 lines[0].set_label(label)
                 label = None
-        ax.set_xticks(self.ticks, self.labels)
+        _label(ax, self.ticks, self.labels)
         ax.set(xlim=(self.distances[0], self.distances[-1]), ylabel="frequency (THz)")
         for tick in self.ticks[1:-1]:
             ax.axvline(tick, color="0.8", linewidth=0.8, zorder=0)
@@ -105,7 +120,20 @@ def recommended_path(cell: FloatArray, points: int = 300) -> Path:
 def _symbol(name: str) -> str:
     """G is written as the Greek letter, and numbers are indices."""
     letter = "Γ" if name[0] == "G" else name[0]
-    return letter + (f"$_{{{name[1:]}}}$" if len(name) > 1 else "")
+    return letter + name[1:].translate(_INDICES)
+
+
+def _label(ax: Any, ticks: FloatArray, labels: tuple[str, ...]) -> None:
+    """Name the ticks; a name that would touch the one before it moves to a row below."""
+    ax.set_xticks(ticks, labels)
+    width = 72.0 * ax.get_position().width * ax.figure.get_figwidth() / (ticks[-1] - ticks[0])
+    ends = [-np.inf, -np.inf]
+    for tick, text in zip(ticks, ax.get_xticklabels(), strict=True):
+        size = text.get_fontsize()
+        half = 0.5 * _BREADTH * size * (len(text.get_text()) + 0.5)
+        row = next((row for row, end in enumerate(ends) if width * tick - half >= end), int(np.argmin(ends)))
+        ends[row] = width * tick + half
+        text.set_y(-row * _ROW * size / (72.0 * ax.get_position().height * ax.figure.get_figheight()))
 
 
 def special_points(cell: FloatArray) -> dict[str, FloatArray]:

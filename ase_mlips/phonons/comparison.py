@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,9 +19,12 @@ from ase_mlips.analysis.results import Result
 from .arguments import Mesh, require_mesh
 from .bands import Bands, recommended_path
 from .cells import SYMPREC, Supercell
+from .figures import new_figure
+from .force_constants import produce_force_constants
 from .forces import evaluate
-from .harmonic import phonons, produce_force_constants
+from .harmonic import phonons
 from .result import Phonons
+from .tables import one_line
 
 FloatArray = NDArray[np.float64]
 Stored: TypeAlias = Phonons | str | os.PathLike[str]
@@ -81,16 +85,28 @@ class PhononComparison(Result):
 
     def table(self) -> str:
         """Plain text: a row for each structure and model and, for several structures, one of all."""
-        rows: list[tuple[str, ...]] = [_HEADER, _UNITS]
-        rows += [self._row(structure, model) for structure in self.structures for model in self.models]
-        if len(self.structures) > 1:
-            rows += [self._row_of_all(model) for model in self.models]
+        rows = self._rows()
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = ["  ".join(_aligned(k, cell, widths[k]) for k, cell in enumerate(row)) for row in rows]
         return "\n".join(line.rstrip() for line in lines)
 
     def __str__(self) -> str:
         return self.table()
+
+    def __repr__(self) -> str:
+        errors = {f"{model} on {structure}": f"{rmse:.4f} THz" for (structure, model), rmse in self.rmse.items()}
+        return one_line(type(self).__name__, errors)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in self._rows())
+        return f"<table>{rows}</table>"
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        rows: list[tuple[str, ...]] = [_HEADER, _UNITS]
+        rows += [self._row(structure, model) for structure in self.structures for model in self.models]
+        if len(self.structures) > 1:
+            rows += [self._row_of_all(model) for model in self.models]
+        return rows
 
     def _row(self, structure: str, model: str) -> tuple[str, ...]:
         key = structure, model
@@ -110,9 +126,7 @@ class PhononComparison(Result):
 
     def plot(self, figure: Any = None) -> Any:
         """Draw the bands of every structure and the frequency error against the force error; returns the Figure."""
-        from .figures import comparison
-
-        return comparison(self, figure=figure)
+        return _figure(self, figure)
 
 
 def compare_phonons(
@@ -287,3 +301,45 @@ def _meV(force: float) -> str:
 
 def _aligned(column: int, cell: str, width: int) -> str:
     return cell.ljust(width) if column < 2 else cell.rjust(width)
+
+
+def _figure(result: PhononComparison, figure: Any) -> Any:
+    """A panel of bands for each structure, and one of the frequency errors against the force errors."""
+    with_forces = any(_drawable(result, *key) for key in result.rmse)
+    panels = len(result.structures) + with_forces
+    columns = min(panels, 3)
+    rows = -(-panels // columns)
+    figure = new_figure(figure, 4.5 * columns, 3.6 * rows)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for k, structure in enumerate(result.structures):
+        result.bands(structure).plot(axes[k], color="black", linewidth=1.5, label="reference")
+        for m, model in enumerate(result.models):
+            result.bands(structure, model).plot(axes[k], color=f"C{m}", linestyle="--", label=model)
+        axes[k].set_title(structure)
+    entries = [line for line in axes[0].lines if not line.get_label().startswith("_")]
+    figure.legend(handles=entries, loc="outside upper center", ncols=4, frameon=False, fontsize="small")
+    for ax in axes[panels:]:
+        ax.remove()
+    if with_forces:
+        _against_forces(axes[panels - 1], result)
+    return figure
+
+
+def _drawable(result: PhononComparison, structure: str, model: str) -> bool:
+    """Whether both errors are known and have a place on a logarithmic scale."""
+    errors = result.force_rmse[structure, model], result.rmse[structure, model]
+    return all(0.0 < error < np.inf for error in errors)
+
+
+def _against_forces(ax: Any, result: PhononComparison) -> None:
+    named = set()
+    for k, structure in enumerate(result.structures):
+        for m, model in enumerate(result.models):
+            if not _drawable(result, structure, model):
+                continue
+            force = 1e3 * result.force_rmse[structure, model]
+            ax.plot(force, result.rmse[structure, model], marker="os^Dv<>p*"[k % 9], color=f"C{m}", linestyle="")
+            if model not in named:
+                named.add(model)
+                ax.annotate(model, (force, result.rmse[structure, model]), (4, 4), textcoords="offset points")
+    ax.set(xlabel="RMSE of forces (meV/Å)", ylabel="RMSE of frequencies (THz)", xscale="log", yscale="log")

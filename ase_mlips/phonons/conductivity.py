@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from numpy.typing import ArrayLike, NDArray
+from tqdm import tqdm
 
-from ase_mlips.analysis.results import Result, new_axes
+from ase_mlips.analysis.results import Interrupted
 
 from .arguments import Mesh, checked_temperatures, require_distance, require_mesh, require_word
 from .cells import (
@@ -21,52 +22,15 @@ from .cells import (
     to_phonopy,
     warn_of_small_supercell,
 )
+from .force_constants import produce_third_order
 from .forces import evaluate
 from .harmonic import require_relaxed
+from .kappa import ThermalConductivity
 
 FloatArray = NDArray[np.float64]
 Method = Literal["rta", "lbte"]
 
-
-@dataclass(frozen=True, eq=False, repr=False)
-class ThermalConductivity(Result):
-    """Lattice thermal conductivity.
-
-    Attributes
-    ----------
-    temperatures : (T,) array
-        K.
-    kappa : (T, 3, 3) array
-        W/(m K).
-    mesh : (3,) array
-        Of q points.
-    method : str
-        "rta" or "lbte".
-    """
-
-    temperatures: FloatArray
-    kappa: FloatArray
-    mesh: NDArray[np.int64]
-    method: str
-
-    @property
-    def mean(self) -> FloatArray:
-        """A third of the trace, (T,), in W/(m K)."""
-        third: FloatArray = np.trace(self.kappa, axis1=1, axis2=2) / 3.0
-        return third
-
-    def plot(self, ax: Any = None) -> Any:
-        """Draw the diagonal of the tensor, or its mean where that is all, against the temperature; returns the Axes."""
-        ax = new_axes(ax)
-        diagonal = np.diagonal(self.kappa, axis1=1, axis2=2)
-        if np.ptp(diagonal, axis=1).max() < 1e-3 * diagonal.max():
-            ax.plot(self.temperatures, self.mean, marker="o", markersize=3.0)
-        else:
-            for k, name in enumerate(("xx", "yy", "zz")):
-                ax.plot(self.temperatures, diagonal[:, k], marker="o", markersize=3.0, label=name)
-            ax.legend(frameon=False)
-        ax.set(xlabel="temperature (K)", ylabel="$\\kappa$ (W/m K)", xscale="log", yscale="log")
-        return ax
+_DISTANCE = 0.03  # A
 
 
 def thermal_conductivity(
@@ -79,6 +43,10 @@ def thermal_conductivity(
     method: Method = "rta",
 ) -> ThermalConductivity:
     """Lattice thermal conductivity of a relaxed crystal, limited by three-phonon scattering.
+
+    The force constants of both orders are made to obey the sum rule and the exchange symmetry, as by phono3py's own
+    command: noise in the forces breaks them, and would make the conductivity much too low.  The attribute `symmetrised`
+    of the result says by how much they were changed.
 
     Parameters
     ----------
@@ -98,17 +66,40 @@ def thermal_conductivity(
         phono3py is not installed.
     ValueError
         `atoms` is not a crystal or not relaxed, or an argument is out of range.
+    Interrupted
+        Ctrl-C after the forces were known; its attribute `result` is the ``Phono3py`` with the force constants, which
+        `conduct` takes.
+
+    Warns
+    -----
+    UserWarning
+        Noise in the forces matters, or the supercell is small.
     """
     chosen = checked_temperatures(temperatures, positive=True)
     require_word("method", method, get_args(Method))
     require_mesh(mesh)
-    return conduct(third_order(atoms, calc, supercell=supercell), mesh=mesh, temperatures=chosen, method=method)
+    made, changes = third_order_with_changes(atoms, calc, supercell, mesh=mesh)
+    try:
+        found = conduct(made, mesh=mesh, temperatures=chosen, method=method)
+    except KeyboardInterrupt:
+        raise Interrupted(made, len(made.supercells_with_displacements)) from None
+    return replace(found, symmetrised=changes, phono3py=made)
 
 
-def third_order(atoms: Atoms, calc: BaseCalculator, *, supercell: Supercell, distance: float = 0.03) -> Any:
+def third_order(atoms: Atoms, calc: BaseCalculator, *, supercell: Supercell, distance: float = _DISTANCE) -> Any:
     """A ``Phono3py`` with second- and third-order force constants of a relaxed crystal, displaced by `distance` in A.
 
-    Raises as `thermal_conductivity`.
+    They obey the sum rule and the exchange symmetry, see `thermal_conductivity`, as which it raises and warns.
+    """
+    return third_order_with_changes(atoms, calc, supercell, distance=distance)[0]
+
+
+def third_order_with_changes(
+    atoms: Atoms, calc: BaseCalculator, supercell: Supercell, *, distance: float = _DISTANCE, mesh: Mesh | None = None
+) -> tuple[Any, dict[str, float]]:
+    """What `third_order` returns, and by how much the symmetrisation changed it, see `ThermalConductivity`.
+
+    A `mesh` that `conduct` would refuse is refused before the forces are computed.
     """
     try:
         from phono3py import Phono3py
@@ -124,18 +115,76 @@ def third_order(atoms: Atoms, calc: BaseCalculator, *, supercell: Supercell, dis
     require_relaxed(atoms, calc)
     cell = to_phonopy(atoms)
     made = Phono3py(cell, supercell_matrix=matrix, primitive_matrix=primitive_matrix(cell))
+    if mesh is not None:
+        _set_mesh(made, mesh)
     made.generate_displacements(distance=distance)
     made.forces = evaluate(made.supercells_with_displacements, calc)["forces"]
-    made.produce_fc3()
-    made.produce_fc2()
-    return made
+    return made, produce_third_order(made)
 
 
-def conduct(phono3py: Any, *, mesh: Mesh, temperatures: FloatArray, method: Method) -> ThermalConductivity:
-    """Thermal conductivity of a ``Phono3py`` that has its force constants."""
-    phono3py.mesh_numbers = mesh
+def conduct(
+    phono3py: Any, *, mesh: Mesh = 50.0, temperatures: ArrayLike = (300.0,), method: Method = "rta"
+) -> ThermalConductivity:
+    """Thermal conductivity of a ``Phono3py`` that has its force constants, which are taken as they are.
+
+    Parameters and errors as in `thermal_conductivity`; also ValueError for force constants that are not there or not
+    finite.
+    """
+    chosen = checked_temperatures(temperatures, positive=True)
+    require_word("method", method, get_args(Method))
+    require_mesh(mesh)
+    for name in ("fc2", "fc3"):
+        constants = getattr(phono3py, name)
+        if constants is None or not np.isfinite(constants).all():
+            raise ValueError(f"phono3py: expected force constants {name} that are there and finite")
+    _set_mesh(phono3py, mesh)
     phono3py.init_phph_interaction()
-    phono3py.run_thermal_conductivity(is_LBTE=method == "lbte", temperatures=temperatures)
-    voigt = np.asarray(phono3py.thermal_conductivity.kappa)[0]
-    tensor: FloatArray = voigt[:, [[0, 5, 4], [5, 1, 3], [4, 3, 2]]]
-    return ThermalConductivity(temperatures, tensor, np.asarray(phono3py.mesh_numbers), method)
+    run = _solved(phono3py, chosen, method)
+    kappa, modes = (_tensors(np.asarray(values)[0]) for values in (run.kappa, run.mode_kappa))
+    return ThermalConductivity(
+        chosen,
+        kappa,
+        np.asarray(phono3py.mesh_numbers),
+        method,
+        np.asarray(run.frequencies),
+        _mean_free_paths(run),
+        modes / np.prod(phono3py.mesh_numbers),
+        phono3py=phono3py,
+    )
+
+
+def _set_mesh(phono3py: Any, mesh: Mesh) -> None:
+    try:
+        phono3py.mesh_numbers = mesh
+    except RuntimeError as error:
+        raise ValueError(
+            f"mesh: expected one with the symmetry of the crystal, such as a length in A, got {mesh!r}"
+        ) from error
+
+
+def _solved(phono3py: Any, temperatures: FloatArray, method: Method) -> Any:
+    """phono3py's own solution; its loop over q points is entered here for the sake of a progress bar."""
+    from phono3py.conductivity.factory import conductivity_calculator
+
+    run = conductivity_calculator(
+        phono3py.phph_interaction, temperatures, phono3py.sigmas, method=f"std-{method}", log_level=0
+    )
+    with tqdm(total=len(run.grid_points), desc="conductivity", unit="q", leave=False, disable=None) as bar:
+        run.run(on_grid_point=lambda _: bar.update())
+    return run
+
+
+def _mean_free_paths(run: Any) -> FloatArray:
+    """(T, Q, 3n) in A."""
+    from phono3py.conductivity.utils import get_mfp
+
+    vectors = getattr(run, "mfp", None)
+    if vectors is not None:
+        lengths: FloatArray = np.linalg.norm(np.asarray(vectors)[0], axis=-1)
+        return lengths
+    return np.array([get_mfp(gamma, run.group_velocities) for gamma in np.asarray(run.gamma)[0]])
+
+
+def _tensors(voigt: FloatArray) -> FloatArray:
+    """(..., 3, 3) of the six components xx yy zz yz xz xy."""
+    return voigt[..., [[0, 5, 4], [5, 1, 3], [4, 3, 2]]]

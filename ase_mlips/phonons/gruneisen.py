@@ -10,14 +10,15 @@ from ase import Atoms, units
 from ase.calculators.calculator import BaseCalculator
 from numpy.typing import NDArray
 
-from ase_mlips.analysis.results import Result, new_axes
+from ase_mlips.analysis.results import new_axes
 
-from .arguments import Mesh, checked_temperatures, require_mesh
+from .arguments import Mesh, any_mesh, checked_temperatures, require_mesh
 from .cells import new_phonopy
+from .force_constants import DISTANCE, displace, produce_force_constants
 from .forces import evaluate
-from .harmonic import DISTANCE, displace, produce_force_constants
 from .relaxation import relax
 from .result import Phonons
+from .tables import Tabulated, between
 
 FloatArray = NDArray[np.float64]
 
@@ -26,7 +27,7 @@ _KELVIN_PER_THZ = 1e12 * units._hplanck / units._k
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Gruneisen(Result):
+class Gruneisen(Tabulated):
     r"""Mode Grüneisen parameters :math:`\gamma = -\partial \ln \omega / \partial \ln V`.
 
     Attributes
@@ -45,6 +46,25 @@ class Gruneisen(Result):
     weights: FloatArray
     frequencies: FloatArray
     parameters: FloatArray
+
+    def facts(self) -> dict[str, str]:
+        """The mean at 300 K and the range."""
+        known = np.isfinite(self.parameters).any()
+        return {
+            "mean at 300 K": f"{self.mean(300.0):.4g}" if known else "not known",
+            "parameters": between(self.parameters, "").strip(),
+        }
+
+    def columns(self) -> dict[str, FloatArray]:
+        """A row for each mode."""
+        branches = self.frequencies.shape[1]
+        q = {f"q{k + 1}": np.repeat(self.q_points[:, k], branches) for k in range(3)}
+        return {
+            **q,
+            "weight": np.repeat(self.weights, branches),
+            "frequency (THz)": self.frequencies.ravel(),
+            "parameter": self.parameters.ravel(),
+        }
 
     def mean(self, temperature: float) -> float:
         """Mean over all modes, weighted by their heat capacities at a positive temperature in K."""
@@ -90,8 +110,9 @@ def gruneisen(phonons: Phonons, calc: BaseCalculator, *, strain: float = 0.01, m
     require_mesh(mesh)
     larger, smaller = (_at_volume(phonons, calc, 1.0 + s) for s in (strain, -strain))
     run = PhonopyGruneisen(phonons.phonopy, larger, smaller)
-    numbers = phonons.phonopy.run_mesh(mesh, is_gamma_center=True).mesh_numbers
-    run.set_mesh(numbers, is_gamma_center=True)
+    with any_mesh():
+        numbers = phonons.phonopy.run_mesh(mesh, is_gamma_center=True).mesh_numbers
+        run.set_mesh(numbers, is_gamma_center=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         q_points, weights, frequencies, _, parameters = run.get_mesh()
     parameters = np.where(frequencies > _SLOWEST, parameters, np.nan)

@@ -21,13 +21,12 @@ from .cells import (
     warn_of_lost_symmetry,
     warn_of_small_supercell,
 )
+from .force_constants import DISTANCE, displace, produce_force_constants
 from .forces import evaluate
 from .relaxation import What, max_force, relax
 from .result import Phonons
 
 MAX_FORCE = 0.01  # eV/A
-DISTANCE = 0.01  # A
-_SEED = 0
 
 
 def phonons(
@@ -119,27 +118,6 @@ def require_relaxed(atoms: Atoms, calc: BaseCalculator) -> float:
             f"{MAX_FORCE:g} eV/A; relax it first, or ask for it with relaxed='cell' or 'positions'"
         )
     return force
-
-
-def displace(phonopy: Any, distance: float, snapshots: int | None) -> bool:
-    """Put displacements into a `Phonopy`; whether they are random, for a fit."""
-    if snapshots is None:
-        phonopy.generate_displacements(distance=distance)
-        return False
-    from phonopy.harmonic.displacement import estimate_number_of_snapshots
-
-    # Below twice symfc's own count its solution was found to be arbitrary, with errors of several THz.
-    least = estimate_number_of_snapshots(phonopy.supercell, phonopy.symmetry, number_estimation_factor=2)
-    if snapshots < least:
-        raise ValueError(f"snapshots: {snapshots} random supercells do not determine the force constants, take {least}")
-    phonopy.generate_displacements(distance=distance, number_of_snapshots=snapshots, random_seed=_SEED)
-    return True
-
-
-def produce_force_constants(phonopy: Any, *, fitted: bool) -> None:
-    """Force constants of a `Phonopy` with forces, made to obey the sum rule and the exchange symmetry."""
-    phonopy.produce_force_constants(fc_calculator="symfc" if fitted else None, show_drift=False)
-    phonopy.symmetrize_force_constants(show_drift=False)
 
 
 @contextmanager

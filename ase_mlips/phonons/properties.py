@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ase_mlips.analysis import VDOS
-from ase_mlips.analysis.results import Result, new_axes
+from ase_mlips.analysis.results import new_axes
+
+from .tables import Tabulated, between, room
 
 FloatArray = NDArray[np.float64]
 
@@ -17,7 +19,7 @@ _INTERVALS = 400
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class PhononDOS(Result):
+class PhononDOS(Tabulated):
     """Phonon density of states.
 
     Attributes
@@ -33,6 +35,24 @@ class PhononDOS(Result):
     frequencies: FloatArray
     total: FloatArray
     partials: dict[str, FloatArray]
+
+    def facts(self) -> dict[str, str]:
+        """Elements, number of states and where they are."""
+        there = self.frequencies[self.total > 0.0]
+        return {
+            "elements": ", ".join(self.partials),
+            "states": f"{np.trapezoid(self.total, self.frequencies):.4g} per primitive cell",
+            "frequencies": between(there, "THz"),
+        }
+
+    def columns(self) -> dict[str, FloatArray]:
+        """Frequencies, all states and the shares of several elements."""
+        shares = {f"{element} (1/THz)": share for element, share in self.partials.items()}
+        return {
+            "frequency (THz)": self.frequencies,
+            "total (1/THz)": self.total,
+            **(shares if len(shares) > 1 else {}),
+        }
 
     def plot(self, ax: Any = None, *, vdos: VDOS | None = None) -> Any:
         """Draw the total and, for several elements, their shares against THz; returns the Axes.
@@ -58,7 +78,7 @@ class PhononDOS(Result):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ThermalProperties(Result):
+class ThermalProperties(Tabulated):
     """Harmonic thermal properties of a primitive cell at constant volume.
 
     Attributes
@@ -78,6 +98,26 @@ class ThermalProperties(Result):
     entropy: FloatArray
     heat_capacity: FloatArray
     zero_point_energy: float
+
+    def facts(self) -> dict[str, str]:
+        """Values near 300 K, of a mole of primitive cells."""
+        at = room(self.temperatures)
+        kelvin = f"at {self.temperatures[at]:g} K"
+        return {
+            "zero-point energy": f"{self.zero_point_energy:.4g} kJ/mol",
+            f"free energy {kelvin}": f"{self.free_energy[at]:.4g} kJ/mol",
+            f"entropy {kelvin}": f"{self.entropy[at]:.4g} J/(K mol)",
+            f"C_V {kelvin}": f"{self.heat_capacity[at]:.4g} J/(K mol)",
+        }
+
+    def columns(self) -> dict[str, FloatArray]:
+        """Temperatures and the three properties."""
+        return {
+            "T (K)": self.temperatures,
+            "F (kJ/mol)": self.free_energy,
+            "S (J/K/mol)": self.entropy,
+            "C_V (J/K/mol)": self.heat_capacity,
+        }
 
     def plot(self, ax: Any = None) -> Any:
         """Draw all three against the temperature, as phonopy does; returns the Axes."""

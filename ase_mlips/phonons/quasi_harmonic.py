@@ -13,7 +13,7 @@ from ase.calculators.calculator import BaseCalculator, CalculationFailed
 from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
-from ase_mlips.analysis.results import Result, new_axes
+from ase_mlips.analysis.results import new_axes
 
 from .arguments import as_array, checked_temperatures, require_mesh, warn
 from .cells import Supercell, require_oscillators, supercell_matrix, warn_of_small_supercell
@@ -21,6 +21,7 @@ from .gruneisen import scaled
 from .harmonic import harmonic
 from .relaxation import Relaxation, relax
 from .result import NOISE, Phonons
+from .tables import Tabulated, room
 
 FloatArray = NDArray[np.float64]
 
@@ -32,7 +33,7 @@ _JOULE_PER_MOLE = units._e * units._Nav
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class QuasiHarmonic(Result):
+class QuasiHarmonic(Tabulated):
     """Properties of a primitive cell at zero pressure.
 
     Attributes
@@ -60,6 +61,29 @@ class QuasiHarmonic(Result):
     heat_capacity: FloatArray
     gruneisen: FloatArray
     free_energy: FloatArray
+
+    def facts(self) -> dict[str, str]:
+        """Values near 300 K."""
+        at = room(self.temperatures)
+        kelvin = f"at {self.temperatures[at]:g} K"
+        return {
+            f"volume {kelvin}": f"{self.volumes[at]:.5g} A^3",
+            f"volume expansion {kelvin}": f"{1e6 * self.thermal_expansion[at]:.4g}e-6 /K",
+            f"bulk modulus {kelvin}": f"{self.bulk_modulus[at]:.4g} GPa",
+            f"C_p {kelvin}": f"{self.heat_capacity[at]:.4g} J/(K mol)",
+        }
+
+    def columns(self) -> dict[str, FloatArray]:
+        """Temperatures and all that depends on them."""
+        return {
+            "T (K)": self.temperatures,
+            "V (A^3)": self.volumes,
+            "expansion (1/K)": self.thermal_expansion,
+            "B (GPa)": self.bulk_modulus,
+            "C_p (J/K/mol)": self.heat_capacity,
+            "Grueneisen": self.gruneisen,
+            "G (eV)": self.free_energy,
+        }
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the thermal expansion against the temperature; returns the Axes."""
@@ -97,7 +121,8 @@ def quasi_harmonic(
     Raises
     ------
     ValueError
-        Fewer than five different strains, temperatures that do not ascend, or what `phonons` refuses.
+        Fewer than five different strains, a mesh of three integers, temperatures that do not ascend, or what `phonons`
+        refuses.
     CalculationFailed
         A relaxation did not converge, or the fit to the equation of state failed.
     """
@@ -108,6 +133,8 @@ def quasi_harmonic(
         raise ValueError("temperatures: expected them to be ascending")
     ordered = _checked_strains(strains)
     require_mesh(mesh)
+    if np.ndim(mesh):
+        raise ValueError(f"mesh: expected a length in A, for cells of several volumes, got {mesh!r}")
     require_oscillators(atoms)
     ground = relax(atoms, calc).atoms
     matrix = supercell_matrix(ground, supercell)

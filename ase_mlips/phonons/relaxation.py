@@ -14,6 +14,7 @@ from ase.optimize import BFGS
 
 from .arguments import require_word
 from .cells import SYMPREC, require_crystal, space_group
+from .tables import html_table
 
 _LARGEST_STRAIN = 0.05  # in one step
 
@@ -49,6 +50,16 @@ class Relaxation:
     def __repr__(self) -> str:
         name = self.atoms.get_chemical_formula()
         return f"Relaxation({name}, {self.space_group}, {self.steps} steps, {self.max_force:.2g} eV/A)"
+
+    def _repr_html_(self) -> str:
+        facts = {
+            "crystal": f"{self.atoms.get_chemical_formula()}, {self.space_group}",
+            "energy": f"{self.energy:.6f} eV",
+            "largest force": f"{self.max_force:.2g} eV/A",
+            "pressure": "not known" if self.pressure is None else f"{round(self.pressure, 4) + 0.0:g} GPa",
+            "steps": str(self.steps),
+        }
+        return html_table(facts)
 
 
 def relax(

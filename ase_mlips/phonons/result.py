@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,11 +13,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from ase_mlips.analysis import VDOS
 
-from .arguments import Mesh, checked_temperatures, require_mesh, warn
+from .arguments import Mesh, any_mesh, checked_temperatures, require_mesh, warn
 from .bands import Bands, recommended_path, special_points
 from .cells import IntMatrix, new_phonopy, require_oscillators, space_group, supercell_matrix, to_ase
+from .figures import bands_and_dos
+from .files import read_born, read_phonopy, write_phonopy
 from .properties import ImaginaryMode, PhononDOS, ThermalProperties, count_states, imaginary_modes
 from .relaxation import Relaxation
+from .tables import html_table
 
 FloatArray = NDArray[np.float64]
 
@@ -53,31 +55,17 @@ class Phonons:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Phonons:
-        """Read a phonopy yaml file with force constants or forces, whoever wrote it.
+        """Read a phonopy yaml file with force constants or forces, whoever wrote it, also in .xz, .lzma, .gz or .bz2.
+
+        Nothing but this file counts: no BORN, FORCE_SETS or FORCE_CONSTANTS in the working directory.
 
         Raises
         ------
         OSError, ValueError
-            The file cannot be read, is no phonopy yaml file, or has neither.
+            The file cannot be read, is no phonopy yaml file, has tags (which could run code), numbers that are not
+            finite or sizes that do not fit each other, or neither force constants nor forces.
         """
-        import phonopy
-        from phonopy.interface.calculator import get_calculator_physical_units
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the primitive cell that is in the file
-            try:
-                loaded = phonopy.load(path, primitive_matrix=None, is_compact_fc=False, log_level=0)
-            except Exception as error:  # phonopy fails on other files in every conceivable way
-                if isinstance(error, OSError):
-                    raise
-                reason = " ".join(f"{type(error).__name__}: {error}".split())
-                raise ValueError(f"{os.fspath(path)}: cannot be read as a phonopy yaml file ({reason})") from error
-        if loaded.force_constants is None:
-            raise ValueError(f"{os.fspath(path)}: has neither force constants nor the forces to make them from")
-        unit = get_calculator_physical_units(loaded.calculator).length_unit
-        if unit != "angstrom":
-            raise ValueError(f"{os.fspath(path)}: expected lengths in angstrom, got {unit} of {loaded.calculator}")
-        return cls(loaded)
+        return cls(read_phonopy(path))
 
     @classmethod
     def from_force_constants(
@@ -109,6 +97,16 @@ class Phonons:
         cells = round(len(self.phonopy.supercell) / len(self.phonopy.primitive))
         return f"Phonons({self.atoms.get_chemical_formula()}, {self.space_group}, {cells} primitive cells)"
 
+    def _repr_html_(self) -> str:
+        force = "not known" if self.max_force is None else f"{self.max_force:.2g} eV/A"
+        facts = {
+            "crystal": f"{self.atoms.get_chemical_formula()}, {self.space_group}",
+            "supercell": f"{len(self.phonopy.supercell)} atoms, primitive cell of {len(self.phonopy.primitive)}",
+            "largest force before displacements": force,
+            "Born charges": "no" if self.phonopy.nac_params is None else "yes",
+        }
+        return html_table(facts)
+
     @property
     def atoms(self) -> Atoms:
         """The unit cell from which the supercells were made."""
@@ -131,8 +129,12 @@ class Phonons:
         return space_group(self.atoms)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a phonopy yaml file with displacements and forces, or else force constants; `phonopy.load` reads it."""
-        self.phonopy.save(path)
+        """Write a phonopy yaml file with displacements and forces, or else force constants; `phonopy.load` reads it.
+
+        It is compressed where the name ends in .xz, .lzma, .gz or .bz2.  A file that exists is replaced only when the
+        new one is whole.
+        """
+        write_phonopy(self.phonopy, path)
 
     def with_born_charges(self, charges: ArrayLike, dielectric: ArrayLike) -> Phonons:
         """The same crystal with the long-range part of Gonze and Lee, Phys. Rev. B 55, 10355 (1997).
@@ -144,19 +146,28 @@ class Phonons:
         dielectric : (3, 3) array
             Electronic dielectric tensor, positive definite.
         """
-        from phonopy.interface.calculator import get_calculator_physical_units
-
         tensor = _shaped(dielectric, (3, 3), "dielectric")
         if not np.linalg.eigvalsh(tensor + tensor.T).min() > 0.0:
             raise ValueError("dielectric: expected a positive definite tensor")
+        return self._polar({"born": self._of_primitive(charges), "dielectric": tensor})
+
+    def with_born_file(self, path: str | os.PathLike[str]) -> Phonons:
+        """The same as `with_born_charges`, of a BORN file of phonopy for `primitive`.
+
+        Raises
+        ------
+        OSError, ValueError
+            The file cannot be read, is no such file, or has not as many charges as there are atoms that differ.
+        """
+        return self._polar(read_born(path, self.phonopy.primitive))
+
+    def _polar(self, charges: dict[str, Any]) -> Phonons:
+        from phonopy.physical_units import get_calculator_physical_units
+
         copy = self.phonopy.replicate()
         copy.dataset = self.phonopy.dataset
         copy.force_constants = self.phonopy.force_constants
-        copy.nac_params = {
-            "born": self._of_primitive(charges),
-            "dielectric": tensor,
-            "factor": get_calculator_physical_units().nac_factor,
-        }
+        copy.nac_params = {"factor": get_calculator_physical_units().nac_factor, **charges}
         return Phonons(copy, self.max_force, self.relaxation, self.seconds)
 
     def _of_primitive(self, charges: ArrayLike) -> FloatArray:
@@ -241,13 +252,12 @@ class Phonons:
 
     def plot(self, figure: Any = None, *, vdos: VDOS | None = None) -> Any:
         """Draw band structure and density of states side by side; returns the Figure."""
-        from .figures import bands_and_dos
-
         return bands_and_dos(self.bands(), self.dos(), figure=figure, vdos=vdos)
 
     def _run_mesh(self, mesh: Mesh, **options: Any) -> Any:
         require_mesh(mesh)
-        return self.phonopy.run_mesh(mesh, is_gamma_center=True, **options)
+        with any_mesh():
+            return self.phonopy.run_mesh(mesh, is_gamma_center=True, **options)
 
 
 def _q(q_points: ArrayLike) -> FloatArray:

@@ -136,3 +136,19 @@ def test_axes_are_made_only_when_none_are_given():
     made = new_axes()
     pyplot.close(made.figure)
     assert made is not given
+
+
+def test_an_interrupted_save_leaves_the_file_as_it_was(tmp_path, monkeypatch):
+    path = tmp_path / "result.npz"
+    Sample(1).save(path)
+    before = path.read_bytes()
+
+    def interrupted(file, **_):
+        file.write(b"PK")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        Sample(2).save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

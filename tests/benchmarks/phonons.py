@@ -21,8 +21,7 @@ from ase import Atom, Atoms
 from ase.build import bulk
 
 from ase_mlips import SNAP
-from ase_mlips.phonons import phonons, relax, third_order
-from ase_mlips.phonons.conductivity import conduct
+from ase_mlips.phonons import conduct, phonons, relax, third_order
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from support.stillinger_weber import CAPACITY, CONDUCTIVITY, LATTICE, REFERENCE, stillinger_weber

@@ -153,6 +153,10 @@ def test_questions_to_a_result(tmp_path):
         (lambda: gruneisen(result, Springs(), strain=0.0), "strain"),
         (lambda: quasi_harmonic(rock_salt(), Springs(), supercell=2, strains=(0.0, 0.1)), "at least five volumes"),
         (lambda: quasi_harmonic(rock_salt(), Springs(), supercell=2, temperatures=[3, 2]), "ascending"),
+        (
+            lambda: quasi_harmonic(rock_salt(), Springs(), supercell=2, mesh=(4, 4, 4)),
+            r"a length in A.*got \(4, 4, 4\)",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             question()
@@ -243,7 +247,7 @@ def test_displacements_of_the_third_order(distance):
 @pytest.mark.parametrize("content", [b"", b"hello: [1, 2", b"a: 1\n", b"\xff\xfe\x00", b"- 1\n- 2\n", b"text"])
 def test_files_that_are_not_phonopys(content, tmp_path):
     (tmp_path / "other.yaml").write_bytes(content)
-    with pytest.raises(ValueError, match=r"other\.yaml: "):
+    with pytest.raises(ValueError, match=r"other\.yaml:"):
         Phonons.load(tmp_path / "other.yaml")
     with pytest.raises(FileNotFoundError):
         Phonons.load(tmp_path / "missing.yaml")
@@ -267,10 +271,25 @@ def test_comparisons():
             compare_phonons(*arguments, **options)
 
 
-@pytest.mark.parametrize(("options", "message"), [({"temperatures": [0.0]}, "positive"), ({"method": "x"}, "'rta'")])
+class Unused(Springs):
+    """A relaxed crystal, whose displaced cells are not asked for."""
+
+    def calculate(self, atoms=None, properties=None, system_changes=()):
+        assert len(atoms) == 2
+        super().calculate(atoms, properties, system_changes)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"temperatures": [0.0]}, "positive"),
+        ({"method": "x"}, "'rta'"),
+        ({"mesh": (3, 3, 4)}, r"with the symmetry of the crystal, such as a length in A, got \(3, 3, 4\)"),
+    ],
+)
 def test_thermal_conductivity(options, message):
     with pytest.raises(ValueError, match=message):
-        thermal_conductivity(rock_salt(), Springs(), supercell=2, **options)
+        thermal_conductivity(rock_salt(), Unused(), supercell=2, **options)
 
 
 def test_without_phono3py(monkeypatch):

@@ -12,7 +12,7 @@ from support.springs import Springs, rock_salt
 
 from ase_mlips import SNAP
 from ase_mlips.neighbors import NeighborList
-from ase_mlips.phonons import phonons
+from ase_mlips.phonons import Phonons, phonons
 from ase_mlips.phonons.forces import evaluate
 
 LATTICE = 5.4628  # A, near the minimum of the embedded model
@@ -65,6 +65,27 @@ def test_frequencies_of_a_harmonic_crystal(snapshots):
     unit = result.phonopy.unit_conversion_factor  # phonopy's constants differ from ASE's by 1e-7
     expected = [unit * springs.frequencies(vector, atoms.get_masses()) for vector in wave_vectors]
     np.testing.assert_allclose(result.frequencies(q), expected, rtol=0, atol=1e-8)
+
+
+class Noisy(Springs):
+    """Forces with an error that depends on the positions, but vanishes with them."""
+
+    def calculate(self, *arguments, **options):
+        super().calculate(*arguments, **options)
+        if len(self.atoms) > 2:
+            noise = np.random.default_rng(0).normal(scale=1e-3, size=(len(self.atoms), 3))
+            self.results["forces"] = self.results["forces"] + noise
+
+
+@pytest.mark.parametrize("snapshots", [None, 3])
+def test_noise_in_the_forces_breaks_no_symmetry(snapshots, tmp_path):
+    result = phonons(rock_salt(), Noisy(), supercell=3, snapshots=snapshots)
+    result.save(tmp_path / "noisy.yaml")
+    for one in (result, Phonons.load(tmp_path / "noisy.yaml")):
+        constants = one.phonopy.force_constants
+        np.testing.assert_allclose(constants.sum(axis=1), 0.0, atol=1e-10)
+        np.testing.assert_allclose(constants, constants.transpose(1, 0, 3, 2), atol=1e-10)
+        assert np.abs(one.frequencies([0, 0, 0])[0, :3]).max() < 1e-4
 
 
 def test_any_cell_of_the_crystal_gives_the_same():

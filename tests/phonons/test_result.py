@@ -10,7 +10,7 @@ from support.harmonic import harmonic_crystal
 from support.springs import Springs, rock_salt
 
 from ase_mlips import SNAP
-from ase_mlips.phonons import Bands, PhononDOS, Phonons, ThermalProperties, phonons
+from ase_mlips.phonons import Bands, PhononDOS, Phonons, ThermalProperties, gruneisen, phonons
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_bands_go_along_the_recommended_path(silicon, tmp_path):
 
 
 def test_a_path_with_indices():
-    assert "B$_{1}$|B" in phonons(bulk("Hg"), Free(), supercell=2).bands().labels
+    assert "B₁|B" in phonons(bulk("Hg"), Free(), supercell=2).bands().labels
 
 
 class Free(Springs):
@@ -115,6 +115,16 @@ def test_thermal_properties_at_both_ends(salt, tmp_path):
     thermal.save(tmp_path / "thermal.npz")
     np.testing.assert_array_equal(ThermalProperties.load(tmp_path / "thermal.npz").entropy, thermal.entropy)
     assert len(thermal.plot().lines) == 3
+
+
+def test_a_mesh_of_less_symmetry_than_the_crystal(salt):
+    """It takes longer, but phonopy's warning of that is not for the user, and pytest would turn it into an error."""
+    mesh = (6, 6, 5)
+    q_points, weights, frequencies = salt.zone(mesh)
+    assert weights.sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(salt.frequencies(q_points), frequencies, atol=1e-6)
+    assert np.trapezoid(salt.dos(mesh).total, salt.dos(mesh).frequencies) == pytest.approx(6.0, rel=0.01)
+    assert gruneisen(salt, Springs(gamma=1.5), mesh=mesh).mean(300.0) == pytest.approx(1.5, rel=2e-3)
 
 
 def test_mean_squared_displacements_are_those_of_oscillators(salt):

@@ -7,8 +7,7 @@ import pytest
 from ase.build import bulk
 from support.stillinger_weber import CAPACITY, CONDUCTIVITY, LATTICE, REFERENCE, stillinger_weber
 
-from ase_mlips.phonons import phonons, third_order
-from ase_mlips.phonons.conductivity import conduct
+from ase_mlips.phonons import conduct, phonons, third_order
 
 pytestmark = pytest.mark.peer
 

@@ -29,3 +29,16 @@ def stillinger_weber(folder: Path) -> Any:
         log_file=None,
         keep_alive=True,
     )
+
+
+def displaced_silicon() -> Any:
+    """A ``Phono3py`` of 2 x 2 x 2 cubic cells with displacements of 0.03 A for the third order."""
+    from ase.build import bulk
+    from phono3py import Phono3py
+    from phonopy.structure.atoms import PhonopyAtoms
+
+    atoms = bulk("Si", a=LATTICE, cubic=True)
+    cell = PhonopyAtoms(symbols=atoms.get_chemical_symbols(), cell=atoms.cell.array, positions=atoms.positions)
+    made = Phono3py(cell, supercell_matrix=[2, 2, 2], primitive_matrix="F")
+    made.generate_displacements(distance=0.03)
+    return made
