@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
+from .interrupts import uninterrupted
+
 FilePath = str | PathLike[str]
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -85,8 +87,9 @@ def replace_files(contents: Mapping[str, str | bytes]) -> None:
                 file.write(content if isinstance(content, bytes) else content.encode("ascii"))
                 file.flush()
                 os.fsync(file.fileno())
-        for name, final in finals.items():
-            os.replace(temporary[name], final)
+        with uninterrupted():
+            for name, final in finals.items():
+                os.replace(temporary[name], final)
     finally:
         for name in temporary.values():
             with contextlib.suppress(FileNotFoundError):
