@@ -11,28 +11,31 @@ from typing import Any
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Let Ctrl-C and a request to end (SIGTERM) wait until the block is done; then they have their usual effect.
+    """Let signals that Python handles, and a request to end (SIGTERM), wait until the block is done.
 
-    For short steps, such as the renaming of several files that belong together.
+    Then they have their usual effect.  For short steps, such as the renaming of several files that belong together.
     """
     if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
         yield
         return
     came: list[int] = []
-    previous: dict[int, Any] = {}
+    handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
+    handlers = {n: handler for n, handler in handlers.items() if callable(handler) or (n, handler) == _END}
+    replaced: dict[int, Any] = {}
 
     def note(number: int, frame: Any) -> None:
         came.append(number)
 
     try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            handler = signal.getsignal(number)
-            if handler is not None:  # one that is not Python's cannot be put back
-                previous[number] = handler
-                signal.signal(number, note)
+        for number, handler in handlers.items():
+            replaced[number] = handler
+            signal.signal(number, note)
         yield
     finally:
-        for number, handler in previous.items():
+        for number, handler in replaced.items():
             signal.signal(number, handler)
         for number in dict.fromkeys(came):
             signal.raise_signal(number)
+
+
+_END = (signal.SIGTERM, signal.SIG_DFL)

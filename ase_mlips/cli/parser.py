@@ -71,6 +71,7 @@ def _evaluate(commands: Any) -> None:
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="any file that ASE reads; file.xyz@::10 picks frames")
     parser.add_argument("-o", "--output", metavar="OUT.extxyz", help="write all frames with the results")
+    parser.add_argument("--parity", metavar="FILE.png", help="draw the results against the labels")
 
 
 def _relax(commands: Any) -> None:

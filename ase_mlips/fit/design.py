@@ -139,19 +139,19 @@ class SnapDesign:
         return np.concatenate([np.zeros(first), np.full(self.n_columns - first, ridge)])
 
     def extrapolating(self, solution: Solution) -> NDArray[np.bool_]:
-        """Columns (n,) that the frames hardly touch, with coefficients that such small numbers do not determine.
+        """Columns (n,) with coefficients that come from rounding errors or noise, as the frames hardly determine them.
 
-        Were such a column as long as the longest of its kind (linear or quadratic), its part of the labels would be
-        `LARGEST_REACH` times as large as they are.
+        Their parts of the labels are more than `LARGEST_REACH` times as large as these are, so that they cancel each
+        other; or they would be, were a column that is shorter than 1e-4 of the longest of its kind (linear or
+        quadratic) as long as that.
         """
         first, linear = self.constants.shape[1], len(self.kept)
         lengths = solution.lengths[first:].reshape(self.isolated.shape)
         largest = np.empty_like(lengths)
         for kind in (slice(None, linear), slice(linear, None)):
             largest[:, kind] = lengths[:, kind].max(initial=0.0)
-        reach = np.abs(solution.coefficients[first:]) * largest.ravel()
-        short = lengths.ravel() < 1e-4 * largest.ravel()
-        found = short & (reach > LARGEST_REACH * solution.target_length)
+        possible = np.where(lengths < 1e-4 * largest, largest, lengths).ravel()
+        found = possible * np.abs(solution.coefficients[first:]) > LARGEST_REACH * solution.target_length
         return np.concatenate([np.zeros(first, dtype=bool), found])
 
     def coefficient_numbers(self, columns: NDArray[np.bool_]) -> dict[str, NDArray[np.int64]]:

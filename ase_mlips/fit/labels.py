@@ -55,7 +55,8 @@ def structures(
     OSError
         It cannot be opened.
     """
-    with readable(source, kind):
+    name = str(source) if index == ":" else f"{source}@{index}"
+    with readable(name, kind):
         form = filetype(str(source))
         options: dict[str, Any] = {}
         if form == "extxyz":
@@ -64,7 +65,7 @@ def structures(
             options["species"] = species
         frames = iter(ase.io.iread(source, index, format=form, do_not_split_by_at_sign=True, **options))
     while True:
-        with readable(source, kind):
+        with readable(name, kind):
             atoms = next(frames, None)
         if atoms is None:
             return

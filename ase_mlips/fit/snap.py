@@ -151,7 +151,8 @@ class SnapEquations:
         method = solver or ("qr" if self.triangular else "cholesky")
         penalty = self.design.penalty(loss.ridge)
         solution = solve(self._reductions, weights, penalty=penalty, solver=method)
-        if np.any(excluded := self.design.extrapolating(solution)):
+        while np.any(more := self.design.extrapolating(solution)):
+            excluded = solution.dropped | more
             solution = solve(self._reductions, weights, penalty=penalty, solver=method, excluded=excluded)
         return self.design.model(solution.coefficients), solution
 
