@@ -9,14 +9,14 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-from ase import Atoms, units
+from ase import Atoms
 from ase.build import bulk
 from ase.calculators.calculator import CalculationFailed
 from ase.io import read, write
 from ase_mlips.analysis import RDF, VDOS
 from matplotlib.image import imread
 from numba.core import event
-from support.command_line import crystal, labelled, table
+from support.command_line import crystal, table
 from support.morse import Morse, MorseCalculator
 
 from ase_mlips.cli import main
@@ -156,7 +156,10 @@ def test_interrupt_between_frames(here, monkeypatch, capsys):
         (["evaluate", "cu.morse", "in.xyz", "-o", "in.xyz"], "in.xyz: is an input too"),
         (["evaluate", "cu.morse", "in.xyz", "-o", "folder.xyz"], "folder.xyz: is a directory"),
         (["evaluate", "cu.morse", "in.xyz", "-o", "none/out.xyz"], "No such file or directory"),
-        (["evaluate", "cu.morse", "in.xyz", "--parity", "out.txt"], "--parity out.txt: expected a name that ends in .png"),
+        (
+            ["evaluate", "cu.morse", "in.xyz", "--parity", "out.txt"],
+            "--parity out.txt: expected a name that ends in .png",
+        ),
         (["evaluate", "cu.morse", "in.xyz", "--parity", "none/out.png"], "there is no such directory"),
         (["evaluate", "none.snapcoeff", "in.xyz"], "none.snapcoeff"),
         (["evaluate", "words.blob", "in.xyz"], "words.blob: expected a file of"),

@@ -84,7 +84,9 @@ def _check_output(output: str, files: list[str]) -> None:
 
 def _check_parity(picture: str) -> None:
     if not picture.endswith(_PICTURES):
-        raise ValueError(f"--parity {picture}: expected a name that ends in {', '.join(_PICTURES[:-1])} or {_PICTURES[-1]}")
+        raise ValueError(
+            f"--parity {picture}: expected a name that ends in {', '.join(_PICTURES[:-1])} or {_PICTURES[-1]}"
+        )
     require_place(picture)
 
 

@@ -134,9 +134,7 @@ def random_parts(frames: Sequence[Frame], fraction: float, count: int, seed: int
     return parts
 
 
-def frame_of(
-    atoms: Atoms, source: str, keys: Mapping[str, str] | None = None, group_key: str | None = None
-) -> Frame:
+def frame_of(atoms: Atoms, source: str, keys: Mapping[str, str] | None = None, group_key: str | None = None) -> Frame:
     """One structure with the labels that it has, if any; see `read_frames`."""
     if len(atoms) == 0:
         raise ValueError(f"{source}: no atoms")

@@ -20,7 +20,6 @@ from .kernels import design_rows
 from .linear import Solution
 from .report import labels_of, predict
 
-
 LARGEST_REACH = 1e4
 
 
@@ -160,7 +159,9 @@ class SnapDesign:
         They count from 0, the constant, as in the files.
         """
         chosen = columns[self.constants.shape[1] :].reshape(self.isolated.shape)
-        found = {e: 1 + np.flatnonzero(own[self.source]) for e, own in zip(self.potential.elements, chosen, strict=True)}
+        found = {
+            e: 1 + np.flatnonzero(own[self.source]) for e, own in zip(self.potential.elements, chosen, strict=True)
+        }
         return {element: numbers for element, numbers in found.items() if len(numbers)}
 
     def _sums(self, species: NDArray[np.int32]) -> FloatArray:

@@ -168,9 +168,7 @@ def solve(
     return _solve_triangular(matrix, penalty, lengths, dropped, solver)
 
 
-def _solve_gram(
-    gram: FloatArray, penalty: FloatArray, lengths: FloatArray, dropped: NDArray[np.bool_]
-) -> Solution:
+def _solve_gram(gram: FloatArray, penalty: FloatArray, lengths: FloatArray, dropped: NDArray[np.bool_]) -> Solution:
     n = len(gram) - 1
     active = np.flatnonzero(~dropped)
     scale = lengths[active]

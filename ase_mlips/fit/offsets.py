@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .dataset import Frame
-from .report import Parity, Report
+from .report import Report
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -112,8 +112,11 @@ class Report:
 
     def _rows(self) -> list[list[str]]:
         return [
-            [s.set, s.group, s.quantity, str(s.count), *(f"{value:.5g}" for value in (s.mae, s.rmse, s.largest))]
-            + [UNITS[s.quantity], s.worst]
+            [
+                *(s.set, s.group, s.quantity, str(s.count)),
+                *(f"{value:.5g}" for value in (s.mae, s.rmse, s.largest)),
+                *(UNITS[s.quantity], s.worst),
+            ]
             for s in self.scores()
         ]
 

@@ -323,8 +323,8 @@ def _warn_of_dropped(design: SnapDesign, solution: Solution) -> None:
     total = len(design.source)
     said = [f"{element} {_shown(numbers, total)}" for element, numbers in found.items()]
     warnings.warn(
-        f"no training frame determines these coefficients, which are zero: {'; '.join(said)} (counted from the constant,"
-        " 0): atoms that never meet in the frames do not feel each other through them",
+        f"no training frame determines these coefficients, which are zero: {'; '.join(said)} (0 is the constant); atoms"
+        " that never meet in the frames do not feel each other through them",
         UserWarning,
         stacklevel=3,
     )

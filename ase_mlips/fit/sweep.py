@@ -41,7 +41,8 @@ class Sweep:
     force_mae: FloatArray
 
     def __repr__(self) -> str:
-        return f"Sweep({len(self.ratios)} ratios from {self.ratios.min():g} to {self.ratios.max():g}, {len(self.energy_mae)} splits)"
+        ratios = f"{len(self.ratios)} ratios from {self.ratios.min():g} to {self.ratios.max():g}"
+        return f"Sweep({ratios}, {len(self.energy_mae)} splits)"
 
     def _repr_html_(self) -> str:
         columns = (1000.0 * errors.T for errors in (self.energy_mae, self.force_mae))
@@ -120,8 +121,12 @@ def weight_sweep(
     base = loss or Loss()
     parts = random_parts(frames, 1.0 / splits, splits, seed)
     for split, label in product(range(splits), ("energy", "forces")):
-        if not any(getattr(frame, label) is not None for frame, part in zip(frames, parts, strict=True) if part == split):
-            raise ValueError(f"frames: no {label} in validation set {split} of {splits}; add frames or take fewer splits")
+        if not any(
+            getattr(frame, label) is not None for frame, part in zip(frames, parts, strict=True) if part == split
+        ):
+            raise ValueError(
+                f"frames: no {label} in validation set {split} of {splits}; add frames or take fewer splits"
+            )
     equations = SnapEquations(SnapDesign(template, frames), frames, parts=parts)
     errors = np.empty((splits, len(values), 2))
     for split, ratio in tqdm(list(np.ndindex(splits, len(values))), desc="weights", unit="fit", disable=None):

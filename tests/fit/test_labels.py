@@ -5,6 +5,7 @@ import pytest
 from ase.build import bulk
 from ase.io.formats import define_io_format, ioformats
 from ase.units import GPa
+from support.labelled import labelled_cells, random_model
 
 from ase_mlips.fit import compare, fit_snap, read_frames
 from ase_mlips.fit.design import snap_template
@@ -12,7 +13,6 @@ from ase_mlips.fit.labels import structures
 from ase_mlips.formats import MLIP_CFG
 from ase_mlips.mtp.configurations import write_mlip_cfg
 from ase_mlips.snap.potential import SnapPotential
-from support.labelled import labelled_cells, random_model
 
 if "mlip-cfg" not in ioformats:  # an installation of before there was the entry point
     define_io_format("mlip-cfg", **MLIP_CFG._asdict(), external=True)
@@ -52,7 +52,9 @@ def test_every_key_of_extended_xyz_is_known_in_any_case(tmp_path, lattice, prope
 
 
 def test_a_lattice_in_two_spellings_is_refused(tmp_path):
-    (tmp_path / "frames.xyz").write_text('1\nLattice="1 0 0 0 1 0 0 0 1" lattice="2 0 0 0 2 0 0 0 2" energy=1\nSi 0 0 0\n')
+    (tmp_path / "frames.xyz").write_text(
+        '1\nLattice="1 0 0 0 1 0 0 0 1" lattice="2 0 0 0 2 0 0 0 2" energy=1\nSi 0 0 0\n'
+    )
     with pytest.raises(ValueError, match=r"frames\.xyz: cannot be read .*Lattice and lattice in one frame"):
         read_frames(tmp_path / "frames.xyz")
 
@@ -82,7 +84,9 @@ def test_a_stress_and_a_virial_that_contradict_each_other_are_refused(other):
     assert np.array_equal(read_frames([good])[0].stress, STRESS)
     bad = crystal(stress=STRESS)
     bad.info["virial"] = virial(bad, other)
-    with pytest.raises(ValueError, match="^input, frame 1: stress and virial contradict each other, [xyz]* [13] GPa and") as error:
+    with pytest.raises(
+        ValueError, match=r"^input, frame 1: stress and virial contradict each other, [xyz]* [13] GPa and"
+    ) as error:
         read_frames([good, bad])
     assert str(error.value).count("\n") == 0
     np.testing.assert_allclose(read_frames([bad], keys={"virial": "virial"})[0].stress, other)
@@ -121,7 +125,9 @@ def test_forces_alone_are_enough_for_a_fit():
     frames = read_frames([
         atoms for atoms in labelled_cells(model, 12) if [atoms.calc.results.pop(name) for name in ("energy", "stress")]
     ])  # fmt: skip
-    fit = fit_snap(snap_template(model.elements, radii=model.radii, weights=model.weights, twojmax=2, rcutfac=4.0), frames)
+    fit = fit_snap(
+        snap_template(model.elements, radii=model.radii, weights=model.weights, twojmax=2, rcutfac=4.0), frames
+    )
     scores = compare(SnapPotential(fit.model), {"train": frames}).scores()
     assert {score.quantity for score in scores} == {"force"}
     assert max(score.largest for score in scores) < 1e-6
@@ -137,5 +143,5 @@ def test_structures_come_one_at_a_time(tmp_path):
 
 
 def test_a_label_that_is_no_number_is_named():
-    with pytest.raises(ValueError, match="energy: expected numbers, got {}"):
+    with pytest.raises(ValueError, match=r"energy: expected numbers, got \{\}"):
         read_frames([crystal(energy={})])

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.labelled import labelled_cells, random_model
 
 from ase_mlips.fit import compare, read_frames
 from ase_mlips.fit.offsets import energy_offsets
 from ase_mlips.snap.potential import SnapPotential
-from support.labelled import labelled_cells, random_model
 
 SHIFTS = {"Ga": 2.5, "N": -0.75}
 

@@ -1,6 +1,7 @@
 """What a prompt or a notebook shows of the public objects: a line or a small table, never their arrays."""
 
 import pytest
+from support.labelled import labelled_cells, random_model
 
 import ase_mlips.fit as fitting
 from ase_mlips import SNAP
@@ -15,7 +16,6 @@ from ase_mlips.fit import (
     snap_template,
     weight_sweep,
 )
-from support.labelled import labelled_cells, random_model
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,9 @@ def test_a_repr_is_one_short_line(objects):
 
 def test_what_they_say(objects):
     assert repr(objects["Frame"]) == "Frame(Ga2, energy, forces, stress; group 'even'; input, frame 0)"
-    assert repr(objects["SnapFit"]).startswith("SnapFit(Ga, twojmax 2, cutoff 4 A; 6 train and 2 test frames; cholesky, ")
+    assert repr(objects["SnapFit"]).startswith(
+        "SnapFit(Ga, twojmax 2, cutoff 4 A; 6 train and 2 test frames; cholesky, "
+    )
     assert "network 2, cutoff 4 A; 6 train and 2 validation frames; 2 epochs, loss " in repr(objects["NetworkFit"])
     assert repr(objects["Sweep"]) == "Sweep(2 ratios from 0.01 to 0.1, 2 splits)"
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk
+from support.labelled import random_model
 
 from ase_mlips import SNAP
 from ase_mlips.fit import fit_snap, read_frames, snap_template
 from ase_mlips.fit.linear import Reduction, solve
-from support.labelled import random_model
 
 CUTOFF = 4.0
 
@@ -28,7 +28,7 @@ def lone_nitrogen(count, *, apart=None):
         atoms.symbols[0] = "N"
         if apart is not None and seed == count - 1:
             atoms += Atoms("N", [atoms.positions[0] + [apart, 0.0, 0.0]])
-            atoms.set_cell(atoms.cell + [[6.2, 0, 0], [0, 0, 0], [0, 0, 0]])
+            atoms.set_cell(atoms.cell.array + np.diag([6.2, 0.0, 0.0]))
         labelled = atoms.copy()
         atoms.calc = calc
         labelled.info |= {"energy": atoms.get_potential_energy(), "stress": atoms.get_stress(voigt=False)}
@@ -53,7 +53,7 @@ def binding(model, distance):
 
 @pytest.fixture(scope="module")
 def fit():
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="no training frame determines") as caught:
         fit = fit_snap(template(), lone_nitrogen(40))
     return fit, [str(warning.message) for warning in caught]
 
