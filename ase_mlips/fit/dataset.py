@@ -10,7 +10,9 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from .labels import FloatArray, Labels, chosen_keys, structures
+from .labels import Labels, chosen_keys, structures
+
+FloatArray = NDArray[np.float64]
 
 QUANTITIES = ("energy", "force", "stress")
 _GROUP_KEYS = ("config_type", "group")
