@@ -32,10 +32,10 @@ def uninterrupted() -> Iterator[None]:
             signal.signal(number, note)
         yield
     finally:
-        for number, handler in replaced.items():
-            signal.signal(number, handler)
-        for number in dict.fromkeys(came):
-            signal.raise_signal(number)
+        for caught, handler in replaced.items():
+            signal.signal(caught, handler)
+        for late in dict.fromkeys(came):
+            signal.raise_signal(late)
 
 
 _END = (signal.SIGTERM, signal.SIG_DFL)

@@ -87,9 +87,11 @@ def read_frames(
     OSError
         The file cannot be opened.
     """
-    images, name = source, "input"
     if isinstance(source, (str, Path)):
-        images, name = structures(source, index, species=species), str(source)
+        images: Iterable[Atoms] = structures(source, index, species=species)
+        name = str(source)
+    else:
+        images, name = source, "input"
     frames = [_labelled_frame(atoms, f"{name}, frame {n}", keys, group_key) for n, atoms in enumerate(images)]
     if not frames:
         raise ValueError(f"{name}: no frames")

@@ -10,6 +10,7 @@ from ase_mlips.fit import (
     Loss,
     SnapDesign,
     Training,
+    energy_offsets,
     fit_network,
     fit_snap,
     read_frames,
@@ -26,6 +27,7 @@ def objects():
     with pytest.warns(UserWarning, match="the best network has a loss of"):
         network = fit_network(template, frames, validation=0.25, training=Training(hidden=(2,), epochs=2))
     return {
+        "EnergyOffsets": energy_offsets(linear.report, linear.sets),
         "Frame": frames[0],
         "Loss": Loss(),
         "Training": Training(),
