@@ -141,12 +141,12 @@ class Report:
             _, axes = plt.subplots(1, len(QUANTITIES), figsize=(12.0, 4.0), layout="constrained")
         for ax, quantity in zip(axes, QUANTITIES, strict=True):
             for parity in (p for p in self.parities if p.quantity == quantity):
-                label = f"{parity.set}, MAE {parity.score().mae:.3g}"
+                label = f"{Path(parity.set).name}, MAE {parity.score().mae:.3g}"  # a set may be called like its file
                 ax.plot(parity.reference, parity.predicted, ".", markersize=3, label=label, rasterized=True)
             if ax.lines:
                 middle = float(np.mean(ax.get_xlim()))
                 ax.axline((middle, middle), slope=1.0, color="k", linewidth=0.5)
-                ax.legend()
+                ax.legend(fontsize="small").set_in_layout(False)
             ax.set(xlabel=f"reference {quantity} ({UNITS[quantity]})", ylabel=f"predicted ({UNITS[quantity]})")
         return axes[0].figure
 
