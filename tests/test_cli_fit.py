@@ -148,7 +148,7 @@ def test_ctrl_c_during_the_test_leaves_the_fit(here, monkeypatch, capsys):
         (["none.xyz", "-o", "x.snap"], "none.xyz"),
         (["in.xyz", "-o", "x.snap", "--radii", "0.4", "0.5"], "one radius for each of Cu"),
         (["empty.extxyz", "-o", "x.snap"], "empty.extxyz: ASE does not know this file format"),
-        (["in.xyz@7", "-o", "x.snap"], "in.xyz@7: cannot be read as structures"),
+        (["in.xyz@7", "-o", "x.snap"], "in.xyz@7: no frames"),
         (
             ["bare.xyz", "-o", "x.snap"],
             "bare.xyz, frame 0: no energy, forces or stress among no labels at all; known are energy, forces",

@@ -83,13 +83,13 @@ def read_frames(
     ValueError
         ASE cannot read the file, or a frame has no atoms, no label, two different values for one label, a stress and a
         virial that contradict each other, a wrong shape or a value that is not finite; the message names the file and
-        the frame, counted from 0.
+        the frame, counted from 0 among those selected.
     OSError
         The file cannot be opened.
     """
     if isinstance(source, (str, Path)):
         images: Iterable[Atoms] = structures(source, index, species=species)
-        name = str(source)
+        name = str(source) if index == ":" else f"{source}@{index}"
     else:
         images, name = source, "input"
     frames = [_labelled_frame(atoms, f"{name}, frame {n}", keys, group_key) for n, atoms in enumerate(images)]
