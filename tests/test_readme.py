@@ -54,7 +54,7 @@ def test_fitting_snippet_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
     np.testing.assert_allclose(refit, frames[0].get_forces(), atol=1e-5)
     exec(
         SNIPPETS[2]
-        .replace('"state.npz"', '"state.npz", epochs=40')
+        .replace('"state.npz"', '"state.npz", epochs=120')
         .replace("train, members", "train, training=Training(epochs=4), members"),
         names,
     )
