@@ -74,7 +74,11 @@ event.register("numba:compile", _Announcer())
 
 
 class _SignalsWait(event.Listener):  # type: ignore[misc]
-    """Lets signals wait until the kernel that is being compiled is done, some seconds at most."""
+    """Lets signals wait until the kernel that is being compiled is done, some seconds at most.
+
+    LLVM calls back into Python.  What a handler raises there (KeyboardInterrupt, or the exception of a time limit) gets
+    lost, Numba then finds no compiled object, and the process may crash at its end.
+    """
 
     def on_start(self, happening: Any) -> None:
         if _is_ours(happening):

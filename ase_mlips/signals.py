@@ -1,4 +1,4 @@
-"""Signals that come while machine code is made or loaded are handled when it is there."""
+"""Steps that a signal must not cut in two."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 
 
 class SignalsLater:
-    """Between `begin` and `end`, which may be nested, handlers of signals wait; only the main thread has any.
+    """Between `begin` and `end`, which may be nested, or in a ``with`` block, signals wait that Python handles.
 
-    LLVM calls back into Python.  What a handler raises there (KeyboardInterrupt, or the exception of a time limit) gets
-    lost, Numba then finds no compiled object, and the process may crash at its end.
+    A request to end (SIGTERM) waits, too.  Only the main thread gets signals; others may do this without effect.
+    It serves short steps: the renaming of files that belong together, the loading of machine code.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class SignalsLater:
             try:
                 for number in signal.valid_signals():
                     handler = signal.getsignal(number)
-                    if callable(handler):
+                    if callable(handler) or (number, handler) == (signal.SIGTERM, signal.SIG_DFL):
                         self._handlers[number] = handler
                         signal.signal(number, self._note)
             except BaseException:  # a handler that was not yet replaced has raised

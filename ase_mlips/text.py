@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
+from .signals import SignalsLater
+
 FilePath = str | PathLike[str]
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -175,8 +177,9 @@ def replace_files(contents: Mapping[str, str | bytes]) -> None:
                 file.write(content if isinstance(content, bytes) else content.encode("ascii"))
                 file.flush()
                 os.fsync(file.fileno())
-        for name, final in finals.items():
-            os.replace(temporary[name], final)
+        with SignalsLater():
+            for name, final in finals.items():
+                os.replace(temporary[name], final)
     finally:
         for name in temporary.values():
             with contextlib.suppress(FileNotFoundError):

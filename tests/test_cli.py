@@ -8,13 +8,13 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-from ase import Atoms, units
+from ase import Atoms
 from ase.build import bulk
 from ase.calculators.calculator import CalculationFailed
 from ase.io import read, write
 from ase_mlips.analysis import RDF, VDOS
 from matplotlib.image import imread
-from support.command_line import crystal, labelled, table
+from support.command_line import crystal, table
 from support.morse import Morse, MorseCalculator
 
 from ase_mlips.cli import main
@@ -73,15 +73,7 @@ def test_evaluate_writes_what_the_calculator_says(here, capsys):
         ["cluster.xyz", "1", "2"],
         ["in.extxyz@1", "1", "4"],
     ]
-    assert lines[1].split()[5:] == ["-", "-", "-"]
-
-
-def test_evaluate_reports_errors_of_labels(here, capsys):
-    write("in.extxyz", [labelled(0.4, 0.02, 0.5 * units.GPa, 0), labelled(-0.8, -0.04, 0.5 * units.GPa, 1)])
-    assert main(["evaluate", "cu.morse", "in.extxyz"]) == 0
-    errors = [float(text) for text in table(capsys.readouterr().out)["in.extxyz"][4:]]
-    assert errors == pytest.approx([150.0, 30.0, 0.5], abs=2e-3)
-    assert sorted(os.listdir()) == ["cu.morse", "in.extxyz"]
+    assert len(lines) == 5  # no errors, as there are no labels
 
 
 def test_failed_evaluation_keeps_what_is_done(here, capsys):
@@ -168,6 +160,11 @@ def test_interrupt_between_frames(here, monkeypatch, capsys):
         (["evaluate", "cu.morse", "in.xyz", "-o", "in.xyz"], "in.xyz: is an input too"),
         (["evaluate", "cu.morse", "in.xyz", "-o", "folder.xyz"], "folder.xyz: is a directory"),
         (["evaluate", "cu.morse", "in.xyz", "-o", "none/out.xyz"], "none: there is no such directory"),
+        (
+            ["evaluate", "cu.morse", "in.xyz", "--parity", "out.txt"],
+            "--parity out.txt: expected a name that ends in .png",
+        ),
+        (["evaluate", "cu.morse", "in.xyz", "--parity", "none/out.png"], "there is no such directory"),
         (["evaluate", "none.snapcoeff", "in.xyz"], "none.snapcoeff"),
         (["evaluate", "words.blob", "in.xyz"], "words.blob: expected a file of"),
         (["evaluate", "embedded:Unobtainium", "in.xyz"], "'Unobtainium'"),

@@ -48,13 +48,13 @@ def test_fitting_snippet_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
         frames.append(atoms)
     write("silicon.extxyz", frames)
     names: dict[str, Any] = {}
-    exec(SNIPPETS[1], names)
+    exec(SNIPPETS[1].replace("rcutfac=4.9", f"rcutfac={calc.model.rcutfac}"), names)
     assert "force" in capsys.readouterr().out
     refit = SNAP("silicon.snapcoeff").get_forces(frames[0])
     np.testing.assert_allclose(refit, frames[0].get_forces(), atol=1e-5)
     exec(
         SNIPPETS[2]
-        .replace('"state.npz"', '"state.npz", epochs=40')
+        .replace('"state.npz"', '"state.npz", epochs=120')
         .replace("train, members", "train, training=Training(epochs=4), members"),
         names,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import threading
@@ -16,12 +17,14 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator
-from ase.io import iread, read
+from ase.io import read
 from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
 import ase_mlips
 from ase_mlips.calculator import families
 from ase_mlips.reading import readable
+
+_LABELS = "known are energy, forces, stress and virial, alone or with REF_ or DFT_ before or _ref or _dft after them"
 
 
 def chosen_model(args: Namespace) -> Calculator:
@@ -81,14 +84,11 @@ def read_frames(specification: str, *, species: Sequence[str] | None = None) -> 
     OSError, ValueError
         When the file cannot be opened or understood, or holds no frame or an empty one.
     """
-    options = species_options(specification, species)
-    frames = iread(specification, do_not_split_by_at_sign=os.path.exists(specification), **options)
+    from ase_mlips.fit.labels import structures  # here, as most commands have no use for scipy
+
+    path, index = split_index(specification)
     count = 0
-    while True:
-        with readable(specification, "a structure"):
-            atoms = next(frames, None)
-        if atoms is None:
-            break
+    for atoms in structures(path, index, species=species, kind="a structure"):
         yield _checked(atoms, f"{specification}: frame {count}")
         count += 1
     if count == 0:
@@ -97,14 +97,19 @@ def read_frames(specification: str, *, species: Sequence[str] | None = None) -> 
 
 def species_options(specification: str, species: Sequence[str] | None) -> dict[str, Any]:
     """What ASE's reader is to know of the elements of ``file@index``: those of the types, if they are MLIP's."""
-    path, at, _ = specification.rpartition("@")
-    path = path if at and not os.path.exists(specification) else specification
+    path, _ = split_index(specification)
     if species is None or not os.path.isfile(path):
         return {}
     try:
         return {"species": species} if filetype(path) == "mlip-cfg" else {}
     except UnknownFileTypeError:
         return {}
+
+
+def split_index(specification: str) -> tuple[str, str]:
+    """The parts of ``file@index``; the index of a file without one takes all frames."""
+    path, at, index = specification.rpartition("@")
+    return (path, index) if at and not os.path.exists(specification) else (specification, ":")
 
 
 def read_structure(specification: str, species: Sequence[str] | None = None) -> Atoms:
@@ -159,6 +164,16 @@ def deferred_interrupt() -> Iterator[threading.Event]:
         yield event
     finally:
         signal.signal(signal.SIGINT, previous)
+
+
+@contextmanager
+def explained_labels() -> Iterator[None]:
+    """Leave out of the messages on labels the argument of `ase_mlips.fit.read_frames` that commands do not have."""
+    try:
+        yield
+    except ValueError as error:
+        text = re.sub(r"; choose [^;]* keys=\{.*?\}", "", str(error))
+        raise ValueError(re.sub(r"; name [^;]* keys=\{.*?\}", f"; {_LABELS}", text)) from error
 
 
 @contextmanager

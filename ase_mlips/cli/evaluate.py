@@ -1,4 +1,4 @@
-"""``ase-mlips evaluate``: energies, forces and stresses of many structures."""
+"""``ase-mlips evaluate``: energies, forces and stresses of structures, compared with the labels that they carry."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from threading import Event
 from typing import Any
 
 import numpy as np
-from ase import Atoms, units
+from ase import Atoms
 from ase.calculators.calculator import Calculator, CalculatorError
 from ase.io.extxyz import write_xyz
 from tqdm import tqdm
@@ -20,11 +20,12 @@ from tqdm import tqdm
 from ase_mlips.appending import AppendedFile
 
 from .common import chosen_model, deferred_interrupt, print_table, read_frames, results_frame
-from .outputs import beside, claim, file_of, give_name, model_files, unfinished
+from .errors import Comparison, print_errors, save_parity
+from .outputs import beside, claim, file_of, give_name, model_files, replacing, unfinished
 from .signals import INTERRUPTED
 
 _HEADER = ["file", "frames", "atoms", "E (eV/atom)", "max |F| (eV/Å)"]
-_HEADER += ["MAE E (meV/atom)", "MAE F (meV/Å)", "MAE stress (GPa)"]
+_PICTURES = (".png", ".pdf", ".svg")
 
 
 @dataclass
@@ -36,99 +37,116 @@ class _Summary:
     atoms: int = 0
     energy: float = 0.0
     largest_force: float = 0.0
-    errors: dict[str, list[float]] = field(default_factory=lambda: {"energy": [], "forces": [], "stress": []})
 
-    def add(self, atoms: Atoms, results: dict[str, Any], labels: dict[str, Any]) -> None:
-        """Count one frame; `labels` are what its file says, where it does."""
+    def add(self, atoms: Atoms, results: dict[str, Any]) -> None:
+        """Count one frame."""
         self.frames += 1
         self.atoms += len(atoms)
         self.energy += results["energy"]
         self.largest_force = max(self.largest_force, float(np.linalg.norm(results["forces"], axis=1).max()))
-        scales = {"energy": 1e3 / len(atoms), "forces": 1e3, "stress": 1.0 / units.GPa}
-        for key, scale in scales.items():
-            if key in results and labels.get(key) is not None:
-                difference = np.abs(np.asarray(results[key]) - np.asarray(labels[key]))
-                self.errors[key].extend((scale * difference).ravel().tolist())
 
     def row(self) -> list[str]:
-        """Cells of the table; a dash where there are no labels."""
-        errors = [f"{np.mean(values):.3f}" if values else "-" for values in self.errors.values()]
-        counts = [str(self.frames), str(self.atoms), f"{self.energy / self.atoms:.6f}", f"{self.largest_force:.4f}"]
-        return [self.name, *counts, *errors]
+        """Cells of the table."""
+        counts = [str(self.frames), str(self.atoms)]
+        return [self.name, *counts, f"{self.energy / self.atoms:.6f}", f"{self.largest_force:.4f}"]
 
 
 def run(args: Namespace) -> int:
-    """Evaluate ``args.files``, print one line each, and write ``args.output`` if it is given."""
-    if args.output is not None and not args.output.endswith((".xyz", ".extxyz")):
-        raise ValueError(
-            f"{args.output}: results are written as extended XYZ, expected a name that ends in .extxyz or .xyz"
-        )
-    claim({"-o": args.output}, [*map(file_of, args.files), *model_files(args.model)], force=args.force)
-    calculator = chosen_model(args)
-    summaries = [_Summary(name) for name in args.files]
+    """Evaluate ``args.files``, print one line each and the errors, and write what is asked for."""
+    _check_names(args)
+    outputs = {"-o": args.output, "--parity": args.parity}
+    claim(outputs, [*map(file_of, args.files), *model_files(args.model)], force=args.force)
     with deferred_interrupt() as interrupted:
+        work = _Work(chosen_model(args), args.species, interrupted, [_Summary(name) for name in args.files])
+        said = "" if args.output is None else _write_frames(work, args)
         if args.output is None:
-            _evaluate_files(calculator, summaries, None, interrupted, args.species)
-            said = ""
-        else:
-            said = _written(calculator, summaries, args, interrupted)
-    print_table(_HEADER, [summary.row() for summary in summaries if summary.frames])
+            work.do(None)
+    print_table(_HEADER, [summary.row() for summary in work.summaries if summary.frames])
+    print_errors(work.comparison)
     if interrupted.is_set():
         print(f"ase-mlips: interrupted{said}", file=sys.stderr)
         return INTERRUPTED
     if args.output:
-        print(f"wrote {sum(s.frames for s in summaries)} frames to {args.output}")
+        print(f"wrote {work.frames} frames to {args.output}")
+    if args.parity:
+        with replacing(args.parity, force=args.force) as path:
+            save_parity(work.comparison, str(path))
+        print(f"wrote {args.parity}")
     return 0
 
 
-def _written(calculator: Calculator, summaries: list[_Summary], args: Namespace, interrupted: Event) -> str:
-    """Evaluate and write the output, after Ctrl-C or a failure the frames until then; returns what is to be said."""
+def _check_names(args: Namespace) -> None:
+    if args.output is not None and not args.output.endswith((".xyz", ".extxyz")):
+        raise ValueError(
+            f"{args.output}: results are written as extended XYZ, expected a name that ends in .extxyz or .xyz"
+        )
+    if args.parity is not None and not args.parity.endswith(_PICTURES):
+        raise ValueError(
+            f"--parity {args.parity}: expected a name that ends in {', '.join(_PICTURES[:-1])} or {_PICTURES[-1]}"
+        )
+
+
+@dataclass
+class _Work:
+    """The frames of all files with the results of a calculator, until the event is set."""
+
+    calculator: Calculator
+    species: Sequence[str] | None
+    interrupted: Event
+    summaries: list[_Summary]
+    comparison: Comparison = field(default_factory=Comparison)
+
+    @property
+    def frames(self) -> int:
+        """How many there are so far."""
+        return sum(summary.frames for summary in self.summaries)
+
+    def do(self, out: AppendedFile | None) -> None:
+        """Evaluate all frames, and write each as soon as it is done."""
+        for summary in self.summaries:
+            frames = read_frames(summary.name, species=self.species)
+            for atoms in tqdm(frames, desc=summary.name, unit="frame", disable=None, leave=False):
+                if self.interrupted.is_set():
+                    return
+                self._evaluate(summary, atoms, out)
+
+    def _evaluate(self, summary: _Summary, atoms: Atoms, out: AppendedFile | None) -> None:
+        labels = self.comparison.label(atoms, summary.name)
+        atoms.calc = self.calculator
+        try:
+            atoms.get_potential_energy()
+            atoms.get_forces()
+        except (ValueError, CalculatorError) as error:
+            error.add_note(f"{summary.name}: frame {summary.frames}")
+            raise
+        if out is not None:
+            text = io.StringIO()
+            write_xyz(text, results_frame(atoms, self.calculator.results))
+            out.append(text.getvalue().encode())
+        summary.add(atoms, self.calculator.results)
+        self.comparison.add(summary.name, labels, self.calculator.results)
+
+
+def _write_frames(work: _Work, args: Namespace) -> str:
+    """Do the work and write the output, after Ctrl-C or a failure the frames until then; returns what is to be said."""
     with beside(args.output) as new:
         try:
             with AppendedFile(new, new=True) as out:
-                _evaluate_files(calculator, summaries, out, interrupted, args.species)
+                work.do(out)
         except BaseException as error:
-            if kept := _keep(new, summaries, args.output):
+            if kept := _keep(new, work, args.output):
                 error.add_note(kept)
             raise
-        if interrupted.is_set():
-            return _keep(new, summaries, args.output)
+        if work.interrupted.is_set():
+            return _keep(new, work, args.output)
         give_name(new, args.output, force=args.force)
     return ""
 
 
-def _keep(new: Path, summaries: list[_Summary], output: str) -> str:
+def _keep(new: Path, work: _Work, output: str) -> str:
     """Give the frames that there are a name, if there are any, and say so."""
-    frames = sum(summary.frames for summary in summaries)
-    if frames == 0:
+    if work.frames == 0:
         return ""
     output = unfinished(output)
     give_name(new, output)
-    return f"; {output} holds all frames until then, {frames}"
-
-
-def _evaluate_files(
-    calculator: Calculator,
-    summaries: list[_Summary],
-    out: AppendedFile | None,
-    interrupted: Event,
-    species: Sequence[str] | None,
-) -> None:
-    for summary in summaries:
-        frames = read_frames(summary.name, species=species)
-        for atoms in tqdm(frames, desc=summary.name, unit="frame", disable=None, leave=False):
-            if interrupted.is_set():
-                return
-            labels = atoms.calc.results if atoms.calc is not None else {}
-            atoms.calc = calculator
-            try:
-                atoms.get_potential_energy()
-                atoms.get_forces()
-            except (ValueError, CalculatorError) as error:
-                error.add_note(f"{summary.name}: frame {summary.frames}")
-                raise
-            if out is not None:
-                text = io.StringIO()
-                write_xyz(text, results_frame(atoms, calculator.results))
-                out.append(text.getvalue().encode())
-            summary.add(atoms, calculator.results, labels)
+    return f"; {output} holds all frames until then, {work.frames}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -32,11 +31,10 @@ from ase_mlips.heads.network import Network
 from ase_mlips.places import require_place
 from ase_mlips.snap import SnapModel, write_snap
 
-from .common import deferred_interrupt, plain_warnings
+from .common import deferred_interrupt, explained_labels, plain_warnings, split_index
 from .outputs import claim, file_of, replacing
 
 _ENDINGS = (".snapcoeff", ".snap", ".mliap.model", ".mliap", ".snap.npz")
-_LABELS = "known are energy, forces, stress and virial, alone or with REF_ or DFT_ before or _ref or _dft after them"
 _TRAINING = ("activation", "epochs", "batch_size", "learning_rate", "lbfgs_steps", "patience", "checkpoint")
 
 
@@ -47,13 +45,13 @@ def run(args: Namespace) -> int:
     outputs = {"-o": written, "--checkpoint": args.checkpoint}
     inputs = map(file_of, [*args.files, *(args.test or ())])
     claim(outputs, inputs, force=args.force, going_on=["--checkpoint"])
-    train = [frame for name in args.files for frame in _read(name)]
-    test = [frame for name in args.test or () for frame in _read(name)]
+    train = [frame for name in args.files for frame in _read(name, args.elements)]
+    test = [frame for name in args.test or () for frame in _read(name, args.elements)]
     if not args.test and args.test_fraction > 0.0:
         train, test = split_frames(train, args.test_fraction, seed=args.seed)
     template = _template(args, train)
     loss = Loss(energy=args.energy_weight, force=args.force_weight, stress=args.stress_weight, ridge=args.ridge)
-    print(f"{len(train)} training and {len(test)} test frames of {', '.join(template.elements)}")
+    print(f"{len(train)} training and {len(test)} test frames of {', '.join(template.elements)}{_label_counts(train)}")
     with plain_warnings():
         fit = _fit(template, train, test=test, loss=loss, training=training)
     # Testing takes long, too: what Ctrl-C meets there is already on the disk.
@@ -163,13 +161,14 @@ def _save(fit: SnapFit | NetworkFit, output: str, *, scores: bool = True, new: S
     return interrupted.is_set()
 
 
-def _read(specification: str) -> list[Frame]:
+def _read(specification: str, species: Sequence[str] | None) -> list[Frame]:
     """Frames of ``file`` or ``file@index``."""
-    path, at, index = specification.rpartition("@")
-    try:
-        if at and not os.path.exists(specification):
-            return read_frames(path, index=index)
-        return read_frames(specification)
-    except ValueError as error:
-        # an argument of `read_frames` that the command does not have
-        raise ValueError(re.sub(r"; [^;]* keys=\{.*?\}", f"; {_LABELS}", str(error))) from error
+    path, index = split_index(specification)
+    with explained_labels():
+        return read_frames(path, index=index, species=species)
+
+
+def _label_counts(frames: Sequence[Frame]) -> str:
+    """How many frames lack which label; empty where none does."""
+    counts = {name: sum(getattr(frame, name) is None for frame in frames) for name in ("energy", "forces")}
+    return "".join(f", {count} without {name}" for name, count in counts.items() if count)

@@ -20,6 +20,8 @@ from typing import Any, TypeAlias
 from ase_mlips.calculator import families
 from ase_mlips.places import require_place
 
+from .common import split_index
+
 FileName: TypeAlias = str | os.PathLike[str]
 
 SEPARATORS = {".csv": ",", ".dat": " "}  # of the columns of a table
@@ -134,8 +136,7 @@ def _standard_streams() -> list[tuple[int, int]]:
 
 def file_of(specification: str) -> str:
     """The file of ``file`` or ``file@index``."""
-    path, at, _ = specification.rpartition("@")
-    return path if at and not os.path.exists(specification) else specification
+    return split_index(specification)[0]
 
 
 def model_files(name: str) -> list[str]:

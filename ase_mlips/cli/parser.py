@@ -79,6 +79,7 @@ def _evaluate(commands: Any) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="any file that ASE reads; file.xyz@::10 picks frames")
     parser.add_argument("-o", "--output", metavar="OUT.extxyz", help="write all frames with the results")
     _add_force(parser)
+    parser.add_argument("--parity", metavar="FILE.png", help="draw the results against the labels")
 
 
 def _relax(commands: Any) -> None:

@@ -11,13 +11,14 @@ from .committee import Committee, fit_committee
 from .dataset import Frame, read_frames, split_frames
 from .design import SnapDesign, snap_template
 from .network import NetworkFit, fit_network
+from .offsets import EnergyOffsets, energy_offsets
 from .report import Report, compare
 from .snap import Loss, SnapEquations, SnapFit, fit_snap
 from .sweep import Sweep, weight_sweep
 from .training import Training
 
 __all__ = [
-    "Committee", "Frame", "Loss", "NetworkFit", "Report", "SnapDesign", "SnapEquations", "SnapFit", "Sweep", "Training",
-    "compare", "fit_committee", "fit_network", "fit_snap", "read_frames", "snap_template", "split_frames",
-    "weight_sweep",
+    "Committee", "EnergyOffsets", "Frame", "Loss", "NetworkFit", "Report", "SnapDesign", "SnapEquations", "SnapFit",
+    "Sweep", "Training", "compare", "energy_offsets", "fit_committee", "fit_network", "fit_snap", "read_frames",
+    "snap_template", "split_frames", "weight_sweep",
 ]  # fmt: skip

@@ -44,6 +44,9 @@ class Committee(Calculator):  # type: ignore[misc]
         self._deviations: dict[str, Any] = {}
         super().__init__(**kwargs)
 
+    def __repr__(self) -> str:
+        return f"Committee({len(self.members)} members, {self.members[0]!r} and others)"
+
     def calculate(
         self,
         atoms: Atoms | None = None,

@@ -4,44 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
-from typing import Any
 
-import ase.io
 import numpy as np
 from ase import Atoms
-from ase.stress import voigt_6_to_full_3x3_stress
 from numpy.typing import NDArray
 
-from ..reading import readable
+from .labels import Labels, chosen_keys, structures
 
 FloatArray = NDArray[np.float64]
 
 QUANTITIES = ("energy", "force", "stress")
-_BASES = {"energy": ("energy",), "forces": ("forces", "force"), "stress": ("stress",), "virial": ("virial", "virials")}
-_KEYS = {
-    label: {p + base for p, base in product(("", "ref_", "dft_"), bases)}
-    | {base + s for base, s in product(bases, ("_ref", "_dft"))}
-    for label, bases in _BASES.items()
-}
 _GROUP_KEYS = ("config_type", "group")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Frame:
-    """One labelled configuration.
+    """One labelled configuration; it may have some of the labels only.
 
     Attributes
     ----------
     atoms : ase.Atoms
         The structure alone, without a calculator.
-    energy : float
-        Total energy in eV.
-    forces : (N, 3) array
+    energy : float or None
+        Total energy in eV; None where the frame has no such label.
+    forces : (N, 3) array or None
         eV/A.
     stress : (3, 3) array or None
-        eV/A^3 in ASE's sign (tension is positive); None where the frame has no such label or is not periodic.
+        eV/A^3 in ASE's sign (tension is positive); None also where the frame is not periodic.
     group : str
         Frames of one group share their weights, and errors are reported for each group.
     source : str
@@ -49,11 +39,16 @@ class Frame:
     """
 
     atoms: Atoms
-    energy: float
-    forces: FloatArray
+    energy: float | None
+    forces: FloatArray | None
     stress: FloatArray | None
     group: str
     source: str
+
+    def __repr__(self) -> str:
+        labels = [name for name in ("energy", "forces", "stress") if getattr(self, name) is not None]
+        said = ", ".join([self.atoms.get_chemical_formula(), *(labels or ["no labels"])])
+        return f"Frame({said}; group {self.group!r}; {self.source})"
 
 
 def read_frames(
@@ -62,8 +57,9 @@ def read_frames(
     keys: Mapping[str, str] | None = None,
     group_key: str | None = None,
     index: str = ":",
+    species: Sequence[str] | None = None,
 ) -> list[Frame]:
-    """Read labelled frames; every one must have an energy and forces, a stress or virial is optional.
+    """Read labelled frames; each must have an energy, forces, a stress or a virial, and counts with what it has.
 
     Parameters
     ----------
@@ -72,40 +68,34 @@ def read_frames(
     keys : mapping, optional
         The names in the file of "energy", "forces", "stress" (eV/A^3, tension positive) and "virial" (eV,
         ``-volume * stress``).  Without it the usual names are recognised in upper and lower case, alone or with
-        ``REF_`` or ``DFT_`` before or ``_ref`` or ``_dft`` after them.
+        ``REF_`` or ``DFT_`` before or ``_ref`` or ``_dft`` after them.  Six numbers of a stress are in ASE's order,
+        xx yy zz yz xz xy, and those of a virial in GPUMD's, xx yy zz xy yz zx.
     group_key : str, optional
         Name of the entry of ``atoms.info`` that holds the group; otherwise ``config_type`` or ``group``, in any
         case.  A frame without it belongs to the group "all".
     index : str
         Selects frames of a file as in `ase.io.read`.
+    species : sequence of str, optional
+        Elements of the types 0, 1, ... in an MLIP file (``.cfg``); without it they are atomic numbers.
 
     Raises
     ------
     ValueError
-        ASE cannot read the file, or a frame has no atoms, no energy or no forces, two different values for one label, a
-        wrong shape or a value that is not finite; the message names the file and the frame, counted from 0.
+        ASE cannot read the file, or a frame has no atoms, no label, two different values for one label, a stress and a
+        virial that contradict each other, a wrong shape or a value that is not finite; the message names the file and
+        the frame, counted from 0 among those selected.
     OSError
         The file cannot be opened.
     """
     if isinstance(source, (str, Path)):
-        images, name = _read(source, index), str(source)
+        images: Iterable[Atoms] = structures(source, index, species=species)
+        name = str(source) if index == ":" else f"{source}@{index}"
     else:
-        images, name = list(source), "input"
-    chosen = {label: {name.lower()} for label, name in (keys or {}).items()}
-    unknown = set(chosen) - set(_KEYS)
-    if unknown:
-        raise ValueError(f"keys: expected some of {', '.join(_KEYS)}, got {', '.join(sorted(unknown))}")
-    groups = (group_key.lower(),) if group_key else _GROUP_KEYS
-    frames = [_frame(atoms, _KEYS | chosen, groups, f"{name}, frame {n}") for n, atoms in enumerate(images)]
+        images, name = source, "input"
+    frames = [_labelled_frame(atoms, f"{name}, frame {n}", keys, group_key) for n, atoms in enumerate(images)]
     if not frames:
         raise ValueError(f"{name}: no frames")
     return frames
-
-
-def _read(source: str | Path, index: str) -> list[Atoms]:
-    with readable(source, "structures"):
-        images = ase.io.read(source, index)
-    return [images] if isinstance(images, Atoms) else list(images)
 
 
 def require_frames(name: str, frames: object) -> None:
@@ -148,75 +138,26 @@ def random_parts(frames: Sequence[Frame], fraction: float, count: int, seed: int
     return parts
 
 
-def _frame(atoms: Atoms, keys: Mapping[str, set[str]], groups: Sequence[str], source: str) -> Frame:
+def frame_of(atoms: Atoms, source: str, keys: Mapping[str, str] | None = None, group_key: str | None = None) -> Frame:
+    """One structure with the labels that it has, if any; see `read_frames`."""
     if len(atoms) == 0:
         raise ValueError(f"{source}: no atoms")
-    labels = _all_labels(atoms)
-    found = {label: _label(labels, names, label, source) for label, names in keys.items()}
-    energy = found["energy"]
-    if energy is None:
-        raise ValueError(f"{source}: no energy among {_shown(labels)}; name it with keys={{'energy': ...}}")
-    forces = found["forces"]
-    if forces is None and len(atoms) == 1:
+    names, labels = chosen_keys(keys), Labels(atoms, source)
+    energy, forces = labels.energy(names["energy"]), labels.forces(names["forces"])
+    if forces is None and energy is not None and len(atoms) == 1:
         forces = np.zeros((1, 3))  # a single atom feels no force, and files of isolated atoms omit it
-    if forces is None:
-        raise ValueError(f"{source}: no forces among {_shown(labels)}; name them with keys={{'forces': ...}}")
-    if forces.shape != (len(atoms), 3):
-        raise ValueError(f"{source}: forces: expected shape ({len(atoms)}, 3), got {forces.shape}")
-    if energy.size != 1:
-        raise ValueError(f"{source}: energy: expected one number, got {energy.size}")
-    by_name = {key.lower(): value for key, value in atoms.info.items()}
-    group = next((str(by_name[key]) for key in groups if key in by_name), "all")
+    stress = labels.stress(names["stress"], names["virial"])
     bare = Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-    return Frame(bare, float(energy.ravel()[0]), forces, _stress(found, bare, source), group, source)
+    group = labels.group((group_key.lower(),) if group_key else _GROUP_KEYS)
+    return Frame(bare, energy, forces, stress, group, source)
 
 
-def _all_labels(atoms: Atoms) -> dict[str, list[Any]]:
-    """What may be a label, by lower-case name: ASE moves known names to a calculator and leaves the others."""
-    labels: dict[str, list[Any]] = {}
-    for place in (atoms.calc.results if atoms.calc else {}, atoms.info, atoms.arrays):
-        for key, value in place.items():
-            labels.setdefault(key.lower(), []).append(value)
-    return labels
-
-
-def _label(labels: Mapping[str, list[Any]], names: set[str], label: str, source: str) -> FloatArray | None:
-    values = [(name, value) for name in sorted(names & labels.keys()) for value in labels[name]]
-    if not values:
-        return None
-    try:
-        arrays = [np.array(value, dtype=np.float64) for _, value in values]
-    except ValueError as error:
-        raise ValueError(f"{source}: {label}: expected numbers, got {values[0][1]!r}") from error
-    if any(not np.array_equal(arrays[0], other) for other in arrays[1:]):
-        spelled = ", ".join(name for name, _ in values)
-        raise ValueError(f"{source}: {spelled} differ; choose one with keys={{'{label}': ...}}")
-    if not np.all(np.isfinite(arrays[0])):
-        raise ValueError(f"{source}: {label} is not finite")
-    return arrays[0]
-
-
-def _stress(found: Mapping[str, FloatArray | None], atoms: Atoms, source: str) -> FloatArray | None:
-    if atoms.cell.rank < 3 or not atoms.pbc.any():
-        return None
-    stress, virial = found["stress"], found["virial"]
-    if stress is not None:
-        if stress.size not in (6, 9):
-            raise ValueError(f"{source}: stress: expected 6 or 9 numbers, got {stress.size}")
-        full = voigt_6_to_full_3x3_stress(stress.ravel()) if stress.size == 6 else stress.reshape(3, 3)
-    elif virial is not None:
-        if virial.size != 9:
-            # codes disagree on the order of six
-            raise ValueError(f"{source}: virial: expected 9 numbers, got {virial.size}")
-        full = -virial.reshape(3, 3) / atoms.get_volume()
-    else:
-        return None
-    return np.asarray(0.5 * (full + full.T), dtype=np.float64)
-
-
-def _shown(labels: Iterable[str]) -> str:
-    names = sorted(set(labels) - {"numbers", "positions"})
-    return ", ".join(names) if names else "no labels at all"
+def _labelled_frame(atoms: Atoms, source: str, keys: Mapping[str, str] | None, group_key: str | None) -> Frame:
+    frame = frame_of(atoms, source, keys, group_key)
+    if frame.energy is None and frame.forces is None and frame.stress is None:
+        there = Labels(atoms, source).shown()
+        raise ValueError(f"{source}: no energy, forces or stress among {there}; name them with keys={{'energy': ...}}")
+    return frame
 
 
 def species_of(frame: Frame, elements: Sequence[str]) -> NDArray[np.int32]:

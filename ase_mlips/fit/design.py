@@ -17,7 +17,10 @@ from ..snap.model import SnapModel, Zbl, bispectrum_labels
 from ..snap.potential import SnapPotential
 from .dataset import FloatArray, Frame, species_of
 from .kernels import design_rows
+from .linear import Solution
 from .report import labels_of, predict
+
+LARGEST_REACH = 1e4
 
 
 def snap_template(
@@ -100,8 +103,11 @@ class SnapDesign:
         if atomic_energies is not None:
             self.isolated = self._isolated_columns()
 
+    def __repr__(self) -> str:
+        return f"SnapDesign({' '.join(self.potential.elements)}, {self.n_columns} unknowns)"
+
     def rows(self, frame: Frame) -> dict[str, FloatArray]:
-        """Rows ``[A | b]`` of one frame by quantity: energy per atom, force components, stress (see `labels_of`)."""
+        """Rows ``[A | b]`` of one frame for each label: energy per atom, force components, stress (see `labels_of`)."""
         species = species_of(frame, self.potential.elements)
         N, n, first = len(species), self.n_columns, self.constants.shape[1]
         rest = predict(self.potential, frame, self.neighbors)  # brings the neighbour list up to date, too
@@ -112,9 +118,10 @@ class SnapDesign:
         parts = {"energy": rows[:1] / N, "force": rows[1 : 1 + 3 * N]}
         if frame.stress is not None:
             parts["stress"] = rows[1 + 3 * N :] / (frame.atoms.get_volume() * units.GPa)
-        for quantity, label in labels_of(frame).items():
+        labels = labels_of(frame)
+        for quantity, label in labels.items():
             parts[quantity][:, n] = label - rest[quantity]
-        return parts
+        return {quantity: parts[quantity] for quantity in labels}
 
     def model(self, solution: FloatArray) -> SnapModel:
         """The model with the solved coefficients."""
@@ -129,6 +136,33 @@ class SnapDesign:
         """Ridge of each column; the constants are free."""
         first = self.constants.shape[1]
         return np.concatenate([np.zeros(first), np.full(self.n_columns - first, ridge)])
+
+    def extrapolating(self, solution: Solution) -> NDArray[np.bool_]:
+        """Columns (n,) with coefficients that come from rounding errors or noise, as the frames hardly determine them.
+
+        Their parts of the labels are more than `LARGEST_REACH` times as large as these are, so that they cancel each
+        other; or they would be, were a column that is shorter than 1e-4 of the longest of its kind (linear or
+        quadratic) as long as that.
+        """
+        first, linear = self.constants.shape[1], len(self.kept)
+        lengths = solution.lengths[first:].reshape(self.isolated.shape)
+        largest = np.empty_like(lengths)
+        for kind in (slice(None, linear), slice(linear, None)):
+            largest[:, kind] = lengths[:, kind].max(initial=0.0)
+        possible = np.where(lengths < 1e-4 * largest, largest, lengths).ravel()
+        found = possible * np.abs(solution.coefficients[first:]) > LARGEST_REACH * solution.target_length
+        return np.concatenate([np.zeros(first, dtype=bool), found])
+
+    def coefficient_numbers(self, columns: NDArray[np.bool_]) -> dict[str, NDArray[np.int64]]:
+        """Numbers of the coefficients, for each element that has some, that come from these columns (n,).
+
+        They count from 0, the constant, as in the files.
+        """
+        chosen = columns[self.constants.shape[1] :].reshape(self.isolated.shape)
+        found = {
+            e: 1 + np.flatnonzero(own[self.source]) for e, own in zip(self.potential.elements, chosen, strict=True)
+        }
+        return {element: numbers for element, numbers in found.items() if len(numbers)}
 
     def _sums(self, species: NDArray[np.int32]) -> FloatArray:
         """Column sums, forces and strain derivatives (1 + 3 N + 6, n + 1) of what the neighbour list holds."""
@@ -153,11 +187,17 @@ class SnapDesign:
 
 
 def _independent_constants(frames: Sequence[Frame], elements: Sequence[str]) -> FloatArray:
-    """Orthonormal combinations (E, r) of the elements' constants that the compositions of the frames determine.
+    """Orthonormal combinations (E, r) of the elements' constants that the frames with an energy determine.
 
     With one composition only (say, GaN) the two constants cannot be told apart; their shortest vector is taken.
     """
-    counts = np.array([np.bincount(species_of(f, elements), minlength=len(elements)) / len(f.atoms) for f in frames])
+    counts = np.array([
+        np.bincount(species_of(frame, elements), minlength=len(elements)) / len(frame.atoms)
+        for frame in frames
+        if frame.energy is not None
+    ])  # fmt: skip
+    if len(counts) == 0:
+        return np.zeros((len(elements), 0))
     _, values, vectors = np.linalg.svd(counts, full_matrices=False)
     kept: FloatArray = vectors[values > 1e-6 * values[0]].T
     return kept

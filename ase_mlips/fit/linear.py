@@ -21,16 +21,18 @@ Key = TypeVar("Key", bound=Hashable)
 
 # the normal equations square the condition number of A; beyond this little is left of double precision
 LARGEST_GRAM_CONDITION = 1e15
+# a column this much shorter than the longest holds what rounding left of sums that cancel, and no data
+LEAST_LENGTH = 1e-10
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Solution:
     """Coefficients that minimise ``|W (A c - b)|^2 + sum_k penalty_k |W A_k|^2 c_k^2``.
 
     Attributes
     ----------
     coefficients : (n,) array
-        Zero for a column without entries.
+        Zero where `dropped`.
     condition : float
         Ratio of the extreme singular values of A after each column was scaled to unit length (with its penalty);
         an estimate from below, inf where A is numerically rank-deficient.
@@ -38,12 +40,25 @@ class Solution:
         Number of independent columns; where it is below n the solution of least scaled norm was taken.
     solver : str
         The method that was used: "cholesky", "qr" or "svd".
+    lengths : (n,) array
+        Length ``|W A_k|`` of each column.
+    target_length : float
+        Length of ``W b``.
+    dropped : (n,) bool array
+        Columns without entries or with no more than rounding errors (`LEAST_LENGTH`), and those that were excluded.
     """
 
     coefficients: FloatArray
     condition: float
     rank: int
     solver: Solver
+    lengths: FloatArray
+    target_length: float
+    dropped: NDArray[np.bool_]
+
+    def __repr__(self) -> str:
+        n = len(self.coefficients)
+        return f"Solution({n} coefficients, {self.solver}, rank {self.rank}, condition {self.condition:.2g})"
 
 
 class Reduction:
@@ -109,6 +124,7 @@ def solve(
     *,
     penalty: FloatArray | None = None,
     solver: Solver = "cholesky",
+    excluded: NDArray[np.bool_] | None = None,
 ) -> Solution:
     """Weighted least squares over all keys of `reductions`.
 
@@ -121,6 +137,8 @@ def solve(
     penalty : (n,) array, optional
         Ridge of each column relative to the squared length of that (weighted) column.
     solver : {"cholesky", "qr", "svd"}
+    excluded : (n,) bool array, optional
+        Columns to leave out; their coefficients are zero.
 
     Raises
     ------
@@ -139,15 +157,21 @@ def solve(
     for reduction, weight in used:
         total.absorb(reduction, weight)
     matrix = total.matrix()
-    penalty = np.zeros(matrix.shape[1] - 1) if penalty is None else penalty
-    return _solve_gram(matrix, penalty) if solver == "cholesky" else _solve_triangular(matrix, penalty, solver)
+    n = matrix.shape[1] - 1
+    penalty = np.zeros(n) if penalty is None else penalty
+    lengths = np.sqrt(matrix.diagonal()) if solver == "cholesky" else np.linalg.norm(matrix, axis=0)
+    dropped = lengths[:n] <= LEAST_LENGTH * lengths[:n].max(initial=0.0)
+    if excluded is not None:
+        dropped |= excluded
+    if solver == "cholesky":
+        return _solve_gram(matrix, penalty, lengths, dropped)
+    return _solve_triangular(matrix, penalty, lengths, dropped, solver)
 
 
-def _solve_gram(gram: FloatArray, penalty: FloatArray) -> Solution:
+def _solve_gram(gram: FloatArray, penalty: FloatArray, lengths: FloatArray, dropped: NDArray[np.bool_]) -> Solution:
     n = len(gram) - 1
-    length = np.sqrt(gram.diagonal()[:n])
-    active = np.flatnonzero(length > 0.0)
-    scale = length[active]
+    active = np.flatnonzero(~dropped)
+    scale = lengths[active]
     scaled = gram[np.ix_(active, active)] / np.outer(scale, scale)
     scaled[np.diag_indices_from(scaled)] = 1.0 + penalty[active]
     try:
@@ -157,14 +181,16 @@ def _solve_gram(gram: FloatArray, penalty: FloatArray) -> Solution:
         raise np.linalg.LinAlgError(message) from error
     coefficients = np.zeros(n)
     coefficients[active] = scipy.linalg.cho_solve((factor, False), gram[active, n] / scale) / scale
-    return Solution(coefficients, _condition(factor), len(active), "cholesky")
+    condition = _condition(factor)
+    return Solution(coefficients, condition, len(active), "cholesky", lengths[:n], float(lengths[n]), dropped)
 
 
-def _solve_triangular(factor: FloatArray, penalty: FloatArray, solver: Solver) -> Solution:
+def _solve_triangular(
+    factor: FloatArray, penalty: FloatArray, lengths: FloatArray, dropped: NDArray[np.bool_], solver: Solver
+) -> Solution:
     n = factor.shape[1] - 1
-    length = np.linalg.norm(factor[:, :n], axis=0)
-    active = np.flatnonzero(length > 0.0)
-    scale = length[active]
+    active = np.flatnonzero(~dropped)
+    scale = lengths[active]
     ridge = np.diag(np.sqrt(penalty[active]))
     rows = np.vstack([factor[:, active] / scale, ridge[penalty[active] > 0.0]])
     target = np.concatenate([factor[:, n], np.zeros(len(rows) - len(factor))])
@@ -176,7 +202,7 @@ def _solve_triangular(factor: FloatArray, penalty: FloatArray, solver: Solver) -
         condition = np.inf
     else:
         condition = float(values[0] / values[-1]) if solver == "svd" else _condition(_triangle(rows))
-    return Solution(coefficients, condition, int(rank), solver)
+    return Solution(coefficients, condition, int(rank), solver, lengths[:n], float(lengths[n]), dropped)
 
 
 def _condition(factor: FloatArray, steps: int = 12) -> float:

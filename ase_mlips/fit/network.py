@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,11 @@ from .checkpoint import HISTORY
 from .dataset import FloatArray, Frame, require_frames, species_of
 from .problem import NetworkProblem
 from .report import Report, compare
-from .snap import Loss, write_fit
+from .snap import Loss, described, set_sizes, write_fit
 from .training import Training, minimise
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NetworkFit:
     """A trained model and how well it does.
 
@@ -47,6 +48,15 @@ class NetworkFit:
     training: Training
     interrupted: bool
 
+    def __repr__(self) -> str:
+        epochs = len(self.history["loss"])
+        best = f", loss {np.min(self.history['validation']):.4g} per frame" if epochs else ""
+        ended = ", interrupted" if self.interrupted else ""
+        return f"NetworkFit({described(self.model)}; {set_sizes(self.sets)}; {epochs} epochs{ended}{best})"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{self.report._repr_html_()}"
+
     @cached_property
     def report(self) -> Report:
         """Errors and parity on all sets; the frames are evaluated when it is first asked for."""
@@ -67,7 +77,7 @@ class NetworkFit:
             "training": kept,
             "loss": asdict(self.loss),
             "interrupted": self.interrupted,
-            "history": {name: values.tolist() for name, values in self.history.items()},
+            "history": {name: [x if np.isfinite(x) else None for x in v.tolist()] for name, v in self.history.items()},
         }
         if scores:
             summary["scores"] = [asdict(score) for score in self.report.scores()]
@@ -154,7 +164,10 @@ def fit_problem(problem: NetworkProblem, training: Training, *, test: Sequence[F
         species_of(frame, problem.template.elements)
     task = problem.task(training)
     state, interrupted = minimise(task, training, problem.fingerprint(training))
-    problem.judge(task, state)
+    try:
+        problem.judge(task, state)
+    except KeyboardInterrupt:
+        interrupted = True
     history = dict(zip(HISTORY, np.array(state.history).reshape(-1, len(HISTORY)).T.copy(), strict=True))
     sets = problem.sets | ({"test": test} if test else {})
     return NetworkFit(problem.model(state.best), sets, history, problem.loss, training, interrupted)

@@ -152,15 +152,15 @@ class Objective:
         predicted = {"energy": np.array([energies.mean()]), "force": forces.ravel()}
         if "stress" in target.labels:
             predicted["stress"] = full_3x3_to_voigt_6_stress(0.5 * (strain + strain.T)) / target.volume
-        residuals = {quantity: values - target.labels[quantity] for quantity, values in predicted.items()}
+        residuals = {quantity: predicted[quantity] - label for quantity, label in target.labels.items()}
         if directions is not None:
             steep = {quantity: 2.0 * target.weights[quantity] ** 2 * r for quantity, r in residuals.items()}
-            pulls += steep["energy"] / len(energies)
+            pulls += steep.get("energy", 0.0) / len(energies)
             tensor = np.zeros((3, 3))
             if "stress" in steep:
                 xx, yy, zz, yz, xz, xy = steep["stress"] * _VOIGT_SHARE / target.volume
                 tensor[:] = [[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]
-            push(*pairs, steep["force"].reshape(-1, 3), tensor, directions)
+            push(*pairs, steep.get("force", np.zeros_like(forces)).reshape(-1, 3), tensor, directions)
         return residuals
 
     def _backward(

@@ -129,14 +129,15 @@ class NetworkProblem:
         layers = split_layers(parameters, self._architecture.sizes)
         for weights, _ in layers:
             weights[:] = generator.normal(0.0, weights.shape[2] ** -0.5, weights.shape)
-        counts = np.array([
-            np.bincount(species_of(frame, self.template.elements), minlength=len(self.template.elements))
-            for frame in self.sets["train"]
-        ])  # fmt: skip
+        elements = self.template.elements
+        frames = [n for n, frame in enumerate(self.sets["train"]) if frame.energy is not None]
+        if not frames:
+            return parameters
+        counts = np.array([np.bincount(species_of(self._frames[n], elements), minlength=len(elements)) for n in frames])
         shares = counts / counts.sum(axis=1, keepdims=True)
         if len(parameters) == 1:
             shares = shares.sum(axis=1, keepdims=True)
-        energies = np.concatenate([target.labels["energy"] for target in self._targets[: len(counts)]])
+        energies = np.concatenate([self._targets[n].labels["energy"] for n in frames])
         layers[-1][1][:, 0] = np.linalg.lstsq(shares, energies, rcond=1e-6)[0]
         return parameters
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,19 @@ from tqdm import tqdm
 from ..neighbors import NeighborList
 from ..potential import Potential
 from .dataset import QUANTITIES, FloatArray, Frame, species_of
+from .tables import html_table, text_table
 
 UNITS = {"energy": "eV/atom", "force": "eV/A", "stress": "GPa"}
 _EVERYTHING = "*all"
+_HEADER = ("set", "group", "quantity", "count", "MAE", "RMSE", "largest", "unit", "worst frame")
 
 
 @dataclass(frozen=True)
 class Score:
-    """Errors of one quantity over the frames of one group ("*all": over all frames of the set), in `UNITS`."""
+    """Errors of one quantity over the frames of one group ("*all": over all frames of the set), in `UNITS`.
+
+    `worst` is the source of the frame that has the largest error.
+    """
 
     set: str
     group: str
@@ -33,9 +38,10 @@ class Score:
     mae: float
     rmse: float
     largest: float
+    worst: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Parity:
     """Labels and predictions of one quantity, one number per energy or component, in `UNITS`.
 
@@ -47,6 +53,10 @@ class Parity:
         "energy" (per atom), "force" (components) or "stress" (xx yy zz yz xz xy).
     reference, predicted : (m,) arrays
     groups : (m,) array of str
+    frames : (m,) int array
+        Number of the frame in its set.
+    sources : sequence of str
+        Where each frame of the set comes from.
     """
 
     set: str
@@ -54,17 +64,27 @@ class Parity:
     reference: FloatArray
     predicted: FloatArray
     groups: NDArray[np.str_]
+    frames: NDArray[np.int64]
+    sources: Sequence[str]
+
+    def __repr__(self) -> str:
+        score = self.score()
+        return (
+            f"Parity({self.set} {self.quantity}: {score.count} numbers, MAE {score.mae:.4g}, RMSE {score.rmse:.4g}"
+            f" {UNITS[self.quantity]})"
+        )
 
     def score(self, group: str | None = None) -> Score:
         """Errors over one group, or over all of them."""
-        error = self.predicted - self.reference
-        error = error if group is None else error[self.groups == group]
-        mae, rmse = float(np.mean(np.abs(error))), float(np.sqrt(np.mean(error**2)))
+        members = slice(None) if group is None else self.groups == group
+        error = np.abs(self.predicted - self.reference)[members]
+        worst = self.sources[int(self.frames[members][np.argmax(error)])]
         name = _EVERYTHING if group is None else group
-        return Score(self.set, name, self.quantity, len(error), mae, rmse, float(np.max(np.abs(error))))
+        mae, rmse = float(np.mean(error)), float(np.sqrt(np.mean(error**2)))
+        return Score(self.set, name, self.quantity, len(error), mae, rmse, float(error.max()), worst)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Report:
     """Predictions beside labels for one or several sets of frames; `str` gives the table of errors."""
 
@@ -82,13 +102,23 @@ class Report:
         return [p.score(group) for p in self.parities for group in (None, *sorted(set(p.groups.tolist())))]
 
     def __str__(self) -> str:
-        lines = [f"{'set':<12}{'group':<18}{'quantity':<10}{'count':>8}{'MAE':>12}{'RMSE':>12}{'largest':>12}"]
-        lines += [
-            f"{s.set:<12}{s.group:<18}{s.quantity:<10}{s.count:>8}{s.mae:>12.5g}{s.rmse:>12.5g}{s.largest:>12.5g} "
-            f"{UNITS[s.quantity]}"
+        return text_table(_HEADER, self._rows(), left=3)
+
+    def __repr__(self) -> str:
+        return f"Report({'; '.join(repr(parity)[7:-1] for parity in self.parities)})"
+
+    def _repr_html_(self) -> str:
+        return html_table(_HEADER, self._rows())
+
+    def _rows(self) -> list[list[str]]:
+        return [
+            [
+                *(s.set, s.group, s.quantity, str(s.count)),
+                *(f"{value:.5g}" for value in (s.mae, s.rmse, s.largest)),
+                *(UNITS[s.quantity], s.worst),
+            ]
             for s in self.scores()
         ]
-        return "\n".join(lines)
 
     def save(self, path: str | Path) -> None:
         """Write the scores as JSON, complete or not at all."""
@@ -111,12 +141,12 @@ class Report:
             _, axes = plt.subplots(1, len(QUANTITIES), figsize=(12.0, 4.0), layout="constrained")
         for ax, quantity in zip(axes, QUANTITIES, strict=True):
             for parity in (p for p in self.parities if p.quantity == quantity):
-                label = f"{parity.set}, MAE {parity.score().mae:.3g}"
+                label = f"{Path(parity.set).name}, MAE {parity.score().mae:.3g}"  # a set may be called like its file
                 ax.plot(parity.reference, parity.predicted, ".", markersize=3, label=label, rasterized=True)
             if ax.lines:
                 middle = float(np.mean(ax.get_xlim()))
                 ax.axline((middle, middle), slope=1.0, color="k", linewidth=0.5)
-                ax.legend()
+                ax.legend(fontsize="small").set_in_layout(False)
             ax.set(xlabel=f"reference {quantity} ({UNITS[quantity]})", ylabel=f"predicted ({UNITS[quantity]})")
         return axes[0].figure
 
@@ -136,30 +166,43 @@ def compare(potential: Potential, sets: Mapping[str, Sequence[Frame]]) -> Report
         A frame has an element that the potential lacks, or forces that are not finite.
     """
     frames = [(name, frame) for name, members in sets.items() for frame in members]
-    found: dict[tuple[str, str], list[tuple[FloatArray, FloatArray, str]]] = {}
     neighbors = NeighborList(potential.cutoff, skin=0.0)
-    for name, frame in tqdm(frames, desc="testing", unit="frame", disable=None):
-        predicted, labels = predict(potential, frame, neighbors), labels_of(frame)
-        for quantity in labels:
-            found.setdefault((name, quantity), []).append((labels[quantity], predicted[quantity], frame.group))
+    bar = tqdm(frames, desc="testing", unit="frame", disable=None)
+    return gathered((name, frame, predict(potential, frame, neighbors)) for name, frame in bar)
+
+
+def gathered(predictions: Iterable[tuple[str, Frame, Mapping[str, FloatArray]]]) -> Report:
+    """The report on predictions, each with the name of its set and its frame."""
+    found: dict[tuple[str, str], list[tuple[FloatArray, FloatArray, str, int]]] = {}
+    sources: dict[str, list[str]] = {}
+    for name, frame, predicted in predictions:
+        own = sources.setdefault(name, [])
+        for quantity, label in labels_of(frame).items():
+            found.setdefault((name, quantity), []).append((label, predicted[quantity], frame.group, len(own)))
+        own.append(frame.source)
     parities = []
     for (name, quantity), parts in found.items():
         reference, values = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
-        groups = np.repeat([part[2] for part in parts], [len(part[0]) for part in parts])
-        parities.append(Parity(name, quantity, reference, values, groups))
+        lengths = [len(part[0]) for part in parts]
+        groups, numbers = (np.repeat([part[k] for part in parts], lengths) for k in (2, 3))
+        parities.append(Parity(name, quantity, reference, values, groups, numbers, sources[name]))
     return Report(tuple(parities))
 
 
 def labels_of(frame: Frame) -> dict[str, FloatArray]:
-    """What is to be reproduced: energy per atom (1,), forces (3 N,) and, if labelled, stress (6,), in `UNITS`."""
-    labels = {"energy": np.array([frame.energy / len(frame.atoms)]), "force": frame.forces.ravel()}
+    """What is to be reproduced, as far as labelled: energy per atom (1,), forces (3 N,), stress (6,), in `UNITS`."""
+    labels = {}
+    if frame.energy is not None:
+        labels["energy"] = np.array([frame.energy / len(frame.atoms)])
+    if frame.forces is not None:
+        labels["force"] = frame.forces.ravel()
     if frame.stress is not None:
         labels["stress"] = full_3x3_to_voigt_6_stress(frame.stress) / units.GPa
     return labels
 
 
 def predict(potential: Potential, frame: Frame, neighbors: NeighborList) -> dict[str, FloatArray]:
-    """The same quantities from a potential; `neighbors` is a list of its cutoff.
+    """The same quantities from a potential, energy and forces also without labels; `neighbors` is of its cutoff.
 
     Raises
     ------

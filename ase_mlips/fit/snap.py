@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, get_args
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ..signals import SignalsLater
 from ..snap.files import write_snap
 from ..snap.model import SnapModel
 from ..snap.potential import SnapPotential
@@ -26,6 +28,8 @@ from .dataset import QUANTITIES, Frame, require_frames, species_of
 from .design import SnapDesign
 from .linear import LARGEST_GRAM_CONDITION, Reduction, Solution, Solver, solve
 from .report import Report, compare, labels_of, write_json
+
+MOST_SHOWN = 6  # numbers of coefficients of one element in a warning
 
 
 @dataclass(frozen=True)
@@ -112,10 +116,17 @@ class SnapEquations:
         if design.pairs == 0:
             raise ValueError(f"no frame has two atoms within the cutoff of {design.potential.cutoff:g} A")
 
+    def __repr__(self) -> str:
+        kind = "triangular factors" if self.triangular else "Gram matrices"
+        return f"SnapEquations({self.design.n_columns} unknowns, groups {', '.join(sorted(self.groups))}, {kind})"
+
     def solve(
         self, loss: Loss, *, solver: Solver | None = None, without: Collection[int] = ()
     ) -> tuple[SnapModel, Solution]:
         """The best model for these weights; takes no further look at the frames.
+
+        Coefficients that the frames do not determine, because no two atoms of these elements come near each other or
+        hardly, are zero: see `SnapDesign.extrapolating`.
 
         Parameters
         ----------
@@ -138,11 +149,15 @@ class SnapEquations:
             for part, group, quantity in self._reductions
         }
         method = solver or ("qr" if self.triangular else "cholesky")
-        solution = solve(self._reductions, weights, penalty=self.design.penalty(loss.ridge), solver=method)
+        penalty = self.design.penalty(loss.ridge)
+        solution = solve(self._reductions, weights, penalty=penalty, solver=method)
+        while np.any(more := self.design.extrapolating(solution)):
+            excluded = solution.dropped | more
+            solution = solve(self._reductions, weights, penalty=penalty, solver=method, excluded=excluded)
         return self.design.model(solution.coefficients), solution
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SnapFit:
     """A fitted model and how well it does.
 
@@ -163,6 +178,16 @@ class SnapFit:
     solution: Solution
     loss: Loss
     equations: SnapEquations
+
+    def __repr__(self) -> str:
+        solution = self.solution
+        return (
+            f"SnapFit({described(self.model)}; {set_sizes(self.sets)}; {solution.solver}, condition"
+            f" {solution.condition:.2g}, rank {solution.rank} of {len(solution.coefficients)})"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{self.report._repr_html_()}"
 
     @cached_property
     def report(self) -> Report:
@@ -199,8 +224,22 @@ def write_fit(path: str | Path, model: SnapModel, summary: Mapping[str, Any]) ->
     with TemporaryDirectory(dir=path.parent, prefix=".fit-") as folder:
         write_snap(Path(folder) / path.name, model)
         write_json(Path(folder) / f"{path.stem}.report.json", summary)
-        for file in sorted(Path(folder).iterdir()):
-            file.replace(path.parent / file.name)
+        with SignalsLater():
+            for file in sorted(Path(folder).iterdir()):
+                file.replace(path.parent / file.name)
+
+
+def described(model: SnapModel) -> str:
+    """Elements, order and cutoff of a model."""
+    kind = f", network {'x'.join(map(str, model.network.sizes[1:-1]))}" if model.network is not None else ""
+    kind += ", quadratic" if model.quadraticflag else ""
+    cutoff = 2.0 * model.rcutfac * float(model.radii.max())
+    return f"{' '.join(model.elements)}, twojmax {model.twojmax}{kind}, cutoff {cutoff:g} A"
+
+
+def set_sizes(sets: Mapping[str, Sequence[Frame]]) -> str:
+    """Such as "90 train and 10 test frames"."""
+    return f"{' and '.join(f'{len(frames)} {name}' for name, frames in sets.items())} frames"
 
 
 def fit_snap(
@@ -236,6 +275,12 @@ def fit_snap(
         unknown solver; found before the frames are described.
     numpy.linalg.LinAlgError
         "cholesky" was asked for and the normal equations are singular in double precision.
+
+    Warns
+    -----
+    UserWarning
+        Fewer labels than coefficients; coefficients that no training frame determines, which are zero then, or no
+        energy at all.
     """
     require_frames("train", train)
     require_frames("test", test)
@@ -267,4 +312,26 @@ def fit_snap(
             UserWarning,
             stacklevel=2,
         )
+    _warn_of_dropped(design, solution)
     return SnapFit(model, {"train": train} | ({"test": test} if test else {}), solution, loss, equations)
+
+
+def _warn_of_dropped(design: SnapDesign, solution: Solution) -> None:
+    """Name the coefficients that are zero because no training frame determines them."""
+    if not (found := design.coefficient_numbers(solution.dropped)):
+        return
+    total = len(design.source)
+    said = [f"{element} {_shown(numbers, total)}" for element, numbers in found.items()]
+    warnings.warn(
+        f"no training frame determines these coefficients, which are zero: {'; '.join(said)} (0 is the constant); atoms"
+        " that never meet in the frames do not feel each other through them",
+        UserWarning,
+        stacklevel=3,
+    )
+
+
+def _shown(numbers: NDArray[np.int64], total: int) -> str:
+    if len(numbers) == total:
+        return "all"
+    more = f" and {len(numbers) - MOST_SHOWN} more" if len(numbers) > MOST_SHOWN else ""
+    return ", ".join(map(str, numbers[:MOST_SHOWN])) + more

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +18,12 @@ from .dataset import FloatArray, Frame, random_parts
 from .design import SnapDesign
 from .report import labels_of, predict, write_json
 from .snap import Loss, SnapEquations
+from .tables import html_table
 
 RATIOS = tuple(10.0 ** (0.5 * exponent) for exponent in range(-8, 1))  # 1e-4 to 1, two per decade
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sweep:
     """Validation errors for several ratios of the force to the energy weight.
 
@@ -37,6 +39,16 @@ class Sweep:
     ratios: FloatArray
     energy_mae: FloatArray
     force_mae: FloatArray
+
+    def __repr__(self) -> str:
+        ratios = f"{len(self.ratios)} ratios from {self.ratios.min():g} to {self.ratios.max():g}"
+        return f"Sweep({ratios}, {len(self.energy_mae)} splits)"
+
+    def _repr_html_(self) -> str:
+        columns = (1000.0 * errors.T for errors in (self.energy_mae, self.force_mae))
+        energy, force = ([f"{row.mean():.3g} ± {row.std():.2g}" for row in rows] for rows in columns)
+        rows = zip((f"{ratio:.3g}" for ratio in self.ratios), energy, force, strict=True)
+        return html_table(["w_F / w_E", "energy MAE (meV/atom)", "force MAE (meV/A)"], rows)
 
     def save(self, path: str | Path) -> None:
         """Write the numbers as JSON, complete or not at all."""
@@ -96,7 +108,8 @@ def weight_sweep(
     Raises
     ------
     ValueError
-        Fewer than two splits, more splits than frames, or a ratio that is not above 0.
+        Fewer than two splits, more splits than frames, a ratio that is not above 0, or validation frames without any
+        energy or without any forces.
     numpy.linalg.LinAlgError
         The normal equations are singular in double precision; give `loss` a ridge.
     """
@@ -107,6 +120,13 @@ def weight_sweep(
         raise ValueError(f"ratios: expected numbers above 0, got {ratios}")
     base = loss or Loss()
     parts = random_parts(frames, 1.0 / splits, splits, seed)
+    for split, label in product(range(splits), ("energy", "forces")):
+        if not any(
+            getattr(frame, label) is not None for frame, part in zip(frames, parts, strict=True) if part == split
+        ):
+            raise ValueError(
+                f"frames: no {label} in validation set {split} of {splits}; add frames or take fewer splits"
+            )
     equations = SnapEquations(SnapDesign(template, frames), frames, parts=parts)
     errors = np.empty((splits, len(values), 2))
     for split, ratio in tqdm(list(np.ndindex(splits, len(values))), desc="weights", unit="fit", disable=None):
@@ -123,7 +143,7 @@ def _errors(model: SnapModel, frames: Sequence[Frame]) -> tuple[float, float]:
     found: dict[str, list[FloatArray]] = {"energy": [], "force": []}
     for frame in frames:
         predicted, labels = predict(potential, frame, neighbors), labels_of(frame)
-        for quantity, errors in found.items():
-            errors.append(np.abs(predicted[quantity] - labels[quantity]))
+        for quantity in found.keys() & labels.keys():
+            found[quantity].append(np.abs(predicted[quantity] - labels[quantity]))
     energy, force = (float(np.mean(np.concatenate(errors))) for errors in found.values())
     return energy, force

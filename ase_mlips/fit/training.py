@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ..heads.network import ACTIVATIONS, MAX_NEURONS
+from ..signals import SignalsLater
 from .checkpoint import State
 from .dataset import FloatArray
 from .objective import Objective
@@ -157,9 +158,10 @@ def minimise(task: Task, training: Training, fingerprint: Mapping[str, Any]) -> 
         try:
             while stage := _stage(state, training):
                 row = _adam(task, training, state) if stage == "adam" else _lbfgs(task, training, state)
-                state.add(row)
-                if path:
-                    state.write(path, fingerprint)
+                with SignalsLater():
+                    state.add(row)
+                    if path:
+                        state.write(path, fingerprint)
                 bar.update()
                 bar.set_postfix_str(
                     f"loss {row[1]:.4g}, validation {row[2]:.4g}, {row[3]:.3g} eV/atom, {row[4]:.3g} eV/A"

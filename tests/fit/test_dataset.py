@@ -101,9 +101,8 @@ def test_groups_come_from_the_usual_or_the_given_entry():
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (silicon(arrays={"forces": FORCES}), "frame 1: no energy among forces; name it with keys"),
-        (silicon(info={"energy": 1.0, "e0": 2}), "frame 1: no forces among e0, energy; name them with keys"),
-        (silicon(), "frame 1: no energy among no labels at all"),
+        (silicon(info={"e0": 2}), "frame 1: no energy, forces or stress among e0; name them with keys"),
+        (silicon(), "frame 1: no energy, forces or stress among no labels at all"),
         (Atoms(), "frame 1: no atoms"),
         (silicon(info={"energy": 1.0, "REF_energy": 2.0}), "frame 1: energy, ref_energy differ; choose one with keys"),
         (silicon(info={"energy": np.nan}, arrays={"forces": FORCES}), "frame 1: energy is not finite"),
@@ -111,7 +110,7 @@ def test_groups_come_from_the_usual_or_the_given_entry():
         (silicon(info={"energy": [1.0, 2.0]}, arrays={"forces": FORCES}), "energy: expected one number, got 2"),
         (silicon(info={"energy": 1.0}, arrays={"forces": FORCES[:, :2]}), r"frame 1: forces: expected shape \(2, 3\)"),
         (silicon(info={"energy": 1.0, "stress": [1.0] * 5}, arrays={"forces": FORCES}), "stress: expected 6 or 9"),
-        (silicon(info={"energy": 1.0, "virial": [1.0] * 6}, arrays={"forces": FORCES}), "virial: expected 9 numbers"),
+        (silicon(info={"energy": 1.0, "virial": [1.0] * 5}, arrays={"forces": FORCES}), "virial: expected 6 or 9"),
     ],
 )  # fmt: skip
 def test_a_frame_that_cannot_be_used_is_named(bad, message):

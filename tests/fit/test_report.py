@@ -64,8 +64,8 @@ def test_parity_keeps_both_numbers_and_the_group(report):
 
 def test_table_has_a_line_for_each_score(report):
     lines = str(report).splitlines()
-    assert lines[0].split() == ["set", "group", "quantity", "count", "MAE", "RMSE", "largest"]
-    assert lines[1].split() == ["train", "*all", "energy", "3", "1", "1.291", "2", "eV/atom"]
+    assert lines[0].split() == ["set", "group", "quantity", "count", "MAE", "RMSE", "largest", "unit", "worst", "frame"]
+    assert lines[1].split() == ["train", "*all", "energy", "3", "1", "1.291", "2", "eV/atom", "input,", "frame", "2"]
     assert len(lines) == 1 + len(report.scores())
 
 

@@ -73,7 +73,7 @@ def test_a_structure_that_is_not_relaxed():
 
 def test_a_supercell_smaller_than_twice_the_cutoff():
     atoms, calc = bulk("Si", a=5.4628), SNAP.embedded("Si")
-    message = r"supercell is 6.31 A thick, less than twice the cutoff of 4.90 A.*4 x 4 x 4 cells are enough"
+    message = r"supercell is 6.31 A thick, less than twice the cutoff of 5.10 A.*4 x 4 x 4 cells are enough"
     with pytest.warns(UserWarning, match=message) as caught:
         phonons(atoms, calc, supercell=2)
     assert caught[0].filename == __file__

@@ -1,0 +1,77 @@
+"""What a prompt or a notebook shows of the public objects: a line or a small table, never their arrays."""
+
+import pytest
+from support.labelled import labelled_cells, random_model
+
+import ase_mlips.fit as fitting
+from ase_mlips import SNAP
+from ase_mlips.fit import (
+    Committee,
+    Loss,
+    SnapDesign,
+    Training,
+    energy_offsets,
+    fit_network,
+    fit_snap,
+    read_frames,
+    snap_template,
+    weight_sweep,
+)
+
+
+@pytest.fixture(scope="module")
+def objects():
+    frames = read_frames(labelled_cells(random_model(("Ga",)), 8))
+    template = snap_template(["Ga"], radii=[0.5], twojmax=2, rcutfac=4.0)
+    linear = fit_snap(template, frames[:6], test=frames[6:])
+    with pytest.warns(UserWarning, match="the best network has a loss of"):
+        network = fit_network(template, frames, validation=0.25, training=Training(hidden=(2,), epochs=2))
+    return {
+        "EnergyOffsets": energy_offsets(linear.report, linear.sets),
+        "Frame": frames[0],
+        "Loss": Loss(),
+        "Training": Training(),
+        "SnapDesign": SnapDesign(template, frames),
+        "SnapEquations": linear.equations,
+        "SnapFit": linear,
+        "NetworkFit": network,
+        "Report": linear.report,
+        "Parity": linear.report.parities[0],
+        "Score": linear.report.scores()[0],
+        "Solution": linear.solution,
+        "Sweep": weight_sweep(template, frames, ratios=[0.01, 0.1], splits=2),
+        "Committee": Committee([SNAP(linear.model), SNAP(linear.model)]),
+    }
+
+
+def test_every_public_class_is_here(objects):
+    classes = {name for name in fitting.__all__ if isinstance(getattr(fitting, name), type)}
+    assert classes <= objects.keys()
+
+
+def test_a_repr_is_one_short_line(objects):
+    for name, thing in objects.items():
+        text = repr(thing)
+        assert text.startswith(f"{name}("), text
+        assert "\n" not in text
+        assert "array(" not in text
+        assert len(text) < 500, text
+
+
+def test_what_they_say(objects):
+    assert repr(objects["Frame"]) == "Frame(Ga2, energy, forces, stress; group 'even'; input, frame 0)"
+    assert repr(objects["SnapFit"]).startswith(
+        "SnapFit(Ga, twojmax 2, cutoff 4 A; 6 train and 2 test frames; cholesky, "
+    )
+    assert "network 2, cutoff 4 A; 6 train and 2 validation frames; 2 epochs, loss " in repr(objects["NetworkFit"])
+    assert repr(objects["Sweep"]) == "Sweep(2 ratios from 0.01 to 0.1, 2 splits)"
+
+
+@pytest.mark.parametrize("name", ["SnapFit", "NetworkFit", "Report", "Sweep"])
+def test_a_notebook_shows_a_table(objects, name):
+    html = objects[name]._repr_html_()
+    assert html.count("<table>") == html.count("</table>") == 1
+    header, *rows = html.split("<tr>")[1:]
+    assert all(row.count("<td>") == header.count("<th>") for row in rows)
+    assert len(rows) == (2 if name == "Sweep" else len(getattr(objects[name], "report", objects[name]).scores()))
+    assert "<p><" not in html
