@@ -13,6 +13,7 @@ from ase.io import write
 from ase_mlips.analysis.diffusion.diffusion import einstein_diffusion
 from ase_mlips.analysis.diffusion.msd import MSD, mean_squared_displacement
 from ase_mlips.analysis.formatting import with_error
+from ase_mlips.analysis.results import Interrupted
 from ase_mlips.analysis.structure.rdf import RDF, rdf
 from ase_mlips.analysis.trajectories.trajectory import Trajectory
 from ase_mlips.analysis.vibrations.thermodynamics import thermodynamics
@@ -127,6 +128,36 @@ def test_msd_of_a_run_that_is_too_short(here, capsys):
     assert "note: too short to see a straight mean squared displacement; run longer, or give --window" in said
 
 
+@pytest.mark.parametrize("ending", ["csv", "dat"])
+@pytest.mark.parametrize(("command", "kind"), [("rdf", RDF), ("vdos", VDOS), ("msd", MSD)])
+def test_numbers_as_text(here, capsys, command, kind, ending):
+    options = [] if command == "rdf" else ["--frame-spacing", "20"]
+    assert main([command, "md.traj", *options, "-o", f"x.{ending}"]) == 0
+    assert f"wrote x.npz, x.{ending} and x.png" in capsys.readouterr().out
+    columns = kind.load("x.npz").columns()
+    csv = ending == "csv"
+    numbers = np.loadtxt(f"x.{ending}", delimiter="," if csv else None, skiprows=int(csv))
+    np.testing.assert_allclose(numbers.T, list(columns.values()), rtol=1e-9)
+    names = [line for line in (here / f"x.{ending}").read_text(encoding="utf-8").splitlines() if csv or line[0] == "#"]
+    assert names[0].split(",") == list(columns) if csv else all(name in names[-1] for name in columns)
+    assert {path.name for path in here.glob("x.*")} == {"x.npz", f"x.{ending}", "x.png"}
+
+
+def test_an_interrupted_analysis_replaces_none_of_its_files(here, monkeypatch, capsys):
+    """Not even those whose names only follow from that of the table."""
+    for name in ("x.npz", "x-unfinished.png"):
+        (here / name).write_text("precious")
+
+    def interrupted(trajectory, **_):
+        raise Interrupted(rdf(Trajectory("md.traj", frames=slice(2)), r_max=3.0), 2)
+
+    monkeypatch.setattr("ase_mlips.cli.analyse.rdf", interrupted)
+    assert main(["rdf", "md.traj", "-o", "x.dat", "--force"]) == 130
+    said = capsys.readouterr().err
+    assert "x-unfinished1.npz, x-unfinished1.dat and x-unfinished1.png are of the first 2 frames" in said
+    assert (here / "x.npz").read_text() == (here / "x-unfinished.png").read_text() == "precious"
+
+
 def test_types_of_a_lammps_dump(here, capsys):
     lines = []
     for step in range(2):
@@ -173,7 +204,7 @@ def test_interruption_keeps_what_has_been_read(here, command, frames, monkeypatc
     ("arguments", "message"),
     [
         (["rdf", "nowhere.traj"], "nowhere.traj"),
-        (["rdf", "md.traj", "-o", "g.dat"], "g.dat: numbers are written as NumPy arrays"),
+        (["rdf", "md.traj", "-o", "g.txt"], "g.txt: expected a name that ends in .npz, or in .csv or .dat for a table"),
         (["rdf", "md.traj", "--frames", "1000:"], "md.traj"),
         (["vdos", "md.traj"], "give --frame-spacing"),
         (["msd", "li.xyz"], "give --frame-spacing"),

@@ -6,15 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase import Atoms
 from ase.build import bulk
 from ase.io import read, write
 from support.command_line import crystal, labelled
 from support.heat_series import ornstein_uhlenbeck, write_heat_flux
 from support.morse import Morse, MorseCalculator
+from support.walkers import brownian
 
 from ase_mlips.cli import main
 from ase_mlips.cli.outputs import claim, give_name, model_files, replacing, unfinished
 
+SPACING = ["--frame-spacing", "1000"]
 COMMANDS = {
     "evaluate": (["evaluate", "cu.morse", "in.xyz", "-o", "out.xyz"], ["out.xyz"]),
     "relax": (
@@ -25,13 +28,32 @@ COMMANDS = {
         ["md", "cu.morse", "in.xyz", "--steps", "10", "--heat-flux", "flux.txt"],
         ["md.traj", "md.log", "flux.txt"],
     ),
-    "rdf": (["rdf", "run.xyz", "--r-max", "3"], ["rdf.npz", "rdf.png"]),
+    "rdf": (["rdf", "run.xyz", "--r-max", "3", "-o", "g.dat"], ["g.npz", "g.dat", "g.png"]),
     "vdos": (["vdos", "run.xyz", "--frame-spacing", "5", "-o", "v.npz"], ["v.npz", "v.png"]),
     "msd": (["msd", "run.xyz", "--frame-spacing", "5"], ["msd.npz", "msd.png"]),
-    "kappa": (["kappa", "heat.txt", "-o", "k.npz"], ["k.npz", "k.png"]),
+    "conductivity": (
+        [
+            "conductivity",
+            "ions.xyz",
+            "ions.xyz@:",
+            "--charges",
+            "Li=1",
+            "--temperature",
+            "300",
+            *SPACING,
+            "-o",
+            "c.csv",
+        ],
+        ["c.npz", "c.csv", "c.png"],
+    ),
+    "arrhenius": (
+        ["arrhenius", "ions.xyz", "ions.xyz", "--temperatures", "300", "400", "--element", "Li", *SPACING],
+        ["arrhenius.npz", "arrhenius.png"],
+    ),
+    "kappa": (["kappa", "heat.txt", "-o", "k.dat"], ["k.npz", "k.dat", "k.png"]),
     "phonons": (
         ["phonons", "cu.morse", "primitive.xyz", "--supercell", "2", "-o", "ph"],
-        ["ph.txt", "ph.yaml", "ph.png"],
+        ["ph.txt", "ph.yaml", "ph.png", "ph.bands.dat", "ph.dos.dat"],
     ),
     "fit": (
         ["fit", "snap", "train.xyz", "-o", "x.snapcoeff", "--twojmax", "2"],
@@ -55,6 +77,7 @@ def inputs(here):
     """Something to read for the commands that do not take one structure."""
     write("primitive.xyz", bulk("Cu", "fcc", a=3.3324))
     write("run.xyz", [crystal(k) for k in range(12)])
+    write("ions.xyz", [Atoms("Li8", r % 20.0, cell=[20, 20, 20], pbc=True) for r in brownian(0, 300, 8)])
     write("train.xyz", [labelled(0.0, 0.0, 0.0, k) for k in range(4)])
     write_heat_flux(here / "heat.txt", ornstein_uhlenbeck(1_000, seed=0, timestep_fs=5.0))
     return here

@@ -13,14 +13,15 @@ from numpy.typing import ArrayLike
 
 from ..correlation import FloatArray
 from ..formatting import with_error
-from ..results import Result, new_axes
+from ..results import new_axes
+from ..tables import Tabulated
 from .diffusion import Diffusion
 
 _KB = float(units.kB)  # eV/K
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Arrhenius(Result):
+class Arrhenius(Tabulated):
     """``D(T) = prefactor exp(-activation_energy / (k_B T))`` with standard errors (one sigma).
 
     Attributes
@@ -57,6 +58,26 @@ class Arrhenius(Result):
         rest = f"; left out: {'; '.join(self.left_out)}" if self.left_out else ""
         return f"Arrhenius({numbers}{rest})"
 
+    def facts(self) -> dict[str, str]:
+        """The activation energy and the prefactor with their errors, and what was left out."""
+        facts = {
+            "activation energy": f"{with_error(self.activation_energy, self.activation_energy_error)} eV",
+            "prefactor": f"{with_error(self.prefactor, self.prefactor_error)} cm^2/s",
+        }
+        return facts | ({"left out": "; ".join(self.left_out)} if self.left_out else {})
+
+    def columns(self) -> dict[str, FloatArray]:
+        """The temperatures, what was fitted and its errors (NaN where there are none), and the fit with its error."""
+        fit, error = np.array([self.extrapolate(temperature) for temperature in self.temperatures]).T
+        known = np.full_like(fit, np.nan) if self.errors is None else self.errors
+        return {
+            "temperature (K)": self.temperatures,
+            "D (cm^2/s)": self.coefficients,
+            "error of D (cm^2/s)": known,
+            "fit (cm^2/s)": fit,
+            "error of fit (cm^2/s)": error,
+        }
+
     def extrapolate(self, temperature: float) -> tuple[float, float]:
         """Value at a temperature in K, and its standard error, in the unit of `coefficients`.
 
@@ -71,11 +92,15 @@ class Arrhenius(Result):
         value = self.prefactor * float(np.exp(row[1] * self.activation_energy))
         return value, value * float(np.sqrt(row @ self.covariance @ row))
 
-    def plot(self, ax: Any = None) -> Any:
-        """Draw the points, the line and its band of one standard error against 1000 K / T; returns the Axes."""
+    def plot(self, ax: Any = None, *, at: Sequence[float] = ()) -> Any:
+        """Draw the points, the line and its band of one standard error against 1000 K / T; returns the Axes.
+
+        Values at the temperatures `at`, in K, are drawn as open circles.
+        """
         ax = new_axes(ax)
         inverse = 1000.0 / self.temperatures
-        line = np.linspace(inverse.min(), inverse.max(), 100)
+        shown = np.append(inverse, 1000.0 / np.asarray(at, dtype=np.float64))
+        line = np.linspace(shown.min(), shown.max(), 100)
         values, errors = np.array([self.extrapolate(1000.0 / x) for x in line]).T
         label = f"{with_error(self.activation_energy, self.activation_energy_error)} eV"
         (drawn,) = ax.plot(line, values, label=label)
@@ -83,6 +108,12 @@ class Arrhenius(Result):
         band = np.exp(errors / values)
         ax.fill_between(line, values / band, values * band, color=drawn.get_color(), alpha=0.2, linewidth=0.0)
         ax.errorbar(inverse, self.coefficients, self.errors, fmt="o", color="black", capsize=2.0)
+        if len(at):
+            further, bars = np.array([self.extrapolate(temperature) for temperature in at]).T
+            open_circles = {"fmt": "o", "color": drawn.get_color(), "mfc": "white", "capsize": 2.0}
+            # Likewise the bars, which otherwise could reach below zero.
+            bars = further * np.array([1.0 - np.exp(-bars / further), np.exp(bars / further) - 1.0])
+            ax.errorbar(shown[len(inverse) :], further, bars, **open_circles)
         ax.set(xlabel="1000 K / T", ylabel="D (cm^2/s)", yscale="log")
         ax.legend(frameon=False)
         return ax

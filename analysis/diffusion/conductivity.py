@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 
 from ..correlation import FloatArray, squared_displacements
 from ..formatting import below, with_error
-from ..results import Result, new_axes
+from ..results import new_axes
+from ..tables import Tabulated
 from ..trajectories.series import Series
 from ..trajectories.trajectory import Source, Trajectory, as_trajectory
 from .brownian import Statistics, excess, fit_line
@@ -27,7 +28,7 @@ _ROUNDING = 1e-12  # collective displacement, over the independent one, of charg
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Conductivity(Result):
+class Conductivity(Tabulated):
     """Ionic conductivity, averaged over the directions, with standard errors (one sigma).
 
     Only species that diffuse count.  All values are NaN where a species with a charge is "too short", or none diffuses.
@@ -86,6 +87,29 @@ class Conductivity(Result):
         kinds = [f"{symbol}: {verdict}" for symbol, verdict in zip(self.symbols, self.verdicts, strict=True)]
         rest = [f"species that do not diffuse: {below(self.bound)} S/m"] if self.bound else []
         return f"Conductivity({self.temperature:g} K{of}: {', '.join(numbers)}; {', '.join(kinds + rest)})"
+
+    def facts(self) -> dict[str, str]:
+        """The conductivities and the Haven ratio with their errors, and what each species does."""
+        kinds = {
+            f"{symbol} ({charge:+g} e)": verdict
+            for symbol, charge, verdict in zip(self.symbols, self.charges, self.verdicts, strict=True)
+        }
+        return {
+            "temperature": f"{self.temperature:g} K",
+            "runs": str(self.runs),
+            "collective": f"{with_error(self.collective, self.collective_error)} S/m",
+            "Nernst-Einstein": f"{with_error(self.nernst_einstein, self.nernst_einstein_error)} S/m",
+            "Haven ratio": with_error(self.haven, self.haven_error),
+            **kinds,
+        }
+
+    def columns(self) -> dict[str, FloatArray]:
+        """The times, and the squared displacements of the charges, alone and together."""
+        return {
+            "time (ps)": self.times,
+            "independent (e^2 Å^2)": self.independent_curve,
+            "collective (e^2 Å^2)": self.collective_curve,
+        }
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the squared displacements of the charges, alone and together, against ps; returns the Axes."""

@@ -15,13 +15,14 @@ from ase.units import Bohr
 from numpy.typing import ArrayLike, NDArray
 
 from ..correlation import FloatArray
-from ..results import Result, new_axes
+from ..results import new_axes
+from ..tables import Tabulated
 from ..trajectories.atoms import selected_atoms
 from ..trajectories.trajectory import Source, Trajectory, as_trajectory
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class IonDensity(Result):
+class IonDensity(Tabulated):
     """Number density of ions, periodic in the cell.
 
     Attributes
@@ -45,6 +46,20 @@ class IonDensity(Result):
     def voxel(self) -> float:
         """Volume of a voxel in A^3."""
         return float(abs(np.linalg.det(self.cell))) / self.density.size
+
+    def facts(self) -> dict[str, str]:
+        """The number of ions, the grid and the highest density."""
+        return {
+            "ions": f"{self.density.sum() * self.voxel:.4g}",
+            "grid": " x ".join(map(str, self.density.shape)),
+            "highest density": f"{self.density.max():.4g} 1/Å^3",
+        }
+
+    def columns(self) -> dict[str, FloatArray]:
+        """Centres of the voxels and the densities there, the last cell vector running fastest."""
+        fractions = (np.moveaxis(np.indices(self.density.shape), 0, -1) + 0.5) / self.density.shape
+        x, y, z = (fractions.reshape(-1, 3) @ self.cell).T
+        return {"x (Å)": x, "y (Å)": y, "z (Å)": z, "density (1/Å^3)": self.density.ravel()}
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write a .cube file (density per bohr^3, as is usual there) or an .xsf file (per A^3), with the other atoms.

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..correlation import FloatArray
 from ..formatting import below, with_error
-from ..results import Result, new_axes
+from ..results import new_axes
+from ..tables import Tabulated
 from .brownian import Statistics, excess
 from .conductivity import Conductivity
 from .msd import MSD, frames_of_window
@@ -22,7 +23,7 @@ Averaged = TypeVar("Averaged", "Diffusion", MSD, Conductivity)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Diffusion(Result):
+class Diffusion(Tabulated):
     """Self-diffusion coefficients of S species.
 
     Attributes
@@ -89,6 +90,20 @@ class Diffusion(Result):
     def __repr__(self) -> str:
         of = f", mean of {self.runs} runs" if self.runs > 1 else ""
         return f"Diffusion({self.method}{of}: {'; '.join(self.describe(symbol) for symbol in self.symbols)})"
+
+    def facts(self) -> dict[str, str]:
+        """The coefficient of each species with its error, or why there is none."""
+        return {"method": self.method, "runs": str(self.runs)} | {s: self.describe(s) for s in self.symbols}
+
+    def columns(self) -> dict[str, FloatArray]:
+        """The times and the curves, with their errors where these are known."""
+        unit = "Å^2" if self.method == "Einstein" else "cm^2/s"
+        columns = {"time (ps)": self.times}
+        for k, symbol in enumerate(self.symbols):
+            columns[f"{symbol} ({unit})"] = self.curves[k]
+            if self.curve_errors is not None:
+                columns[f"error of {symbol}"] = self.curve_errors[k]
+        return columns
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the curves, with the fitted lines or the ends of the integrals, against ps; returns the Axes."""

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..correlation import FloatArray, squared_displacements
-from ..results import Result, new_axes
+from ..results import new_axes
+from ..tables import Tabulated
 from ..trajectories.atoms import selected_atoms
 from ..trajectories.series import Series
 from ..trajectories.trajectory import Source, Trajectory, as_trajectory
@@ -24,7 +25,7 @@ _SAMPLES = 20_000  # displacements used for it: error bars need no more
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MSD(Result):
+class MSD(Tabulated):
     """Mean squared displacements of S species at K lags, averaged over atoms and time origins.
 
     Attributes
@@ -74,6 +75,22 @@ class MSD(Result):
         """In space, averaged over all atoms, (K,) in A^2."""
         mean: FloatArray = np.einsum("s,skx->k", self.counts / self.counts.sum(), self.directional)
         return mean
+
+    def facts(self) -> dict[str, str]:
+        """How long, of how many runs, and how far the atoms of each species are after half of the longest lag."""
+        half = len(self.times) // 2
+        facts = {"lags": f"to {self.times[-1]:.4g} ps", "runs": str(self.runs)}
+        for (symbol, curve), count in zip(self.partials.items(), self.counts, strict=True):
+            facts[f"{symbol} ({count} atoms)"] = f"{curve[half]:.4g} Å^2 after {self.times[half]:.4g} ps"
+        return facts
+
+    def columns(self) -> dict[str, FloatArray]:
+        """The lags, and in space and along each direction the displacements of each species."""
+        curves = {"time (ps)": self.times, "total (Å^2)": self.total}
+        for symbol, parts in zip(self.symbols, self.directional, strict=True):
+            curves[f"{symbol} (Å^2)"] = parts.sum(axis=1)
+            curves |= {f"{symbol} {axis} (Å^2)": part for axis, part in zip("xyz", parts.T, strict=True)}
+        return curves
 
     def plot(self, ax: Any = None) -> Any:
         """Draw each species, and the total if there are several, against ps; returns the Axes."""

@@ -10,7 +10,8 @@ from ase.geometry import complete_cell
 from numpy.typing import ArrayLike, NDArray
 
 from ..correlation import FloatArray
-from ..results import Result, new_axes
+from ..results import new_axes
+from ..tables import Tabulated
 from ..trajectories.atoms import selected_atoms
 from ..trajectories.series import Series
 from ..trajectories.trajectory import Source, Trajectory, as_trajectory
@@ -21,7 +22,7 @@ _PAIRS = 50_000_000  # distances at each time: beyond, some time origins are lef
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class VanHove(Result):
+class VanHove(Tabulated):
     """Van Hove correlation functions at T times and B distances.
 
     Attributes
@@ -47,6 +48,17 @@ class VanHove(Result):
     def r(self) -> FloatArray:
         """Centres of the bins in A, (B,)."""
         return 0.5 * (self.edges[1:] + self.edges[:-1])
+
+    def facts(self) -> dict[str, str]:
+        """The times, and how far the bins reach."""
+        return {"times": f"{', '.join(f'{time:.4g}' for time in self.times)} ps", "r": f"to {self.edges[-1]:.4g} Å"}
+
+    def columns(self) -> dict[str, FloatArray]:
+        """The distance, and the self and the distinct part at each time."""
+        columns = {"r (Å)": self.r}
+        for time, own, distinct in zip(self.times, self.own, self.distinct, strict=True):
+            columns |= {f"self {time:.4g} ps (1/Å^3)": own, f"distinct {time:.4g} ps": distinct}
+        return columns
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the self part, as ``4 pi r^2 G_s``, solid and the distinct part dashed against A; returns the Axes."""

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.special import polygamma, psi
 
-from ..results import Result, new_axes
+from ..results import new_axes
+from ..tables import Tabulated
 from .correlations import independent_currents
 from .series import Ensemble, FloatArray, HeatFluxSeries, as_ensemble, in_watts
 
@@ -26,7 +27,7 @@ _UNDERSMOOTHING = 1.5
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Cepstral(Result):
+class Cepstral(Tabulated):
     """Thermal conductivity from the cepstrum of the heat flux.
 
     Attributes
@@ -61,6 +62,21 @@ class Cepstral(Result):
     def __repr__(self) -> str:
         kind = "corrected for diffusion, " if self.corrected else ""
         return f"Cepstral({in_watts(self.kappa, self.error)}, {kind}up to {self.cutoff_thz:.3g} THz)"
+
+    def facts(self) -> dict[str, str]:
+        """The thermal conductivity with its error, and what of the spectrum was used."""
+        return {
+            "thermal conductivity": in_watts(self.kappa, self.error),
+            "corrected for diffusion": "yes" if self.corrected else "no",
+            "coefficients": str(self.coefficients),
+            "cut-off": f"{self.cutoff_thz:.3g} THz",
+        }
+
+    def columns(self) -> dict[str, FloatArray]:
+        """The frequencies, the spectrum, and its smooth form as far as that reaches (NaN beyond)."""
+        smooth = np.full_like(self.spectrum, np.nan)
+        smooth[: len(self.smooth)] = self.smooth
+        return {"frequency (THz)": self.frequencies, "spectrum (W/(m K))": self.spectrum, "smooth (W/(m K))": smooth}
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the spectrum, averaged over some neighbouring frequencies, and its smooth form; returns the Axes."""

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from ..results import Result, new_axes
+from ..results import new_axes
+from ..tables import Tabulated
 from .series import FloatArray, in_watts
 from .verdict import CONVERGED
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class GreenKubo(Result):
+class GreenKubo(Tabulated):
     """Thermal conductivity from the autocorrelation of the heat flux.
 
     `save` writes an .npz file for `load` and ``numpy.load``.  The keys of its arrays are ``times``, ``tensor``,
@@ -108,6 +109,25 @@ class GreenKubo(Result):
         first, last = self.window_ps
         window = f"window {first:.3g} to {last:.3g} ps, {self.temperature:.0f} K"
         return f"GreenKubo({in_watts(*self.best) if self.converged else self.verdict}, {self.publish}, {window})"
+
+    def facts(self) -> dict[str, str]:
+        """The thermal conductivity with its error, or why there is none, and where it comes from."""
+        first, last = self.window_ps
+        return {
+            "thermal conductivity": in_watts(*self.best) if self.converged else f"none; {self.verdict}",
+            "published": self.publish,
+            "window": f"{first:.6g} to {last:.6g} ps",
+            "temperature": f"{self.temperature:.1f} K",
+        }
+
+    def columns(self) -> dict[str, FloatArray]:
+        """The lags, and the running integrals, averaged over x, y and z."""
+        columns = {"time (ps)": self.times}
+        for name, curve in self.running.items():
+            columns[f"{name} (W/(m K))"] = np.trace(curve, axis1=1, axis2=2) / 3.0
+        if self.running_corrected is not None:
+            columns["corrected (W/(m K))"] = self.running_corrected
+        return columns
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the running integrals, the window and its value, and the cepstral value; returns the Axes."""

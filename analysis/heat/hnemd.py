@@ -14,7 +14,8 @@ from ase.md.verlet import VelocityVerlet
 from numpy.typing import ArrayLike
 
 from ..blocking import standard_error
-from ..results import Result, new_axes
+from ..results import new_axes
+from ..tables import Tabulated
 from .correlations import diffusing_currents
 from .nonequilibrium import (
     WATTS,
@@ -34,7 +35,7 @@ _FEWEST = 200  # values of the flux, from which on it is seen whether species di
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class HNEMDResult(Result):
+class HNEMDResult(Tabulated):
     """Heat flux at F even times under a constant driving force, and the thermal conductivity.
 
     Attributes
@@ -83,6 +84,23 @@ class HNEMDResult(Result):
         force = f"{np.linalg.norm(self.driving_force):.3g} / A"
         length = f"{1e-3 * self.timestep_fs * len(self.flux):.4g} ps"
         return f"HNEMDResult({in_watts(self.kappa, self.kappa_error)}, driving force {force}, {length})"
+
+    def facts(self) -> dict[str, str]:
+        """The thermal conductivity with its error, the driving force and the length of the run."""
+        return {
+            "thermal conductivity": in_watts(self.kappa, self.kappa_error),
+            "driving force": f"{np.linalg.norm(self.driving_force):.3g} 1/Å",
+            "length": f"{1e-3 * self.timestep_fs * len(self.flux):.4g} ps",
+            "temperature": f"{self.temperature.mean():.1f} K",
+            "diffusing": ", ".join(self.diffusing) or "none",
+        }
+
+    def columns(self) -> dict[str, FloatArray]:
+        """The times, the flux, the temperature, and the conductivity up to each time."""
+        flux = {f"J_{axis} (eV Å/fs)": part for axis, part in zip("xyz", self.flux.T, strict=True)}
+        times = 1e-3 * self.timestep_fs * np.arange(1, len(self.flux) + 1)
+        ends = {"temperature (K)": self.temperature, "running average (W/(m K))": self.running}
+        return {"time (ps)": times, **flux, **ends}
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the running average against ps, with the final value and its error; returns the Axes."""

@@ -12,7 +12,8 @@ from ase.md.verlet import VelocityVerlet
 from numpy.typing import NDArray
 
 from ..blocking import BlockAverage
-from ..results import Result, new_axes
+from ..results import new_axes
+from ..tables import Tabulated
 from .nonequilibrium import (
     WATTS,
     FloatArray,
@@ -31,7 +32,7 @@ _FEWEST_SLABS = 12  # leaves three on each side for the fit
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MullerPlatheResult(Result):
+class MullerPlatheResult(Tabulated):
     """Heat that was exchanged, the temperature profile that it keeps up, and the thermal conductivity.
 
     Errors of temperatures and gradients are standard errors over 8 to 15 blocks of time, NaN for a single block.  They
@@ -86,6 +87,23 @@ class MullerPlatheResult(Result):
     def __repr__(self) -> str:
         value = in_watts(self.kappa, self.kappa_error)
         return f"MullerPlatheResult({value}, length {self.length:.4g} A, {1e-3 * self.time_fs:.4g} ps)"
+
+    def facts(self) -> dict[str, str]:
+        """The thermal conductivity with its error, the length of the cell and of the run."""
+        return {
+            "thermal conductivity": in_watts(self.kappa, self.kappa_error),
+            "length of the cell": f"{self.length:.4g} Å",
+            "measured for": f"{1e-3 * self.time_fs:.4g} ps",
+        }
+
+    def columns(self) -> dict[str, FloatArray]:
+        """The profile with its errors, and 1 where the lines are fitted."""
+        return {
+            "position (Å)": self.positions,
+            "temperature (K)": self.temperature,
+            "error of temperature (K)": self.temperature_error,
+            "fitted": self.fitted.astype(np.float64),
+        }
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the temperature profile and the two straight lines; returns the Axes."""
@@ -284,7 +302,7 @@ class _Fit:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class LengthExtrapolation(Result):
+class LengthExtrapolation(Tabulated):
     """Straight line ``1 / kappa(L) = 1 / kappa + slope / L`` through results of several lengths.
 
     Attributes
@@ -313,6 +331,19 @@ class LengthExtrapolation(Result):
     def __repr__(self) -> str:
         lengths = f"from {len(self.lengths)} lengths, chi^2 = {self.chi2:.3g}"
         return f"LengthExtrapolation({in_watts(self.kappa, self.kappa_error)}, {lengths})"
+
+    def facts(self) -> dict[str, str]:
+        """The thermal conductivity of infinite length with its error, and how well the line fits."""
+        return {
+            "thermal conductivity": in_watts(self.kappa, self.kappa_error),
+            "lengths": str(len(self.lengths)),
+            "chi^2": f"{self.chi2:.3g}",
+        }
+
+    def columns(self) -> dict[str, FloatArray]:
+        """The lengths and their conductivities with errors."""
+        kappas = {"kappa (W/(m K))": self.conductivities, "error of kappa (W/(m K))": self.errors}
+        return {"length (Å)": self.lengths, **kappas}
 
     def plot(self, ax: Any = None) -> Any:
         """Draw 1/kappa against 1/L and the line; returns the Axes."""

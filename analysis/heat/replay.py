@@ -43,6 +43,10 @@ class Replay(HeatFluxSeries):
         energies = {name: values + shifts.get(name, 0.0) for name, values in self.energies.items()}
         return replace(super().shifted(shifts), energies=energies)
 
+    def facts(self) -> dict[str, str]:
+        """As those of `HeatFluxSeries`, with the name of the model."""
+        return {"model": self.name, **super().facts()}
+
     def plot(self, ax: Any = None) -> Any:
         """Draw the distribution of the atomic energies of each species; returns the Axes."""
         return plot_energies([self], ax)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ase_mlips.heat_flux import HeatFlux
 
 from ..formatting import with_error
-from ..results import Result, new_axes
+from ..results import new_axes
+from ..tables import Tabulated
 from .kernels_currents import peculiar
 
 FloatArray = NDArray[np.float64]
@@ -40,7 +41,7 @@ class HeatFluxCalculator(Protocol):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class HeatFluxSeries(Result):
+class HeatFluxSeries(Tabulated):
     """Heat flux of one run at F even times, not divided by the volume, seen from the centre of mass.
 
     Attributes
@@ -106,6 +107,26 @@ class HeatFluxSeries(Result):
         """Flux ``sum_s c_s J_s`` (F, 3) in eV A/fs of energies c_s (eV) that atoms of these species carry."""
         terms = (c * self.currents[name] for name, c in energies.items())
         return np.asarray(sum(terms, np.zeros((len(self), 3))))
+
+    def facts(self) -> dict[str, str]:
+        """How long, at which temperature and volume, and in which ensemble."""
+        return {
+            "frames": str(len(self)),
+            "length": f"{1e-3 * self.timestep_fs * len(self):.4g} ps",
+            "species": ", ".join(self.currents),
+            "temperature": f"{self.temperature.mean():.1f} K",
+            "volume": f"{self.volume.mean():.1f} Å^3",
+            "ensemble": self.ensemble,
+        }
+
+    def columns(self) -> dict[str, FloatArray]:
+        """The times, the parts of the flux, the currents of the species, temperature and volume."""
+        columns = {"time (ps)": 1e-3 * self.timestep_fs * np.arange(len(self))}
+        vectors = {"convective": (self.convective, "eV Å/fs"), "conductive": (self.conductive, "eV Å/fs")}
+        vectors |= {f"current {name}": (current, "Å/fs") for name, current in self.currents.items()}
+        for name, (values, unit) in vectors.items():
+            columns |= {f"{name} {axis} ({unit})": part for axis, part in zip("xyz", values.T, strict=True)}
+        return columns | {"temperature (K)": self.temperature, "volume (Å^3)": self.volume}
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the three components of the flux against ps; returns the Axes."""

@@ -16,7 +16,8 @@ from ase_mlips.neighbors import NeighborList
 from ase_mlips.threads import scratch
 
 from ..blocking import BlockAverage, standard_error
-from ..results import Interrupted, Result, new_axes
+from ..results import Interrupted, new_axes
+from ..tables import Tabulated
 from ..trajectories.trajectory import Source, Trajectory, as_trajectory
 from .kernels_histogram import count_angles
 from .limits import require_memory
@@ -29,7 +30,7 @@ _AT_ONCE = 2e7  # between two of them Ctrl-C is heard
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ADF(Result):
+class ADF(Tabulated):
     """Angular distribution of the bonds in a trajectory.
 
     Attributes
@@ -67,6 +68,22 @@ class ADF(Result):
     def angles(self) -> FloatArray:
         """Centres of the bins in degrees, (bins,)."""
         return 0.5 * (self.edges[1:] + self.edges[:-1])
+
+    def facts(self) -> dict[str, str]:
+        """Numbers of angles and frames, and the most frequent angle of each triplet."""
+        most = {
+            f"most frequent {'-'.join(triplet)}": f"{self.angles[np.argmax(share)]:.4g} degrees"
+            for triplet, share in self.partials.items()
+        }
+        return {"frames": str(self.frames), "angles per frame": f"{self.angles_per_frame:.4g}", **most}
+
+    def columns(self) -> dict[str, FloatArray]:
+        """The angle, the total density and the shares, each followed by its standard error."""
+        curves = {"angle (degrees)": self.angles, "total (1/degree)": self.total, "error of total": self.error}
+        for triplet, share in self.partials.items():
+            name = "-".join(triplet)
+            curves |= {f"{name} (1/degree)": share, f"error of {name}": self.partial_errors[triplet]}
+        return curves
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the total with its standard error and, if there are several, the shares; returns the Axes."""

@@ -14,7 +14,9 @@ from ase_mlips.neighbors import NeighborList
 from ase_mlips.threads import scratch
 
 from ..blocking import BlockAverage, standard_error
-from ..results import Interrupted, Result, new_axes
+from ..formatting import with_error
+from ..results import Interrupted, new_axes
+from ..tables import Tabulated
 from ..trajectories.atoms import selected_atoms
 from ..trajectories.trajectory import Frames, Source, Trajectory, as_trajectory
 from .kernels_histogram import SCRATCH, count_listed, count_nearest_images
@@ -25,7 +27,7 @@ Pair = tuple[str, str]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class RDF(Result):
+class RDF(Tabulated):
     """Radial distribution functions of a trajectory.
 
     Attributes
@@ -92,6 +94,27 @@ class RDF(Result):
             if key in self.partials:
                 return self.partials[key]
         raise ValueError(f"{self} has no pair {'-'.join(pair)}")
+
+    def facts(self) -> dict[str, str]:
+        """The number of frames, and where each partial function is highest."""
+        facts = {"frames": str(self.frames)}
+        for pair, g in self.partials.items():
+            if np.isfinite(g).any():
+                k = int(np.nanargmax(g))
+                height = with_error(float(g[k]), float(self.partial_errors[pair][k]))
+                facts["-".join(pair)] = f"highest at {self.r[k]:.4g} Å, g = {height}"
+        return facts
+
+    def columns(self) -> dict[str, FloatArray]:
+        """The distance, the total and the partial g(r), each with its standard error, and coordination numbers.
+
+        ``N(a-b)`` is the number of b atoms around an a atom within ``r + step / 2``, the upper edge of the bin.
+        """
+        curves = {"r (Å)": self.r, "g": self.g, "error of g": self.error}
+        for pair, g in self.partials.items():
+            name = "-".join(pair)
+            curves |= {f"g({name})": g, f"error of g({name})": self.partial_errors[pair]}
+        return curves | {f"N({'-'.join(pair)})": numbers for pair, numbers in self.coordination.items()}
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the total with its standard error and, for several elements, the partial functions; returns the Axes."""

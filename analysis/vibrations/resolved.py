@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..correlation import correlation
-from ..results import Result, new_axes
+from ..results import new_axes
+from ..tables import Tabulated
 from ..trajectories.atoms import selected_atoms
 from ..trajectories.series import Series
 from ..trajectories.trajectory import Trajectory
@@ -22,7 +23,7 @@ _NOTHING = 1e-24  # A^2, mean square of what atoms move from frame to frame: les
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Resolved(Result):
+class Resolved(Tabulated):
     """Curves along x, y and z, each of K points, of all atoms and of some of them.
 
     Attributes
@@ -54,6 +55,12 @@ class Resolved(Result):
     def groups(self) -> dict[str, FloatArray]:
         """Sum over the directions for each group, (K,)."""
         return {name: curves.sum(axis=0) for name, curves in self.group_directions.items()}
+
+    def _curves(self, unit: str) -> dict[str, FloatArray]:
+        """The total along each direction and in all, the elements and the groups, by name with unit."""
+        along = {f"total {axis} ({unit})": curve for axis, curve in zip("xyz", self.directions, strict=True)}
+        kinds = {f"{name} ({unit})": curve for name, curve in (self.partials | self.groups).items()}
+        return {f"total ({unit})": self.total, **along, **kinds}
 
     def _draw(self, ax: Any, x: FloatArray, scale: float) -> Any:
         """Draw the total, the elements if there are several, and the groups; returns the Axes."""

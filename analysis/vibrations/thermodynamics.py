@@ -9,16 +9,18 @@ import numpy as np
 from ase import units
 from numpy.typing import ArrayLike, NDArray
 
-from ..results import Result, new_axes
+from ..results import new_axes
+from ..tables import Tabulated
 from .vdos import VDOS
 
 FloatArray = NDArray[np.float64]
 
+_ROOM = 300.0  # K
 _EV_PER_THZ = float(1e12 * units._hplanck / units._e)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Thermodynamics(Result):
+class Thermodynamics(Tabulated):
     """Thermodynamic functions of independent harmonic oscillators, of all states together, not per atom.
 
     Multiply by ``ase.units.mol / ase.units.J`` (96485) for J/mol.
@@ -51,6 +53,26 @@ class Thermodynamics(Result):
     zero_point_energy: float
     states: float
     omitted: float
+
+    def facts(self) -> dict[str, str]:
+        """The number of states, the zero-point energy and the heat capacity at the temperature closest to 300 K."""
+        k = int(np.abs(self.temperatures - _ROOM).argmin())
+        capacity = self.heat_capacity[k] / (units.kB * self.states)
+        return {
+            "states": f"{self.states:.6g}",
+            "zero-point energy": f"{self.zero_point_energy:.4g} eV",
+            f"heat capacity at {self.temperatures[k]:g} K": f"{capacity:.4f} k_B per state",
+        }
+
+    def columns(self) -> dict[str, FloatArray]:
+        """The temperatures and the four functions of them."""
+        return {
+            "temperature (K)": self.temperatures,
+            "heat capacity (eV/K)": self.heat_capacity,
+            "free energy (eV)": self.free_energy,
+            "entropy (eV/K)": self.entropy,
+            "energy (eV)": self.energy,
+        }
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the heat capacity per state in units of k_B, with its classical limit; returns the Axes."""

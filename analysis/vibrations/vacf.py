@@ -38,6 +38,20 @@ class VACF(Resolved):
         normalized: FloatArray = self.total / self.total[0]
         return normalized
 
+    def facts(self) -> dict[str, str]:
+        """How far the lags reach, and the values at t = 0."""
+        unit = self._unit
+        start = {f"at t = 0, {name}": f"{curve[0]:.4g} {unit}" for name, curve in (self.partials | self.groups).items()}
+        return {"lags": f"to {self.times[-1]:.4g} ps", "at t = 0": f"{self.total[0]:.4g} {unit}", **start}
+
+    def columns(self) -> dict[str, FloatArray]:
+        """The lags, and the correlations along each direction, in all, and of each element and group."""
+        return {"time (ps)": self.times, **self._curves(self._unit)}
+
+    @property
+    def _unit(self) -> str:
+        return "amu Å^2/ps^2" if self.mass_weighted else "Å^2/ps^2"
+
     def plot(self, ax: Any = None) -> Any:
         """Draw the total, the elements if there are several, and the groups against ps; returns the Axes."""
         ax = self._draw(ax, self.times, 1.0)

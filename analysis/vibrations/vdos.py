@@ -48,6 +48,19 @@ class VDOS(Resolved):
         """The frequencies as wave numbers f / c in 1/cm."""
         return self.frequencies * INVERSE_CM_PER_THZ
 
+    def facts(self) -> dict[str, str]:
+        """The numbers of states, and the mean frequencies."""
+        facts = {}
+        for name, density in {"all atoms": self.total, **self.partials, **self.groups}.items():
+            states = float(np.trapezoid(density, self.frequencies))
+            mean = float(density @ self.frequencies / density.sum())
+            facts[name] = f"{states:.1f} states, mean frequency {mean:.4g} THz"
+        return facts
+
+    def columns(self) -> dict[str, FloatArray]:
+        """The frequencies, and the densities along each direction, in all, and of each element and group."""
+        return {"frequency (THz)": self.frequencies, **self._curves("states/THz")}
+
     def plot(self, ax: Any = None, *, unit: str = "THz") -> Any:
         """Draw the total, the elements if there are several, and the groups; returns the Axes.
 

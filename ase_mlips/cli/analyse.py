@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -24,16 +25,22 @@ from ase_mlips.analysis import (
     vdos,
 )
 from ase_mlips.analysis.formatting import below, with_error
-from ase_mlips.analysis.results import Result
+from ase_mlips.analysis.tables import Tabulated
 
 from .arguments import frame_range
-from .common import deferred_interrupt, plain_warnings, print_table
-from .outputs import claim_numbers, file_of, replacing, save_picture, unfinished
+from .common import deferred_interrupt, plain_warnings, print_table, with_options
+from .outputs import claim_numbers, file_of, save_result
 from .signals import INTERRUPTED
 
 ROOM_TEMPERATURE = 300.0  # K
 
-_OPTIONS = {"timestep_fs=": "--frame-spacing", "symbols=": "--species", "frames=": "--frames", "r_max": "--r-max"}
+OPTIONS = {
+    "timestep_fs=": "--frame-spacing",
+    "symbols=": "--species",
+    "frames=": "--frames",
+    "r_max": "--r-max",
+    "drift=": "--drift",
+}
 _TOO_SHORT = "too short"  # verdict of einstein_diffusion
 _DIFFUSING = 0.05  # density of states at zero frequency, of its maximum, from which atoms count as diffusing
 
@@ -46,51 +53,52 @@ def run(args: Namespace) -> int:
     analysis, describe = _ANALYSES[args.analysis]
     with plain_warnings():
         trajectory, result, interrupted = _analyse(args, analysis)
-    output, force = (unfinished(args.output), False) if interrupted else (args.output, args.force)
     # A result that is there gets written, and without the picture it would not be complete.
     with deferred_interrupt() as later, plain_warnings():
-        with replacing(output, force=force) as written:
-            result.save(written)
-        picture = save_picture(describe(result, trajectory, args), output, force=force)
+        draw = describe(result, trajectory, args)
+        names = save_result(result, draw, args.output, force=args.force, beginning=bool(interrupted))
     if interrupted:
-        of = f"{output} and {picture} are of the first {interrupted} frames"
-        print(f"ase-mlips: interrupted; {of}", file=sys.stderr)
+        print(f"ase-mlips: interrupted; {names} are of the first {interrupted} frames", file=sys.stderr)
         return INTERRUPTED
-    print(f"wrote {output} and {picture}")
+    print(f"wrote {names}")
     return INTERRUPTED if later.is_set() else 0
 
 
-def _analyse(args: Namespace, analysis: Callable[[Trajectory, Namespace], Any]) -> tuple[Trajectory, Result, int]:
+def _analyse(args: Namespace, analysis: Callable[[Trajectory, Namespace], Any]) -> tuple[Trajectory, Tabulated, int]:
     """What was analysed, the result, and the number of frames read before Ctrl-C, or zero."""
-    name, frames = _selection(args)
+    name, frames = chosen_frames(args.trajectory, args.frames)
     options = {"timestep_fs": getattr(args, "frame_spacing", None), "symbols": args.species}
-    try:
+    with in_words_of_the_command():
         trajectory = Trajectory(name, frames=frames, **options)
         try:
             return trajectory, analysis(trajectory, args), 0
         except Interrupted as interruption:
             return trajectory, interruption.result, interruption.frames
+
+
+@contextmanager
+def in_words_of_the_command() -> Iterator[None]:
+    """Put options in the place of arguments of functions in messages of a ValueError."""
+    try:
+        yield
     except ValueError as error:
-        message = str(error)
-        for argument, option in _OPTIONS.items():
-            message = message.replace(argument, option)
-        raise ValueError(message) from error
+        raise ValueError(with_options(str(error), OPTIONS)) from error
 
 
-def _selection(args: Namespace) -> tuple[str, slice]:
+def chosen_frames(specification: str, frames: slice | None) -> tuple[str, slice]:
     """The file, and which of its frames ``file@START:STOP:STEP``, ``file@INDEX`` or ``--frames`` ask for."""
-    name = file_of(args.trajectory)
-    index = args.trajectory[len(name) + 1 :]
-    if name == args.trajectory:
-        return name, args.frames or slice(None)
-    if args.frames is not None:
-        raise ValueError(f"{args.trajectory}: expected frames once, behind @ or as --frames")
+    name = file_of(specification)
+    index = specification[len(name) + 1 :]
+    if name == specification:
+        return name, frames or slice(None)
+    if frames is not None:
+        raise ValueError(f"{specification}: expected frames once, behind @ or as --frames")
     try:
         if ":" in index:
             return name, frame_range(index)
         return name, slice(int(index), int(index) + 1 or None)
     except (ValueError, ArgumentTypeError):
-        raise ValueError(f"{args.trajectory}: expected INDEX or START:STOP:STEP behind @, got {index!r}") from None
+        raise ValueError(f"{specification}: expected INDEX or START:STOP:STEP behind @, got {index!r}") from None
 
 
 def _describe_rdf(result: RDF, trajectory: Trajectory, args: Namespace) -> _Draw:

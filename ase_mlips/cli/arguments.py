@@ -73,6 +73,17 @@ def _whole(text: str, least: int, expected: str) -> int:
     return value
 
 
+def charges(text: str) -> dict[str, float]:
+    """Charges of elements, such as Li=1,S=-2."""
+    found: dict[str, float] = {}
+    for part in text.split(","):
+        symbol, equals, charge = part.partition("=")
+        if not (symbol and equals) or symbol in found:
+            raise ArgumentTypeError(f"expected each element once with its charge such as Li=1,S=-2, got {text!r}")
+        found[symbol] = number(charge, f"a charge in e of {symbol}")
+    return found
+
+
 def layers(text: str) -> tuple[int, ...]:
     """Nodes of the layers of a network, such as 32x32."""
     expected = "nodes of the layers such as 32x32"

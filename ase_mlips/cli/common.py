@@ -9,7 +9,7 @@ import sys
 import threading
 import warnings
 from argparse import Namespace
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -177,15 +177,22 @@ def explained_labels() -> Iterator[None]:
 
 
 @contextmanager
-def plain_warnings() -> Iterator[None]:
-    """Print warnings as sentences of the command."""
+def plain_warnings(options: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Print warnings as sentences of the command; `options` has those that stand for arguments of functions."""
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
-        print(f"ase-mlips: {message}", file=sys.stderr)
+        print(f"ase-mlips: {with_options(str(message), options or {})}", file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.showwarning = show
         yield
+
+
+def with_options(message: str, options: Mapping[str, str]) -> str:
+    """A message on arguments of functions as one on options of the command."""
+    for argument, option in options.items():
+        message = message.replace(argument, option)
+    return message
 
 
 def results_frame(atoms: Atoms, results: dict[str, Any]) -> Atoms:

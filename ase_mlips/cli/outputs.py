@@ -13,10 +13,11 @@ import tempfile
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from ase_mlips.analysis.tables import Tabulated
 from ase_mlips.calculator import families
 from ase_mlips.places import require_place
 
@@ -24,7 +25,7 @@ from .common import split_index
 
 FileName: TypeAlias = str | os.PathLike[str]
 
-SEPARATORS = {".csv": ",", ".dat": " "}  # of the columns of a table
+_TABLES = (".csv", ".dat")  # endings of tables
 _FURTHER_ENDINGS = (".mliap", ".mod", ".pt")  # of potentials, beside those that the families name
 
 
@@ -67,15 +68,8 @@ def claim(
             taken[_identity(path)] = f"is what {option} names, too"
 
 
-def claim_numbers(args: Namespace, inputs: Iterable[FileName]) -> tuple[Path, Path | None]:
+def claim_numbers(args: Namespace, inputs: Iterable[FileName]) -> None:
     """`claim` the numbers of ``args.output`` as a NumPy file, the picture beside it, and a table where it names one.
-
-    Returns
-    -------
-    numbers : Path
-        Ends in .npz.
-    table : Path or None
-        ``args.output`` where that ends in .csv or .dat.
 
     Raises
     ------
@@ -83,11 +77,30 @@ def claim_numbers(args: Namespace, inputs: Iterable[FileName]) -> tuple[Path, Pa
         Another ending, or as `claim`.
     """
     stem, ending = os.path.splitext(args.output)
-    if ending not in (".npz", *SEPARATORS):
+    if ending not in (".npz", *_TABLES):
         raise ValueError(f"{args.output}: expected a name that ends in .npz, or in .csv or .dat for a table beside it")
-    numbers, table = Path(f"{stem}.npz"), None if ending == ".npz" else Path(args.output)
-    claim({"-o": [numbers, *([table] if table else []), _picture(args.output)]}, inputs, force=args.force)
-    return numbers, table
+    endings = dict.fromkeys((".npz", ending, ".png"))
+    claim({"-o": [stem + end for end in endings]}, inputs, force=args.force)
+
+
+def save_result(
+    result: Tabulated, draw: Callable[[Any], Any], output: str, *, force: bool = False, beginning: bool = False
+) -> str:
+    """Write numbers, the table that `output` may name, and the picture that `draw` makes; their names in words.
+
+    With `beginning` they are of an interrupted analysis, and get names that are free.
+    """
+    stem, ending = os.path.splitext(output)
+    if beginning:
+        stem, force = os.path.splitext(unfinished(output, (".npz", ".png")))[0], False
+    names = [f"{stem}.npz"]
+    with replacing(names[0], force=force) as path:
+        result.save(path)
+    if ending in _TABLES:
+        names.append(f"{stem}{ending}")
+        with replacing(names[1], force=force) as path:
+            result.write_text(path)
+    return f"{', '.join(names)} and {save_picture(draw, names[0], force=force)}"
 
 
 def save_picture(draw: Callable[[Any], Any], output: str, *, force: bool) -> str:
@@ -149,11 +162,15 @@ def model_files(name: str) -> list[str]:
     return [path for path in (name, *sorted(stem + ending for ending in endings)) if os.path.exists(path)]
 
 
-def unfinished(path: str) -> str:
-    """Where to write what an interrupted command has reached: `path`, or a name like it where there is a file."""
+def unfinished(path: str, beside: Iterable[str] = ()) -> str:
+    """Where to write what an interrupted command has reached: `path`, or a name like it where there is a file.
+
+    `beside` are endings of further files that must not be there either.
+    """
     stem, ending = os.path.splitext(path)
-    names = (f"{stem}-unfinished{number or ''}{ending}" for number in count())
-    return path if not os.path.exists(path) else next(name for name in names if not os.path.exists(name))
+    stems = chain([stem], (f"{stem}-unfinished{number or ''}" for number in count()))
+    endings = (ending, *beside)
+    return next(name for name in stems if not any(os.path.exists(name + end) for end in endings)) + ending
 
 
 @contextmanager

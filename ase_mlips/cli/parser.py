@@ -5,9 +5,10 @@ from __future__ import annotations
 from argparse import SUPPRESS, Action, ArgumentDefaultsHelpFormatter, ArgumentParser, Namespace
 from typing import Any
 
-from .arguments import Symbols, count, ensemble, frame_range, layers, not_negative, number, positive, seed
+from .arguments import Symbols, charges, count, ensemble, frame_range, layers, not_negative, number, positive, seed
 
 _MODEL = "file of a potential (NEP: nep.txt; MTP: .mtp, .almtp; SNAP: .snapcoeff, .snap, .mod, ...), or embedded:Si"
+_TRAJECTORY = "any trajectory that ASE reads; file.xyz@::10 picks frames"
 _STRUCTURE = "any file that ASE reads; file.xyz@-1 picks a frame"
 
 
@@ -38,7 +39,8 @@ def build_parser() -> ArgumentParser:
     parser = ArgumentParser(prog="ase-mlips", description="Machine-learned interatomic potentials for ASE.")
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (_info, _evaluate, _relax, _md, _rdf, _vdos, _msd, _kappa, _phonons, _fit, _demo, _compile):
+    analyses = (_rdf, _vdos, _msd, _conductivity, _arrhenius, _kappa)
+    for add in (_info, _evaluate, _relax, _md, *analyses, _phonons, _fit, _demo, _compile):
         add(commands)
     return parser
 
@@ -139,18 +141,30 @@ def _md(commands: Any) -> None:
 def _analysis(commands: Any, name: str, summary: str) -> ArgumentParser:
     parser = _command(commands, name, summary, model=False)
     parser.set_defaults(module="analyse", analysis=name)
-    parser.add_argument("trajectory", metavar="TRAJ", help="any trajectory that ASE reads; file.xyz@::10 picks frames")
+    parser.add_argument("trajectory", metavar="TRAJ", help=_TRAJECTORY)
+    _add_outputs(parser, name)
+    _add_selection(parser)
+    return parser
+
+
+def _add_outputs(parser: ArgumentParser, name: str) -> None:
     parser.add_argument(
-        "-o", "--output", default=f"{name}.npz", metavar="OUT.npz", help="numbers; the picture beside it ends in .png"
+        "-o",
+        "--output",
+        default=f"{name}.npz",
+        metavar="OUT.npz",
+        help="numbers; the picture beside it ends in .png, and OUT.csv or OUT.dat write a table of the curves, too",
     )
     _add_force(parser)
+
+
+def _add_selection(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--frames", type=frame_range, metavar="START:STOP:STEP", help="which frames to take, as in Python"
     )
     parser.add_argument(
         "--species", nargs="+", action=Symbols, metavar="X", help="elements of a LAMMPS dump, in the order of its types"
     )
-    return parser
 
 
 def _add_spacing(parser: ArgumentParser) -> None:
@@ -183,12 +197,59 @@ def _vdos(commands: Any) -> None:
 def _msd(commands: Any) -> None:
     parser = _analysis(commands, "msd", "mean squared displacements and diffusion coefficients from a trajectory")
     _add_spacing(parser)
+    _add_window(parser)
+
+
+def _add_window(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--window",
         nargs=2,
         type=positive,
         metavar=("LO", "HI"),
         help="fit lines between these times in ps (default: where the atoms are seen to diffuse)",
+    )
+
+
+def _ions(commands: Any, name: str, summary: str, files: str) -> ArgumentParser:
+    parser = _command(commands, name, summary, model=False)
+    parser.set_defaults(module="ions", analysis=name)
+    parser.add_argument("files", nargs="+", metavar="TRAJ", help=f"{_TRAJECTORY}; {files}")
+    _add_outputs(parser, name)
+    _add_selection(parser)
+    _add_spacing(parser)
+    _add_window(parser)
+    return parser
+
+
+def _conductivity(commands: Any) -> None:
+    summary = "ionic conductivity of a trajectory, or the mean of several runs"
+    parser = _ions(commands, "conductivity", summary, "several are independent runs of one system")
+    parser.add_argument(
+        "--charges", required=True, type=charges, metavar="Li=1,S=-2", help="formal charges in e; other elements have 0"
+    )
+    parser.add_argument("--temperature", required=True, type=positive, metavar="K", help="of the runs")
+    parser.add_argument(
+        "--drift",
+        default="framework",
+        metavar="X",
+        help="what is held at rest: framework (the elements that do not diffuse), all, none, or an element",
+    )
+
+
+def _arrhenius(commands: Any) -> None:
+    summary = "diffusion coefficients at several temperatures and their activation energy"
+    parser = _ions(commands, "arrhenius", summary, "at several temperatures")
+    parser.add_argument(
+        "--temperatures",
+        required=True,
+        nargs="+",
+        type=positive,
+        metavar="K",
+        help="one for each trajectory; the same one twice for two runs",
+    )
+    parser.add_argument("--element", required=True, metavar="X", help="whose diffusion is wanted")
+    parser.add_argument(
+        "--at", nargs="+", type=positive, metavar="K", help="temperatures to which the coefficient is extrapolated"
     )
 
 
@@ -229,14 +290,7 @@ def _kappa(commands: Any) -> None:
     parser.add_argument(
         "files", nargs="+", metavar="FLUX", help="files of md --heat-flux, independent runs of one system"
     )
-    parser.add_argument(
-        "-o",
-        "--output",
-        default="kappa.npz",
-        metavar="OUT.npz",
-        help="numbers; the picture beside it ends in .png, and OUT.csv or OUT.dat write a table of the curves, too",
-    )
-    _add_force(parser)
+    _add_outputs(parser, "kappa")
     parser.add_argument(
         "--discard", type=not_negative, default=0.0, metavar="PS", help="leave out the beginning of each run"
     )

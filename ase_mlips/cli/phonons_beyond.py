@@ -10,6 +10,7 @@ import numpy as np
 from ase.calculators.calculator import Calculator
 from numpy.typing import NDArray
 
+from ase_mlips.analysis.tables import Tabulated
 from ase_mlips.phonons import (
     CumulativeConductivity,
     Gruneisen,
@@ -22,7 +23,6 @@ from ase_mlips.phonons import (
 )
 from ase_mlips.phonons.conductivity import Method, third_order_with_changes
 from ase_mlips.phonons.files import write_phonopy
-from ase_mlips.phonons.tables import Tabulated
 
 from .common import print_table
 from .outputs import replacing

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from ase_mlips.phonons.tables import Tabulated
+from ase_mlips.analysis.tables import Tabulated
 
 from .outputs import replacing
 

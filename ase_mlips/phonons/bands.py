@@ -12,8 +12,9 @@ from ase.dft.kpoints import parse_path_string
 from numpy.typing import NDArray
 
 from ase_mlips.analysis.results import new_axes
+from ase_mlips.analysis.tables import Tabulated
 
-from .tables import Tabulated, between
+from .tables import between
 
 FloatArray = NDArray[np.float64]
 

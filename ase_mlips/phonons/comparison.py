@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ase_mlips.analysis.results import Result
+from ase_mlips.analysis.tables import one_line
 
 from .arguments import Mesh, require_mesh
 from .bands import Bands, recommended_path
@@ -24,7 +25,6 @@ from .force_constants import produce_force_constants
 from .forces import evaluate
 from .harmonic import phonons
 from .result import Phonons
-from .tables import one_line
 
 FloatArray = NDArray[np.float64]
 Stored: TypeAlias = Phonons | str | os.PathLike[str]

@@ -11,6 +11,7 @@ from ase.calculators.calculator import BaseCalculator
 from numpy.typing import NDArray
 
 from ase_mlips.analysis.results import new_axes
+from ase_mlips.analysis.tables import Tabulated
 
 from .arguments import Mesh, any_mesh, checked_temperatures, require_mesh
 from .cells import new_phonopy
@@ -18,7 +19,7 @@ from .force_constants import DISTANCE, displace, produce_force_constants
 from .forces import evaluate
 from .relaxation import relax
 from .result import Phonons
-from .tables import Tabulated, between
+from .tables import between
 
 FloatArray = NDArray[np.float64]
 

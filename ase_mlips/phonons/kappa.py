@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ase_mlips.analysis.results import new_axes
+from ase_mlips.analysis.tables import Tabulated
 
 from .arguments import require_word
-from .tables import Tabulated, room
+from .tables import room
 
 FloatArray = NDArray[np.float64]
 By = Literal["frequency", "mean free path"]

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ase_mlips.analysis import VDOS
 from ase_mlips.analysis.results import new_axes
+from ase_mlips.analysis.tables import Tabulated
 
-from .tables import Tabulated, between, room
+from .tables import between, room
 
 FloatArray = NDArray[np.float64]
 

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from tqdm import tqdm
 
 from ase_mlips.analysis.results import new_axes
+from ase_mlips.analysis.tables import Tabulated
 
 from .arguments import as_array, checked_temperatures, require_mesh, warn
 from .cells import Supercell, require_oscillators, supercell_matrix, warn_of_small_supercell
@@ -21,7 +22,7 @@ from .gruneisen import scaled
 from .harmonic import harmonic
 from .relaxation import Relaxation, relax
 from .result import NOISE, Phonons
-from .tables import Tabulated, room
+from .tables import room
 
 FloatArray = NDArray[np.float64]
 

@@ -12,9 +12,10 @@ from ase.constraints import FixSymmetry
 from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
 
+from ase_mlips.analysis.tables import html_table
+
 from .arguments import require_word
 from .cells import SYMPREC, require_crystal, space_group
-from .tables import html_table
 
 _LARGEST_STRAIN = 0.05  # in one step
 

@@ -12,6 +12,7 @@ from ase import Atoms
 from numpy.typing import ArrayLike, NDArray
 
 from ase_mlips.analysis import VDOS
+from ase_mlips.analysis.tables import html_table
 
 from .arguments import Mesh, any_mesh, checked_temperatures, require_mesh, warn
 from .bands import Bands, recommended_path, special_points
@@ -20,7 +21,6 @@ from .figures import bands_and_dos
 from .files import read_born, read_phonopy, write_phonopy
 from .properties import ImaginaryMode, PhononDOS, ThermalProperties, count_states, imaginary_modes
 from .relaxation import Relaxation
-from .tables import html_table
 
 FloatArray = NDArray[np.float64]
 

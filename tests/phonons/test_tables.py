@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from ase.build import bulk
+from ase_mlips.analysis.tables import write_columns
 from matplotlib import pyplot
 from support.springs import Springs, rock_salt
 
@@ -19,7 +20,6 @@ from ase_mlips.phonons import (
     phonons,
 )
 from ase_mlips.phonons.bands import recommended_path, special_points
-from ase_mlips.phonons.tables import write_columns
 
 T = np.array([0.0, 290.0, 600.0])
 
@@ -71,9 +71,11 @@ def test_columns_of_text(results, ending, tmp_path):
         path = tmp_path / f"columns.{ending}"
         result.write_text(path)
         columns = result.columns()
-        rows = np.genfromtxt(path, delimiter="," if ending == "csv" else None, skip_header=1)
+        rows = np.genfromtxt(path, delimiter="," if ending == "csv" else None, skip_header=ending == "csv")
         np.testing.assert_allclose(rows.T, list(columns.values()), rtol=1e-9)
-        header = path.read_text().splitlines()[0]
+        comments = [line for line in path.read_text().splitlines() if line.startswith("#")]
+        assert comments[:-1] == [f"# {what}: {value}" for what, value in result.facts().items() if comments]
+        header = comments[-1] if comments else path.read_text().splitlines()[0]
         if ending == "csv":
             assert header.split(",") == list(columns)
         else:
