@@ -131,6 +131,7 @@ def test_activation_energy(here, capsys):
         (["conductivity", "a.xyz", *CHARGES], "give --frame-spacing"),
         (["conductivity", "a.xyz", "--charges", "Na=1", "--temperature", "300", *STEP], "there is no Na among Li, S"),
         (["conductivity", "a.xyz", "b.xyz@:100", *CHARGES, *STEP], "same temperature and times"),
+        (["conductivity", "a.xyz", "b.xyz", "a.xyz", *CHARGES, *STEP], "expected independent runs, got a.xyz twice"),
         (["conductivity", "a.xyz@1:2:3:4", *CHARGES, *STEP], "expected INDEX or START:STOP:STEP behind @"),
         (
             ["arrhenius", "a.xyz", "--temperatures", "1", "2", "--element", "Li", *STEP],

@@ -37,6 +37,9 @@ def run(args: Namespace) -> int:
     Returns 0, or 1 where there is no conductivity to write down; all files are written then, too.
     """
     claim_numbers(args, [file_of(name) for name in args.files])
+    twice = [name for k, name in enumerate(args.files) if name in args.files[:k]]
+    if twice:
+        raise ValueError(f"expected independent runs, got {twice[0]} twice")
     compute, describe = _ANALYSES[args.analysis]
     with plain_warnings(OPTIONS), in_words_of_the_command():
         result = compute(args)
