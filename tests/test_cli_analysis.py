@@ -61,9 +61,27 @@ def test_rdf(here, capsys):
     said = capsys.readouterr()
     rows = table(said.out)
     assert float(rows["Cu-Au"][0]) == pytest.approx(np.sqrt(0.5 * 2.68655**2 + 0.25 * 3.5313**2), abs=0.1)
-    assert float(rows["Cu-Au"][1]) == pytest.approx(expected.partials["Cu", "Au"].max(), abs=1e-3)
+    assert float(rows["Cu-Au"][1].split("(")[0]) == pytest.approx(expected.partials["Cu", "Au"].max(), rel=0.02)
+    end, *around = (float(word) for word in rows["Cu-Au"][2:])
+    assert end == pytest.approx(expected.first_minimum(("Cu", "Au")), abs=1e-3)
+    assert around == pytest.approx(
+        [expected.coordination_number(*pair) for pair in (("Cu", "Au"), ("Au", "Cu"))], abs=1e-3
+    )
     assert rows["wrote"] == ["g.npz", "and", "g.png"]
     assert said.err == ""
+
+
+def test_some_pairs(here, capsys):
+    assert main(["rdf", "md.traj", "--frames", "::40", "--pairs", "Au-Cu,Au-Au", "-o", "g.csv"]) == 0
+    result = RDF.load("g.npz")
+    assert list(result.partials) == [("Cu", "Au"), ("Au", "Au")]
+    rows = table(capsys.readouterr().out)
+    assert [name for name in rows if "-" in name and "." not in name] == ["Cu-Au", "Au-Au"]
+    assert [name for name in (here / "g.csv").read_text().splitlines()[0].split(",") if name.startswith("N(")] == [
+        "N(Cu-Au)",
+        "N(Au-Cu)",
+        "N(Au-Au)",
+    ]
 
 
 def test_vdos(here, capsys):
@@ -206,6 +224,7 @@ def test_interruption_keeps_what_has_been_read(here, command, frames, monkeypatc
         (["rdf", "nowhere.traj"], "nowhere.traj"),
         (["rdf", "md.traj", "-o", "g.txt"], "g.txt: expected a name that ends in .npz, or in .csv or .dat for a table"),
         (["rdf", "md.traj", "--frames", "1000:"], "md.traj"),
+        (["rdf", "md.traj", "--pairs", "Cu-S"], "--pairs: there is no S in md.traj, only Cu, Au"),
         (["vdos", "md.traj"], "give --frame-spacing"),
         (["msd", "li.xyz"], "give --frame-spacing"),
         (["vdos", "md.traj", "--frame-spacing", "20", "--frames", ":2"], "at least 3 frames"),
@@ -236,6 +255,7 @@ def test_input_that_cannot_be_used(here, arguments, message, capsys):
         ("--frames", "a:b", "expected START:STOP or START:STOP:STEP, got 'a:b'"),
         ("--frames", "::-1", "expected a positive STEP, got '::-1'"),
         ("--bins", "x", "expected a positive integer, got 'x'"),
+        ("--pairs", "Cu,S", "expected pairs of elements such as Cu-S,Cu-Cu, got 'Cu,S'"),
         ("--r-max", "x", "expected a positive number, got 'x'"),
     ],
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement, product
 from typing import Any
 
@@ -21,6 +22,7 @@ from ..trajectories.atoms import selected_atoms
 from ..trajectories.trajectory import Frames, Source, Trajectory, as_trajectory
 from .kernels_histogram import SCRATCH, count_listed, count_nearest_images
 from .limits import require_memory
+from .minimum import first_minimum
 
 FloatArray = NDArray[np.float64]
 Pair = tuple[str, str]
@@ -86,23 +88,68 @@ class RDF(Tabulated):
             raise ValueError(f"expected two RDFs on the same grid, got {self} and {other}")
         if pair is None:
             return float(np.mean(np.abs(self.g - other.g)))
-        first, second = (result._partial(pair) for result in (self, other))
+        first, second = (result.partials[result._key(pair)] for result in (self, other))
         return float(np.mean(np.abs(first - second)))
 
-    def _partial(self, pair: Pair) -> FloatArray:
+    def _key(self, pair: Pair) -> Pair:
         for key in (pair, pair[::-1]):
             if key in self.partials:
-                return self.partials[key]
+                return key
         raise ValueError(f"{self} has no pair {'-'.join(pair)}")
 
+    def selected(self, pairs: Sequence[Pair]) -> RDF:
+        """The same with some of the partial functions only, in this order, and their coordination numbers.
+
+        Parameters
+        ----------
+        pairs : sequence of tuples of two str
+            Each in any order of the two elements.
+
+        Raises
+        ------
+        ValueError
+            A pair that is not there.
+        """
+        keys = dict.fromkeys(self._key(pair) for pair in pairs)
+        both = dict.fromkeys(key for a, b in keys for key in ((a, b), (b, a)))
+        return replace(
+            self,
+            partials={key: self.partials[key] for key in keys},
+            partial_errors={key: self.partial_errors[key] for key in keys},
+            coordination={key: self.coordination[key] for key in both},
+        )
+
+    def first_minimum(self, pair: Pair) -> float:
+        """End of the first shell of neighbours in A: where ``g_ab`` has its first minimum, see `minimum`.
+
+        NaN where there is none, as in a gas, or none that the errors let see.
+        """
+        key = self._key(pair)
+        return first_minimum(self.edges, self.partials[key], self.partial_errors[key])
+
+    def coordination_number(self, center: str, neighbor: str) -> float:
+        """Mean number of atoms of one element around an atom of another within their `first_minimum`; NaN without it.
+
+        Raises
+        ------
+        ValueError
+            A pair that is not there.
+        """
+        end = self.first_minimum((center, neighbor))
+        running = np.append(0.0, self.coordination[center, neighbor])
+        return float(np.interp(end, self.edges, running))
+
     def facts(self) -> dict[str, str]:
-        """The number of frames, and where each partial function is highest."""
+        """The number of frames, where each partial function is highest, and the coordination numbers."""
         facts = {"frames": str(self.frames)}
         for pair, g in self.partials.items():
             if np.isfinite(g).any():
                 k = int(np.nanargmax(g))
                 height = with_error(float(g[k]), float(self.partial_errors[pair][k]))
                 facts["-".join(pair)] = f"highest at {self.r[k]:.4g} Å, g = {height}"
+        for a, b in self.coordination:
+            if np.isfinite(number := self.coordination_number(a, b)):
+                facts[f"{b} around {a}"] = f"{number:.2f} within {self.first_minimum((a, b)):.3g} Å"
         return facts
 
     def columns(self) -> dict[str, FloatArray]:
@@ -117,15 +164,17 @@ class RDF(Tabulated):
         return curves | {f"N({'-'.join(pair)})": numbers for pair, numbers in self.coordination.items()}
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the total with its standard error and, for several elements, the partial functions; returns the Axes."""
+        """Draw the total and, unless it is all of it, the partial functions, with standard errors; returns the Axes."""
         ax = new_axes(ax)
-        ax.plot(self.r, self.g, label="total", color="black")
-        if np.all(np.isfinite(self.error)):
-            band = (self.g - self.error, self.g + self.error)
-            ax.fill_between(self.r, *band, color="black", alpha=0.3, linewidth=0.0)
-        if len(self.partials) > 1:
-            for (a, b), g in self.partials.items():
-                ax.plot(self.r, g, label=f"{a}-{b}", linewidth=1.0)
+        curves = {"total": (self.g, self.error)}
+        if not any(np.array_equal(g, self.g) for g in self.partials.values()):
+            curves |= {"-".join(pair): (g, self.partial_errors[pair]) for pair, g in self.partials.items()}
+        for name, (g, error) in curves.items():
+            style = {"color": "black"} if name == "total" else {"linewidth": 1.0}
+            (line,) = ax.plot(self.r, g, label=name, **style)
+            if np.all(np.isfinite(error)):
+                ax.fill_between(self.r, g - error, g + error, color=line.get_color(), alpha=0.3, linewidth=0.0)
+        if len(curves) > 1:
             ax.legend(frameon=False)
         ax.set(xlabel="r (Å)", ylabel="g(r)", xlim=(0.0, self.edges[-1]))
         return ax

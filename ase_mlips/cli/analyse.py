@@ -101,12 +101,32 @@ def chosen_frames(specification: str, frames: slice | None) -> tuple[str, slice]
         raise ValueError(f"{specification}: expected INDEX or START:STOP:STEP behind @, got {index!r}") from None
 
 
+def _rdf(trajectory: Trajectory, args: Namespace) -> RDF:
+    there = dict.fromkeys(trajectory.symbols)
+    for symbol in (symbol for pair in args.pairs or () for symbol in pair):
+        if symbol not in there:
+            raise ValueError(f"--pairs: there is no {symbol} in {trajectory.name}, only {', '.join(there)}")
+    try:
+        result = rdf(trajectory, r_max=args.r_max, bins=args.bins)
+    except Interrupted as interruption:
+        raise Interrupted(_selected(interruption.result, args), interruption.frames) from None
+    return _selected(result, args)
+
+
+def _selected(result: RDF, args: Namespace) -> RDF:
+    return result.selected(args.pairs) if args.pairs else result
+
+
 def _describe_rdf(result: RDF, trajectory: Trajectory, args: Namespace) -> _Draw:
     rows = []
     for (a, b), g in result.partials.items():
         peak = int(np.argmax(g))
-        rows.append([f"{a}-{b}", f"{result.r[peak]:.3f}", f"{g[peak]:.3f}"])
-    print_table(["pair", "highest at (Å)", "g(r)"], rows)
+        height = with_error(float(g[peak]), float(result.partial_errors[a, b][peak]))
+        around = [result.coordination_number(a, b), result.coordination_number(b, a)]
+        numbers = [result.r[peak], result.first_minimum((a, b)), *around]
+        highest, minimum, *shown = (f"{number:.3f}" if np.isfinite(number) else "-" for number in numbers)
+        rows.append([f"{a}-{b}", highest, height, minimum, *shown])
+    print_table(["pair A-B", "highest at (Å)", "g(r)", "first minimum (Å)", "B around A", "A around B"], rows)
     return result.plot
 
 
@@ -150,7 +170,7 @@ def _describe_msd(result: MSD, trajectory: Trajectory, args: Namespace) -> _Draw
 _Compute = Callable[[Trajectory, Namespace], Any]
 _Describe = Callable[[Any, Trajectory, Namespace], _Draw]
 _ANALYSES: dict[str, tuple[_Compute, _Describe]] = {
-    "rdf": (lambda trajectory, args: rdf(trajectory, r_max=args.r_max, bins=args.bins), _describe_rdf),
+    "rdf": (_rdf, _describe_rdf),
     "vdos": (lambda trajectory, args: vdos(trajectory, correlation_time_fs=args.correlation_time), _describe_vdos),
     "msd": (lambda trajectory, args: mean_squared_displacement(trajectory), _describe_msd),
 }

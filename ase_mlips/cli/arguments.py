@@ -84,6 +84,14 @@ def charges(text: str) -> dict[str, float]:
     return found
 
 
+def pairs(text: str) -> list[tuple[str, str]]:
+    """Pairs of elements, such as Cu-S,Cu-Cu."""
+    found = [tuple(part.split("-")) for part in text.split(",")]
+    if not all(len(pair) == 2 and all(pair) for pair in found):
+        raise ArgumentTypeError(f"expected pairs of elements such as Cu-S,Cu-Cu, got {text!r}")
+    return [(first, second) for first, second in found]
+
+
 def layers(text: str) -> tuple[int, ...]:
     """Nodes of the layers of a network, such as 32x32."""
     expected = "nodes of the layers such as 32x32"

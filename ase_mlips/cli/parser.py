@@ -5,7 +5,19 @@ from __future__ import annotations
 from argparse import SUPPRESS, Action, ArgumentDefaultsHelpFormatter, ArgumentParser, Namespace
 from typing import Any
 
-from .arguments import Symbols, charges, count, ensemble, frame_range, layers, not_negative, number, positive, seed
+from .arguments import (
+    Symbols,
+    charges,
+    count,
+    ensemble,
+    frame_range,
+    layers,
+    not_negative,
+    number,
+    pairs,
+    positive,
+    seed,
+)
 
 _MODEL = "file of a potential (NEP: nep.txt; MTP: .mtp, .almtp; SNAP: .snapcoeff, .snap, .mod, ...), or embedded:Si"
 _TRAJECTORY = "any trajectory that ASE reads; file.xyz@::10 picks frames"
@@ -181,6 +193,7 @@ def _rdf(commands: Any) -> None:
     parser = _analysis(commands, "rdf", "radial distribution functions of a trajectory")
     parser.add_argument("--r-max", type=positive, default=10.0, metavar="A", help="largest distance")
     parser.add_argument("--bins", type=count, default=200, metavar="N", help="number of bins up to there")
+    parser.add_argument("--pairs", type=pairs, metavar="Cu-S,Cu-Cu", help="keep only these pairs of elements")
 
 
 def _vdos(commands: Any) -> None:
