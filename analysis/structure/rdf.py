@@ -149,7 +149,7 @@ class RDF(Tabulated):
                 facts["-".join(pair)] = f"highest at {self.r[k]:.4g} Å, g = {height}"
         for a, b in self.coordination:
             if np.isfinite(number := self.coordination_number(a, b)):
-                facts[f"{b} around {a}"] = f"{number:.2f} within {self.first_minimum((a, b)):.3g} Å"
+                facts[f"{b} around {a}"] = f"{number:.2f} within {self.first_minimum((a, b)):.3f} Å"
         return facts
 
     def columns(self) -> dict[str, FloatArray]:
