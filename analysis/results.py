@@ -32,7 +32,9 @@ class Result:
     def save(self, path: _Path) -> None:
         """Write everything to a NumPy .npz file, from which `load` makes an equal object.
 
-        A file that exists is replaced only when the new one is whole.
+        A file that exists is replaced only when the new one is whole.  ``numpy.load`` reads it, too: the key of an
+        array is the name of the attribute, of the arrays in a dict or tuple ``name.0``, ``name.1`` and so on, in its
+        order.  Numbers and words are in the key ``header of the result``, as JSON.
 
         Raises
         ------

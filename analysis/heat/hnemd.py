@@ -81,7 +81,7 @@ class HNEMDResult(Tabulated):
         return average
 
     def __repr__(self) -> str:
-        force = f"{np.linalg.norm(self.driving_force):.3g} / A"
+        force = f"{np.linalg.norm(self.driving_force):.3g} 1/Å"
         length = f"{1e-3 * self.timestep_fs * len(self.flux):.4g} ps"
         return f"HNEMDResult({in_watts(self.kappa, self.kappa_error)}, driving force {force}, {length})"
 
@@ -182,6 +182,10 @@ class HNEMD:
         self._rows: list[FloatArray] = []
         self._driven = atoms.calc = driven
         dynamics.attach(self._sample, interval=sampling)
+
+    def __repr__(self) -> str:
+        force = f"{np.linalg.norm(self._force):.3g} 1/Å"
+        return f"HNEMD({self._atoms.get_chemical_formula()}, driving force {force})"
 
     def result(self) -> HNEMDResult:
         """What has been measured up to now.

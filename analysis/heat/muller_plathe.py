@@ -86,15 +86,12 @@ class MullerPlatheResult(Tabulated):
 
     def __repr__(self) -> str:
         value = in_watts(self.kappa, self.kappa_error)
-        return f"MullerPlatheResult({value}, length {self.length:.4g} A, {1e-3 * self.time_fs:.4g} ps)"
+        return f"MullerPlatheResult({value}, length {self.length:.4g} Å, {1e-3 * self.time_fs:.4g} ps)"
 
     def facts(self) -> dict[str, str]:
         """The thermal conductivity with its error, the length of the cell and of the run."""
-        return {
-            "thermal conductivity": in_watts(self.kappa, self.kappa_error),
-            "length of the cell": f"{self.length:.4g} Å",
-            "measured for": f"{1e-3 * self.time_fs:.4g} ps",
-        }
+        value, time = in_watts(self.kappa, self.kappa_error), f"{1e-3 * self.time_fs:.4g} ps"
+        return {"thermal conductivity": value, "length of the cell": f"{self.length:.4g} Å", "measured for": time}
 
     def columns(self) -> dict[str, FloatArray]:
         """The profile with its errors, and 1 where the lines are fitted."""
@@ -210,6 +207,9 @@ class MullerPlathe:
         self._atoms.set_momenta(momenta)
         self._heat += moved
         return moved
+
+    def __repr__(self) -> str:
+        return f"MullerPlathe({self._atoms.get_chemical_formula()}, {self._slabs} slabs)"
 
     def result(self) -> MullerPlatheResult:
         """What has been measured up to now.

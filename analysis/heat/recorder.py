@@ -127,8 +127,12 @@ class HeatFluxRecorder:
             raise
         weakref.finalize(self, self._file.close)
         self._last = -np.inf if last is None else last
+        self._shown = f"{os.fspath(path)}, every {spacing:g} fs"
         self._origin = ((last or 0.0) if now is None else now) - dynamics.nsteps * self._step_fs
         dynamics.attach(self, interval=interval)
+
+    def __repr__(self) -> str:
+        return f"HeatFluxRecorder({self._shown})"
 
     def __call__(self) -> None:
         """Add a line for the present configuration, unless the file has one of its time."""

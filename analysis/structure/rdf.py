@@ -62,7 +62,7 @@ class RDF(Tabulated):
 
     def __repr__(self) -> str:
         pairs = ", ".join("-".join(pair) for pair in self.partials)
-        return f"RDF({pairs}, {len(self.g)} bins to {self.edges[-1]:g} A, {self.frames} frames)"
+        return f"RDF({pairs}, {len(self.g)} bins to {self.edges[-1]:g} Å, {self.frames} frames)"
 
     @property
     def r(self) -> FloatArray:

@@ -11,11 +11,14 @@ from io import BytesIO
 import ase_mlips.analysis as analysis
 import numpy as np
 import pytest
+from ase import units
 from ase.build import bulk
+from ase.md.verlet import VelocityVerlet
 from ase_mlips.analysis.results import Result
 from ase_mlips.analysis.tables import Tabulated, html_table
 from matplotlib.image import imread
 from support.heat_series import ornstein_uhlenbeck
+from support.morse import MorseCalculator
 from support.walkers import brownian, langevin, trajectory
 
 
@@ -106,6 +109,17 @@ def test_tables_and_figures_for_notebooks(results, name):
     assert np.ptp(imread(BytesIO(base64.b64decode(encoded)))) > 0.5
 
 
+@pytest.mark.parametrize("name", CLASSES)
+def test_keys_of_the_file_are_names_of_attributes(results, name, tmp_path):
+    results[name].save(tmp_path / "x.npz")
+    with np.load(tmp_path / "x.npz") as data:
+        for key in set(data.files) - {"header of the result"}:
+            attribute, _, place = key.partition(".")
+            value = getattr(results[name], attribute)
+            value = list(value.values())[int(place)] if isinstance(value, dict) else value
+            np.testing.assert_array_equal(data[key], value)
+
+
 def test_units_have_one_spelling(results):
     for result in results.values():
         words = " ".join([*result.columns(), *result.facts().values()])
@@ -121,5 +135,12 @@ def test_facts_are_escaped():
     assert "<b>" not in html_table(Odd().facts())
 
 
-def test_objects_that_are_no_results_have_one_line_too():
-    assert repr(trajectory(brownian(0, 5, 2))).count("\n") == 0
+def test_objects_that_are_no_results_have_one_line_too(tmp_path):
+    atoms = bulk("Cu", cubic=True) * (2, 2, 6)
+    atoms.calc = MorseCalculator()
+    dynamics = VelocityVerlet(atoms, 2.0 * units.fs)
+    recorder = analysis.HeatFluxRecorder(dynamics, atoms.calc, 5, path=tmp_path / "flux.txt")
+    assert repr(recorder) == f"HeatFluxRecorder({tmp_path / 'flux.txt'}, every 10 fs)"
+    assert repr(analysis.MullerPlathe(dynamics, axis=2, slabs=12)) == "MullerPlathe(Cu96, 12 slabs)"
+    assert repr(analysis.HNEMD(dynamics, (0.0, 0.0, 1e-3))) == "HNEMD(Cu96, driving force 0.001 1/Å)"
+    assert repr(trajectory(brownian(0, 5, 2))) == "Trajectory(arrays, Li2)"

@@ -352,5 +352,5 @@ def test_species_that_diffuse_are_said(diffuses):
 
 
 def test_results_are_written_with_unit_and_digits_of_the_error():
-    assert repr(made_up([1.0, 3.0])) == "HNEMDResult(2.0(5) W/(m K), driving force 0.01 / A, 0.01 ps)"
+    assert repr(made_up([1.0, 3.0])) == "HNEMDResult(2.0(5) W/(m K), driving force 0.01 1/Å, 0.01 ps)"
     assert made_up([1.0, 3.0]).plot().get_lines()[1].get_label() == r"$\kappa$ = 2.0(5) W/(m K)"

@@ -283,7 +283,7 @@ def test_save_load_and_plot(tmp_path):
     ax = loaded.plot(Figure().subplots())
     assert [line.get_label() for line in ax.lines] == ["total", "Na-Na", "Na-Cl", "Cl-Cl"]
     assert len(ax.collections) == 4  # the bands of the errors
-    assert repr(result) == "RDF(Na-Na, Na-Cl, Cl-Cl, 60 bins to 6 A, 2 frames)"
+    assert repr(result) == "RDF(Na-Na, Na-Cl, Cl-Cl, 60 bins to 6 Å, 2 frames)"
     assert not rdf(bulk("Cu"), r_max=6.0).plot(Figure().subplots()).collections
 
 
