@@ -121,7 +121,8 @@ class HeatFluxSeries(Tabulated):
 
     def columns(self) -> dict[str, FloatArray]:
         """The times, the parts of the flux, the currents of the species, temperature and volume."""
-        columns: dict[str, FloatArray] = {"time (ps)": 1e-3 * self.timestep_fs * np.arange(len(self))}
+        times: FloatArray = np.multiply(1e-3 * self.timestep_fs, np.arange(len(self)), dtype=np.float64)
+        columns = {"time (ps)": times}
         vectors = {"convective": (self.convective, "eV Å/fs"), "conductive": (self.conductive, "eV Å/fs")}
         vectors |= {f"current {name}": (current, "Å/fs") for name, current in self.currents.items()}
         for name, (values, unit) in vectors.items():
