@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ase_mlips.text import replace_files
+from ase_mlips.files.text import replace_files
 
 from .results import Result
 

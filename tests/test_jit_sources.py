@@ -5,8 +5,8 @@ from pathlib import Path
 
 import ase_mlips.analysis
 
-from ase_mlips import jit
-from ase_mlips.kernel_cache import source_files
+from ase_mlips.engine import jit
+from ase_mlips.engine.kernel_cache import source_files
 
 PACKAGE = Path(jit.__file__).parent
 ANALYSIS = Path(ase_mlips.analysis.__file__).parent

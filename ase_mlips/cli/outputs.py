@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 
 from ase_mlips.analysis.tables import Tabulated
 from ase_mlips.calculator import families
-from ase_mlips.places import require_place
+from ase_mlips.files.places import require_place
 
 from .common import split_index
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ase_mlips import jit
+from ase_mlips.engine import jit
 
 CORE = ("jit.py", "kernel_cache.py", "signals.py", "threads.py", "simd.py", "simd_emulation.py", "lanes.py")
 TOY = {

@@ -21,7 +21,7 @@ from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
 
-from .signals import SignalsLater
+from ..files.signals import SignalsLater
 
 _PACKAGE = Path(__file__).parent
 _SOURCES = (
