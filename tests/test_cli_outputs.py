@@ -31,7 +31,7 @@ COMMANDS = {
     "kappa": (["kappa", "heat.txt", "-o", "k.npz"], ["k.npz", "k.png"]),
     "phonons": (
         ["phonons", "cu.morse", "primitive.xyz", "--supercell", "2", "-o", "ph"],
-        ["ph.txt", "ph.yaml", "ph.png"],
+        ["ph.txt", "ph.yaml", "ph.png", "ph.bands.dat", "ph.dos.dat"],
     ),
     "fit": (
         ["fit", "snap", "train.xyz", "-o", "x.snapcoeff", "--twojmax", "2"],
