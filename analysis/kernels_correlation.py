@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ase_mlips.jit import kernel
+from ase_mlips.engine.jit import kernel
 
 _TILE = 128  # frequencies whose transforms of some stretches stay in the nearest cache
 

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from ase_mlips.text import replace_files
+from ase_mlips.files.text import replace_files
 
 _SHORT = 6  # numbers of an array that are printed
 _HEADER = "header of the result"  # member of the file that holds everything but the arrays

@@ -25,9 +25,9 @@ from ase.calculators.calculator import (
 )
 from ase.data import atomic_numbers, chemical_symbols
 
+from .engine.jit import kernel
+from .engine.neighbors import NeighborList
 from .heat_flux import HeatFlux, heat_flux
-from .jit import kernel
-from .neighbors import NeighborList
 from .potential import Evaluation, FloatArray, IntArray, Potential
 
 families: list[type[PotentialCalculator]] = []

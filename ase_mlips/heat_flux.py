@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .fields import one_line
-from .jit import kernel
+from .engine.jit import kernel
+from .files.records import one_line
 
 FloatArray = NDArray[np.float64]
 

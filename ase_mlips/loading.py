@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .calculator import PotentialCalculator, families
-from .text import beginning, require_file, unpacker
+from .files.text import beginning, require_file, unpacker
 
 
 def load(path: str | os.PathLike[str], **kwargs: Any) -> PotentialCalculator:

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from . import lanes
-from .fields import one_line
-from .neighbors import NeighborList
-from .packing import Plan
-from .threads import run_chunks, scratch
+from .engine import lanes
+from .engine.neighbors import NeighborList
+from .engine.packing import Plan
+from .engine.threads import run_chunks, scratch
+from .files.records import one_line
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from .calculator import PotentialCalculator
-from .neighbors import NeighborList
+from .engine.neighbors import NeighborList
 from .potential import Evaluation, FloatArray, IntArray, Potential
 
 

@@ -19,9 +19,9 @@ from support.morse import Morse, MorseCalculator
 
 from ase_mlips.cli import main
 from ase_mlips.cli.demo import Schedule
+from ase_mlips.engine.jit import cache_directories
+from ase_mlips.engine.kernel_cache import writable_directory
 from ase_mlips.fit import snap_template
-from ase_mlips.jit import cache_directories
-from ase_mlips.kernel_cache import writable_directory
 from ase_mlips.snap import write_snap
 
 

@@ -14,8 +14,8 @@ from ase.io import read, write
 from ase_mlips.analysis.heat.recorder import read_heat_flux
 from support.morse import Morse
 
-from ase_mlips.appending import AppendedFile
 from ase_mlips.cli import main
+from ase_mlips.files.appending import AppendedFile
 
 FILES = ["--heat-flux", "flux.txt", "--heat-interval", "5", "--interval", "5"]
 
@@ -79,7 +79,7 @@ def test_two_runs_that_begin_together(here, monkeypatch, capsys):
 
 def test_a_killed_process_leaves_no_lock(here):
     code = (
-        "import os, signal; from ase_mlips.appending import AppendedFile\n"
+        "import os, signal; from ase_mlips.files.appending import AppendedFile\n"
         "file = AppendedFile('md.traj', new=False); print('held', flush=True); signal.pause()"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)

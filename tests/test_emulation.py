@@ -10,7 +10,7 @@ import pytest
 from numba.core import config
 from support import tiny_runs
 
-from ase_mlips.simd_emulation import (
+from ase_mlips.engine.simd_emulation import (
     Vec,
     compress,
     fma,

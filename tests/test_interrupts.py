@@ -25,8 +25,8 @@ from support.toy_package import run
 
 from ase_mlips import MTP, NEP, SNAP
 from ase_mlips.calculator import PotentialCalculator
-from ase_mlips.jit import device
-from ase_mlips.threads import run_chunks
+from ase_mlips.engine.jit import device
+from ase_mlips.engine.threads import run_chunks
 
 compiles = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is compiled")
 PACKAGE = str(Path(ase_mlips.__file__).parent), str(Path(ase_mlips.analysis.__file__).parent)

@@ -13,18 +13,18 @@ from numba.core import config
 from numba.core.caching import NullCache
 from support.toy_package import environment, run
 
-from ase_mlips import jit, kernel_cache
+from ase_mlips.engine import jit, kernel_cache
 
 compiles = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is compiled")
 CALL = """
 import json, sys
-import ase_mlips.jit as jit
+import ase_mlips.engine.jit as jit
 from ase_mlips.toy.kernels import another, entry
 assert jit.__file__.startswith(sys.argv[1])
 value = entry(1.0) + another(1.0)
 hits = len(entry.stats.cache_hits) + len(another.stats.cache_hits)
 misses = len(entry.stats.cache_misses) + len(another.stats.cache_misses)
-from ase_mlips.kernel_cache import writable_directory
+from ase_mlips.engine.kernel_cache import writable_directory
 directory = writable_directory(jit.cache_directories())
 print(json.dumps([value, hits, misses, directory and directory.name]))
 """
@@ -49,7 +49,8 @@ def test_machine_code_is_kept_until_any_source_changes(toy):
 
 @compiles
 @pytest.mark.parametrize(
-    "edited", ["jit.py", "simd.py", "lanes.py", "toy/kernels.py", "toy/kernels_helper.py", "toy/layout.py"]
+    "edited",
+    ["engine/jit.py", "engine/simd.py", "engine/lanes.py", "toy/kernels.py", "toy/kernels_helper.py", "toy/layout.py"],
 )
 def test_name_of_the_directory_follows_every_source(toy, monkeypatch, edited):
     monkeypatch.setattr(kernel_cache, "_PACKAGE", toy / "ase_mlips")
@@ -125,10 +126,10 @@ def test_a_warmed_place_that_lacks_a_kernel_does_not_hide_the_own_one(toy):
     for file in beside.glob("*another*"):
         file.unlink()
     closed = CALL.replace(
-        "import ase_mlips.jit as jit\n",
+        "import ase_mlips.engine.jit as jit\n",
         "import os; access = os.access\n"
         "os.access = lambda path, mode: '__pycache__' not in str(path) and access(path, mode)\n"
-        "import ase_mlips.jit as jit\n",
+        "import ase_mlips.engine.jit as jit\n",
     )
     assert json.loads(run(toy, closed)[0]) == [32.0, 1, 1, name]
     assert json.loads(run(toy, closed)[0]) == [32.0, 2, 0, name]
@@ -259,7 +260,7 @@ def test_a_second_process_compiles_no_kernel():
 
 FORK = """
 import os, sys, threading
-from ase_mlips.threads import run_chunks
+from ase_mlips.engine.threads import run_chunks
 from ase_mlips.toy.kernels import entry
 
 def total():

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from ase_mlips import lanes
-from ase_mlips.jit import kernel
-from ase_mlips.simd import W, off, ptr
+from ase_mlips.engine import lanes
+from ase_mlips.engine.jit import kernel
+from ase_mlips.engine.simd import W, off, ptr
 
 
 @kernel

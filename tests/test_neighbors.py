@@ -12,8 +12,8 @@ from ase.neighborlist import neighbor_list
 from scipy.spatial import cKDTree
 from support.pairs import all_pairs, assert_same_pairs
 
-from ase_mlips.neighbors import NeighborList
-from ase_mlips.neighbors.kernels import build, refresh
+from ase_mlips.engine.neighbors import NeighborList
+from ase_mlips.engine.neighbors.kernels import build, refresh
 
 
 def _gas(n, cell, pbc, seed=0, spread=1.0):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from ase_mlips.packing import Packer, Plans, Sparse, W, block_order, capacity
+from ase_mlips.engine.packing import Packer, Plans, Sparse, W, block_order, capacity
 
 
 def as_dense(matrix, columns):

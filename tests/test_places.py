@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ase_mlips.places import require_place
+from ase_mlips.files.places import require_place
 
 LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs files that only Linux has")
 

@@ -7,9 +7,9 @@ import pytest
 from numba.core import config
 from numba.core.extending import _Intrinsic
 
-from ase_mlips import simd, simd_emulation
-from ase_mlips.jit import kernel
-from ase_mlips.simd import (
+from ase_mlips.engine import simd, simd_emulation
+from ase_mlips.engine.jit import kernel
+from ase_mlips.engine.simd import (
     W,
     compress,
     fma,

@@ -18,10 +18,10 @@ from support.network_models import models as network_models
 from support.snap_texts import COEFFICIENTS, EXPECTED, write_texts
 
 from ase_mlips import load
+from ase_mlips.files.text import Row, read_text, require_whole
 from ase_mlips.mtp import read_active_set, read_mtp, write_mtp
 from ase_mlips.nep import read_nep, write_nep
 from ase_mlips.snap import import_fitsnap, read_snap, write_snap
-from ase_mlips.text import Row, read_text, require_whole
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from ase_mlips.threads import run_chunks, scratch
+from ase_mlips.engine.threads import run_chunks, scratch
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])

@@ -6,9 +6,9 @@ NumPy's own functions are exact to a digit or two; the bounds on relative and ab
 import numpy as np
 import pytest
 
-from ase_mlips.jit import kernel
-from ase_mlips.simd import W, load, ptr, store
-from ase_mlips.vector_math import sine_cosine, softplus, vexp, vtanh
+from ase_mlips.engine.jit import kernel
+from ase_mlips.engine.simd import W, load, ptr, store
+from ase_mlips.engine.vector_math import sine_cosine, softplus, vexp, vtanh
 
 EPSILON = np.finfo(float).eps
 HALF_PI = 0.5 * np.pi

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ase_mlips.jit import kernel
+from ase_mlips.engine.jit import kernel
 
 
 @kernel

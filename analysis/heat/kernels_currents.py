@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ase_mlips.jit import kernel
+from ase_mlips.engine.jit import kernel
 
 
 @kernel

@@ -14,8 +14,8 @@ from ase.constraints import FixCom
 from ase.md.md import MolecularDynamics
 from ase.md.verlet import VelocityVerlet
 
-from ase_mlips.appending import AppendedFile
-from ase_mlips.places import require_place
+from ase_mlips.files.appending import AppendedFile
+from ase_mlips.files.places import require_place
 
 from ..trajectories.frame import TruncatedError, require_regular
 from ..trajectories.text_readers import Header, Text

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ase_mlips.jit import device, kernel
-from ase_mlips.simd import (
+from ase_mlips.engine.jit import device, kernel
+from ase_mlips.engine.simd import (
     W,
     compress,
     fma,

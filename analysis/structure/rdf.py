@@ -10,8 +10,8 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import ArrayLike, NDArray
 
-from ase_mlips.neighbors import NeighborList
-from ase_mlips.threads import scratch
+from ase_mlips.engine.neighbors import NeighborList
+from ase_mlips.engine.threads import scratch
 
 from ..blocking import BlockAverage, standard_error
 from ..results import Interrupted, Result, new_axes

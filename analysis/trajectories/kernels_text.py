@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ase_mlips.jit import device, kernel
+from ase_mlips.engine.jit import device, kernel
 
 SKIP = -1  # in `columns`; else 2 * slot for a number, 2 * slot + 1 for a word
 WORD = 6  # longest word in bytes: 48 bits, exact as a double

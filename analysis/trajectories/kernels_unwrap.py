@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ase_mlips.jit import kernel
+from ase_mlips.engine.jit import kernel
 
 FAR = 0.35  # of the cell: from half of it on, atoms seem to go the other way
 

@@ -12,7 +12,7 @@ from ase import Atoms
 from ase.io import iread
 from ase.io.formats import filetype, get_compression
 
-from ase_mlips.reading import readable
+from ase_mlips.files.reading import readable
 
 from .extxyz import ExtxyzReader
 from .frame import FloatArray, Frame, Head, Reader, Rereadable, frame_of, head_of, require_regular

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ase_mlips.text import complaint, quoted
+from ase_mlips.files.text import complaint, quoted
 
 from .frame import FloatArray, Frame, Head, IntArray, MappedFile, Rereadable, TruncatedError
 from .kernels_text import SKIP, WORD, parse_rows, skip_rows

@@ -17,11 +17,11 @@ from ase.io import write
 from tqdm import tqdm
 
 from ase_mlips.analysis import Trajectory, adf, correlation, rdf, replay, van_hove
+from ase_mlips.engine.jit import cache_directories
+from ase_mlips.engine.kernel_cache import writable_directory
+from ase_mlips.engine.neighbors import NeighborList
 from ase_mlips.fit import Frame, Training, fit_network, fit_snap, snap_template
-from ase_mlips.jit import cache_directories
-from ase_mlips.kernel_cache import writable_directory
 from ase_mlips.mtp import MTP, MtpModel
-from ase_mlips.neighbors import NeighborList
 from ase_mlips.nep import NEP, NepModel, Network
 from ase_mlips.snap import SNAP, SnapModel
 

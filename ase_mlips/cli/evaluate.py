@@ -17,7 +17,7 @@ from ase.calculators.calculator import Calculator, CalculatorError
 from ase.io.extxyz import write_xyz
 from tqdm import tqdm
 
-from ase_mlips.appending import AppendedFile
+from ase_mlips.files.appending import AppendedFile
 
 from .common import chosen_model, deferred_interrupt, print_table, read_frames, results_frame
 from .errors import Comparison, print_errors, save_parity

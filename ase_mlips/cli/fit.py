@@ -15,6 +15,7 @@ import matplotlib
 import numpy as np
 from ase.calculators.calculator import CalculationFailed
 
+from ase_mlips.files.places import require_place
 from ase_mlips.fit import (
     Frame,
     Loss,
@@ -28,7 +29,6 @@ from ase_mlips.fit import (
     split_frames,
 )
 from ase_mlips.heads.network import Network
-from ase_mlips.places import require_place
 from ase_mlips.snap import SnapModel, write_snap
 
 from .common import deferred_interrupt, explained_labels, plain_warnings, split_index

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ase_mlips.analysis.heat.recorder import HeatFluxRecorder
-from ase_mlips.appending import AppendedFile
+from ase_mlips.files.appending import AppendedFile
 
 from .common import (
     chosen_model,

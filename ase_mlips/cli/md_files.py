@@ -15,7 +15,7 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from ase.io.trajectory import TrajectoryReader, TrajectoryWriter
 
-from ase_mlips.appending import AppendedFile
+from ase_mlips.files.appending import AppendedFile
 
 Mode: TypeAlias = Literal["new", "replace", "continue"]  # a file that exists is refused, begun anew, or continued
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ase_mlips.calculator import families
-from ase_mlips.places import require_place
+from ase_mlips.files.places import require_place
 
 from .common import split_index
 

@@ -12,11 +12,11 @@ import numpy as np
 from ase.calculators.calculator import Calculator
 from numpy.typing import NDArray
 
+from ase_mlips.files.text import read_text
 from ase_mlips.phonons import Phonons, phonons
 from ase_mlips.phonons.arguments import Mesh, checked_temperatures, require_mesh
 from ase_mlips.phonons.bands import special_points
 from ase_mlips.phonons.figures import bands_and_dos
-from ase_mlips.text import read_text
 
 from . import phonons_beyond
 from .common import chosen_model, deferred_interrupt, plain_warnings, print_table, read_structure

@@ -14,7 +14,7 @@ from ase.io import write
 from ase.optimize import BFGS, FIRE, LBFGS
 from ase.optimize.optimize import Optimizer
 
-from ase_mlips.appending import AppendedFile
+from ase_mlips.files.appending import AppendedFile
 
 from .common import (
     chosen_model,

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..archive import read_arrays, read_members
-from ..text import replace_files
+from ..files.archive import read_arrays, read_members
+from ..files.text import replace_files
 from .dataset import FloatArray
 from .optimisers import Adam
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ..neighbors import NeighborList
+from ..engine.neighbors import NeighborList
 from .dataset import FloatArray, Frame, species_of
 
 IntArray = NDArray[np.int32]

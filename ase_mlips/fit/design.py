@@ -12,7 +12,7 @@ from ase import units
 from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
-from ..neighbors import NeighborList
+from ..engine.neighbors import NeighborList
 from ..snap.model import SnapModel, Zbl, bispectrum_labels
 from ..snap.potential import SnapPotential
 from .dataset import FloatArray, Frame, species_of

@@ -6,7 +6,7 @@ from typing import Any
 
 from numpy import empty
 
-from ..jit import device, kernel
+from ..engine.jit import device, kernel
 
 VOIGT_ROWS, VOIGT_COLUMNS = (0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)  # xx yy zz yz xz xy
 

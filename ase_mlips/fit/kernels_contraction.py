@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..jit import kernel
+from ..engine.jit import kernel
 
 
 @kernel

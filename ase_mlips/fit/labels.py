@@ -15,7 +15,7 @@ from ase.io.formats import filetype
 from ase.stress import full_3x3_to_voigt_6_stress, voigt_6_to_full_3x3_stress
 from numpy.typing import NDArray
 
-from ..reading import readable
+from ..files.reading import readable
 
 FloatArray = NDArray[np.float64]
 

@@ -12,9 +12,9 @@ import numpy as np
 from ase import units
 from numpy.typing import NDArray
 
+from ..engine.neighbors import NeighborList
+from ..files.places import require_place
 from ..heads.network import Network, count_parameters, split_layers
-from ..neighbors import NeighborList
-from ..places import require_place
 from ..snap.model import SnapModel
 from ..snap.potential import SnapPotential
 from .checkpoint import DIGESTS, HISTORY, State

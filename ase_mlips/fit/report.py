@@ -14,7 +14,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ..neighbors import NeighborList
+from ..engine.neighbors import NeighborList
 from ..potential import Potential
 from .dataset import QUANTITIES, FloatArray, Frame, species_of
 from .tables import html_table, text_table

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ..signals import SignalsLater
+from ..files.signals import SignalsLater
 from ..snap.files import write_snap
 from ..snap.model import SnapModel
 from ..snap.potential import SnapPotential

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from ..neighbors import NeighborList
+from ..engine.neighbors import NeighborList
 from ..snap.model import SnapModel
 from ..snap.potential import SnapPotential
 from .dataset import FloatArray, Frame, random_parts

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ..files.signals import SignalsLater
 from ..heads.network import ACTIVATIONS, MAX_NEURONS
-from ..signals import SignalsLater
 from .checkpoint import State
 from .dataset import FloatArray
 from .objective import Objective

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..jit import device
-from ..lanes import dense_tile
-from ..simd import W, fma, ldi, load, load_splat, mask_less, off, popcount, splat, store, vabs, vmax, where_less
-from ..vector_math import softplus, vexp, vtanh
+from ..engine.jit import device
+from ..engine.lanes import dense_tile
+from ..engine.simd import W, fma, ldi, load, load_splat, mask_less, off, popcount, splat, store, vabs, vmax, where_less
+from ..engine.vector_math import softplus, vexp, vtanh
 from .layout import *
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ..fields import Record, frozen_array, integer, require_shape
+from ..files.records import Record, frozen_array, integer, require_shape
 
 FloatArray = NDArray[np.float64]
 

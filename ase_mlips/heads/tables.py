@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..packing import W, padded
+from ..engine.packing import W, padded
 from .network import ACTIVATIONS, FloatArray, Network
 
 

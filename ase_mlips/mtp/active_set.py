@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..fields import Record, finite, frozen_array, integer, require_shape
-from ..text import FilePath, Row, complaint, quoted
+from ..files.records import Record, finite, frozen_array, integer, require_shape
+from ..files.text import FilePath, Row, complaint, quoted
 from .model import FloatArray, IntArray, frozen_integers
 
 WEIGHTS = ("energy_weight", "force_weight", "stress_weight", "site_en_weight")

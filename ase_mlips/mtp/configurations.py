@@ -17,8 +17,8 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from numpy.typing import NDArray
 
-from ..elements import ELEMENTS
-from ..text import FilePath, Row, complaint, quoted, require_regular
+from ..files.elements import ELEMENTS
+from ..files.text import FilePath, Row, complaint, quoted, require_regular
 from .model import Species
 from .writing_configurations import check_species, write_mlip_cfg
 

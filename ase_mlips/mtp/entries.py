@@ -7,8 +7,8 @@ import re
 import numpy as np
 from numpy.typing import NDArray
 
-from ..fields import integer
-from ..text import FilePath, Row, complaint, quoted
+from ..files.records import integer
+from ..files.text import FilePath, Row, complaint, quoted
 from .model import FloatArray
 
 MAGIC = "MTP"

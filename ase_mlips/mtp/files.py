@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..elements import ELEMENTS
-from ..text import FilePath, Row, beginning, complaint, quoted, text_content
+from ..files.elements import ELEMENTS
+from ..files.text import FilePath, Row, beginning, complaint, quoted, text_content
 from .active_set import ActiveSet, parse_active_set
 from .entries import MAGIC, Entries, radial_array
 from .model import MAX_MOMENTS, MAX_RADIAL, RADIAL_BASES, MtpModel, Species, ordered

@@ -16,7 +16,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ..fields import one_line
+from ..files.records import one_line
 from .active_set import ActiveSet
 from .model import MtpModel
 

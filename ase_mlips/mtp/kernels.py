@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..jit import device, kernel
-from ..lanes import channel_derivatives, channel_sums, gather, open_chunk, scatter, sparse_product, sum_rows
-from ..radial import contract_pairs, expand, polynomials
-from ..simd import W, fma, ldf, ldi, load, load_splat, off, ptr, splat, stf, store, vmax, vmin, vsqrt, where_less
-from ..vector_math import vexp
+from ..engine.jit import device, kernel
+from ..engine.lanes import channel_derivatives, channel_sums, gather, open_chunk, scatter, sparse_product, sum_rows
+from ..engine.radial import contract_pairs, expand, polynomials
+from ..engine.simd import W, fma, ldf, ldi, load, load_splat, off, ptr, splat, stf, store, vmax, vmin, vsqrt, where_less
+from ..engine.vector_math import vexp
 from .kernels_products import product_derivatives, products
 from .layout import *
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..jit import device, device_from_source
-from ..simd import W, fma, ldi, load, load_splat, off, splat, store
+from ..engine.jit import device, device_from_source
+from ..engine.simd import W, fma, ldi, load, load_splat, off, splat, store
 from .layout import *
 
 _NAMES = {

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..elements import ELEMENTS
-from ..fields import Record, finite, frozen_array, integer, require_shape
+from ..files.elements import ELEMENTS
+from ..files.records import Record, finite, frozen_array, integer, require_shape
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]

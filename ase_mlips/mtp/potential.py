@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..neighbors import NeighborList
-from ..packing import Packer, Plans, padded
+from ..engine.neighbors import NeighborList
+from ..engine.packing import Packer, Plans, padded
+from ..engine.radial import expansion
+from ..engine.simd import W
 from ..potential import Evaluation, FloatArray, IntArray, evaluate_blocks
-from ..radial import expansion
-from ..simd import W
 from . import kernels, layout, tables
 from .model import MtpModel
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.polynomial import chebyshev, polynomial
 from numpy.typing import NDArray
 
-from ..packing import Sparse
+from ..engine.packing import Sparse
 from .model import MtpModel
 
 IntArray = NDArray[np.int32]

@@ -17,7 +17,7 @@ from math import factorial, prod
 
 import numpy as np
 
-from ..fields import integer
+from ..files.records import integer
 from .model import IntArray, MtpModel, Species, ordered
 
 MAX_LEVEL = 28

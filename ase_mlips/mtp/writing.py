@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from os import PathLike
 
-from ..text import replace_files
+from ..files.text import replace_files
 from .active_set import ActiveSet, format_active_set
 from .model import MtpModel
 

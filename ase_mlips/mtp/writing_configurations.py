@@ -10,7 +10,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from ..elements import ELEMENTS
+from ..files.elements import ELEMENTS
 from .model import Species, ordered
 
 FloatArray = NDArray[np.float64]

@@ -12,7 +12,7 @@ from ase.calculators.calculator import CalculatorSetupError, PropertyNotImplemen
 from numpy.typing import NDArray
 
 from ..calculator import PotentialCalculator, checked
-from ..neighbors import NeighborList
+from ..engine.neighbors import NeighborList
 from ..potential import Evaluation, IntArray
 from .charges import require_cost
 from .files import looks_like_nep, read_nep, write_nep

@@ -11,8 +11,8 @@ from math import erfc, exp, pi, sqrt
 
 import numpy as np
 
-from ..fields import one_line
-from ..neighbors import NeighborList
+from ..engine.neighbors import NeighborList
+from ..files.records import one_line
 from ..potential import FloatArray
 from . import kernels_charge
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..text import FilePath, Row, beginning, complaint, quoted, read_text, require_whole
+from ..files.text import FilePath, Row, beginning, complaint, quoted, read_text, require_whole
 from .header import Header
 from .model import ZBL_PAIR, FloatArray, NepModel, Network, Zbl
 from .writing import write_nep

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..fields import integer
-from ..text import FilePath, Row, complaint, quoted
+from ..files.records import integer
+from ..files.text import FilePath, Row, complaint, quoted
 from .model import INVARIANTS, MAX_FUNCTIONS, MAX_L, MAX_NEIGHBORS, MAX_NEURONS, ZBL_PAIR, Zbl, count_descriptors
 
 _TOKEN = re.compile(r"nep([345]?)(_zbl)?(?:_(dipole|polarizability|temperature)|_charge([123]))?")

@@ -13,10 +13,26 @@ from typing import Any
 
 import numpy as np
 
-from ..jit import device, kernel
-from ..lanes import channel_derivatives, channel_sums, gather, open_chunk, scatter, sparse_product, sum_rows
-from ..simd import W, fma, ldf, ldi, load, load_splat, mask_less, off, ptr, splat, stf, store, vmax, vmin, where_less
-from ..vector_math import sine_cosine, vexp
+from ..engine.jit import device, kernel
+from ..engine.lanes import channel_derivatives, channel_sums, gather, open_chunk, scatter, sparse_product, sum_rows
+from ..engine.simd import (
+    W,
+    fma,
+    ldf,
+    ldi,
+    load,
+    load_splat,
+    mask_less,
+    off,
+    ptr,
+    splat,
+    stf,
+    store,
+    vmax,
+    vmin,
+    where_less,
+)
+from ..engine.vector_math import sine_cosine, vexp
 from .kernels_basis import (
     angular_channels,
     finish_radial,

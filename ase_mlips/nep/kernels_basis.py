@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..jit import device
-from ..radial import contract_pairs, expand, polynomials
-from ..simd import W, fma, ldf, ldi, load, load_splat, off, splat, stf, store, vmax, vmin, vsqrt, where_less
-from ..vector_math import sine_cosine
+from ..engine.jit import device
+from ..engine.radial import contract_pairs, expand, polynomials
+from ..engine.simd import W, fma, ldf, ldi, load, load_splat, off, splat, stf, store, vmax, vmin, vsqrt, where_less
+from ..engine.vector_math import sine_cosine
 from .layout import *
 
 HALF_PI, PI = 0.5 * np.pi, np.pi

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import cos, erfc, exp, pi, sin, sqrt
 from typing import Any
 
-from ..jit import device, kernel
+from ..engine.jit import device, kernel
 
 
 @kernel

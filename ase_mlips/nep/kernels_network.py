@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..jit import device
-from ..lanes import dense_tile
-from ..simd import W, fma, ldf, ldi, load, load_splat, off, splat, store, vabs, where_less
-from ..vector_math import vtanh
+from ..engine.jit import device
+from ..engine.lanes import dense_tile
+from ..engine.simd import W, fma, ldf, ldi, load, load_splat, off, splat, store, vabs, where_less
+from ..engine.vector_math import vtanh
 from .layout import *
 
 Q1111 = 7.0 / 15.0  # q_1111 = 7/15 q_1^2

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..fields import Record, finite, frozen_array, integer, pair, require_shape
-from ..text import quoted
+from ..files.records import Record, finite, frozen_array, integer, pair, require_shape
+from ..files.text import quoted
 from .radii import RADII
 
 FloatArray = NDArray[np.float64]

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import zbl
-from ..elements import ELEMENTS
-from ..fields import one_line
-from ..neighbors import NeighborList
-from ..packing import Packer, Plans, padded
+from ..engine import zbl
+from ..engine.neighbors import NeighborList
+from ..engine.packing import Packer, Plans, padded
+from ..engine.radial import expansion
+from ..engine.simd import W
+from ..files.elements import ELEMENTS
+from ..files.records import one_line
 from ..potential import Evaluation, FloatArray, IntArray, evaluate_blocks
-from ..radial import expansion
-from ..simd import W
 from . import kernels, layout, tables
 from .charges import COULOMB, electrostatics
 from .model import NepModel

@@ -3,7 +3,7 @@
 Those of DFT-D3 (Grimme et al., J. Chem. Phys. 132, 154104 (2010)): Pyykko and Atsumi's, metals less 10 %, times 4/3.
 """
 
-from ..elements import ELEMENTS
+from ..files.elements import ELEMENTS
 
 _RADII = (
     0.426667, 0.613333, 1.6, 1.25333, 1.02667, 1, 0.946667, 0.84, 0.853333, 0.893333, 1.86667, 1.66667,

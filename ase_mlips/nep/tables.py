@@ -9,7 +9,7 @@ from math import factorial, pi, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from ..packing import Sparse, W, padded
+from ..engine.packing import Sparse, W, padded
 from .model import Network
 
 IntArray = NDArray[np.int32]

@@ -8,7 +8,7 @@ from os import PathLike
 
 import numpy as np
 
-from ..text import replace_files
+from ..files.text import replace_files
 from .model import INVARIANTS, FloatArray, NepModel, Network
 
 _SHORT_FLAGS = 2  # without the newer invariants the l_max line keeps the length that older programs want

@@ -17,7 +17,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from ..text import read_text, replace_files
+from ..files.text import read_text, replace_files
 from .force_constants import produce_force_constants
 
 try:

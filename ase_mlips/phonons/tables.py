@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ase_mlips.analysis.results import Result
 
-from ..text import replace_files
+from ..files.text import replace_files
 
 FloatArray = NDArray[np.float64]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..archive import refusal
-from ..text import FilePath, Row, quoted
+from ..files.archive import refusal
+from ..files.text import FilePath, Row, quoted
 from .fitsnap import import_fitsnap
 from .include import parse_include
 from .model import SYMBOL, FloatArray, SnapModel

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..archive import refusal
+from ..files.archive import refusal
+from ..files.text import FilePath
 from ..heads.network import Network
-from ..text import FilePath
 from .model import FloatArray, SnapModel
 from .selection import select_elements
 from .settings import read_descriptor

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from ..text import FilePath, Row, complaint, quoted, read_text
+from ..files.text import FilePath, Row, complaint, quoted, read_text
 from .model import Zbl
 
 _WORD = re.compile(r"\"[^\"]*\"|'[^']*'|[^\s\"']+|[\"']")

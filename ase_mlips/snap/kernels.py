@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..heads.kernels import network, polynomial
-from ..jit import device, kernel
-from ..lanes import channel_derivatives, gather, open_chunk, scatter, sum_rows
-from ..simd import (
+from ..engine.jit import device, kernel
+from ..engine.lanes import channel_derivatives, gather, open_chunk, scatter, sum_rows
+from ..engine.simd import (
     W,
     fma,
     gather_points,
@@ -24,7 +23,8 @@ from ..simd import (
     store,
     where_less,
 )
-from ..zbl import screened_coulomb
+from ..engine.zbl import screened_coulomb
+from ..heads.kernels import network, polynomial
 from .kernels_coupling import (
     bispectrum,
     lane_coefficients,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..jit import device, device_from_source
-from ..lanes import sparse_product
-from ..simd import W, fma, ldf, ldi, load, load_splat, off, splat, stf, store
+from ..engine.jit import device, device_from_source
+from ..engine.lanes import sparse_product
+from ..engine.simd import W, fma, ldf, ldi, load, load_splat, off, splat, stf, store
 from .layout import *
 
 _NAMES = {"fma": fma, "load": load, "load_splat": load_splat, "off": off, "splat": splat, "store": store}

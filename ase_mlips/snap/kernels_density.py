@@ -13,10 +13,26 @@ from typing import Any
 
 import numpy as np
 
-from ..jit import device
-from ..lanes import channel_sums, sparse_product
-from ..simd import W, fma, ldf, ldi, load, load_splat, off, splat, stf, store, vabs, vmax, vmin, vsqrt, where_less
-from ..vector_math import sine_cosine
+from ..engine.jit import device
+from ..engine.lanes import channel_sums, sparse_product
+from ..engine.simd import (
+    W,
+    fma,
+    ldf,
+    ldi,
+    load,
+    load_splat,
+    off,
+    splat,
+    stf,
+    store,
+    vabs,
+    vmax,
+    vmin,
+    vsqrt,
+    where_less,
+)
+from ..engine.vector_math import sine_cosine
 from .layout import *
 
 HALF_PI, PI = 0.5 * np.pi, np.pi

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..fields import finite, frozen_array, identical, require_shape
+from ..files.records import finite, frozen_array, identical, require_shape
 from ..heads.network import Network
 
 FloatArray = NDArray[np.float64]

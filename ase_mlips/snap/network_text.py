@@ -7,8 +7,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..files.text import Row, quoted
 from ..heads.network import MAX_NEURONS, Network
-from ..text import Row, quoted
 from .model import FloatArray
 from .text import Rows
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..archive import TYPES, read_arrays, read_members, refusal
+from ..files.archive import TYPES, read_arrays, read_members, refusal
+from ..files.text import FilePath
 from ..heads.network import Network
-from ..text import FilePath
 from .model import SnapModel, Zbl
 
 ENDING = ".snap.npz"

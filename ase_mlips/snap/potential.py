@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import zbl
-from ..fields import one_line
+from ..engine import zbl
+from ..engine.neighbors import NeighborList
+from ..engine.packing import Packer, Plans, padded
+from ..engine.simd import W
+from ..engine.threads import scratch
+from ..files.records import one_line
 from ..heads.tables import pack_network
-from ..neighbors import NeighborList
-from ..packing import Packer, Plans, padded
 from ..potential import Evaluation, FloatArray, IntArray, evaluate_blocks
-from ..simd import W
-from ..threads import scratch
 from . import kernels, layout, tables
 from .model import SnapModel, bispectrum_labels
 

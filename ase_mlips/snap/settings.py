@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ..text import FilePath, Row, complaint, quoted
+from ..files.text import FilePath, Row, complaint, quoted
 from .model import MAX_TWOJMAX, SnapModel, bispectrum_labels
 from .text import Rows
 

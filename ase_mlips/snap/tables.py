@@ -15,7 +15,7 @@ from math import comb, factorial, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from ..packing import Sparse
+from ..engine.packing import Sparse
 from .layout import TILE_COLUMNS, TILE_ROWS, TILE_WORDS
 from .model import SnapModel, bispectrum_labels
 

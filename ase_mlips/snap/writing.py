@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from os import PathLike
 
-from ..text import replace_files
+from ..files.text import replace_files
 from .model import SnapModel
 from .network_text import network_lines
 from .npz import ENDING, npz_bytes

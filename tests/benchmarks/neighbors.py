@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from support.calibration import fma_gflops
 
-from ase_mlips.neighbors import NeighborList
+from ase_mlips.engine.neighbors import NeighborList
 
 ROUNDS = 7
 CUTOFFS = (5.0, 8.0)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from support.labelled import labelled_cells, random_model
 
+from ase_mlips.engine.neighbors import NeighborList
 from ase_mlips.fit import read_frames
 from ase_mlips.fit.descriptors import DescribedFrames
-from ase_mlips.neighbors import NeighborList
 from ase_mlips.snap.potential import SnapPotential
 
 

@@ -12,8 +12,8 @@ import pytest
 from support.labelled import labelled_cells, random_model
 
 import ase_mlips
+from ase_mlips.files.signals import SignalsLater
 from ase_mlips.fit import Training, fit_committee, fit_network, fit_snap, read_frames, snap_template
-from ase_mlips.signals import SignalsLater
 
 # a finalizer that happens to run at the chosen line cannot pass the exception on
 pytestmark = [

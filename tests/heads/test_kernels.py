@@ -8,10 +8,10 @@ from numba.core import config
 from support import network_oracle
 from support.synthetic_networks import random_network
 
+from ase_mlips.engine.jit import kernel
+from ase_mlips.engine.simd import W, ptr, store
 from ase_mlips.heads import kernels, tables
 from ase_mlips.heads.network import ACTIVATIONS
-from ase_mlips.jit import kernel
-from ase_mlips.simd import W, ptr, store
 
 EXAMPLES = 5 if config.DISABLE_JIT else 100
 

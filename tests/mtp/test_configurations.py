@@ -15,7 +15,7 @@ from ase.calculators.lj import LennardJones
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io.formats import define_io_format, ioformats
 
-from ase_mlips.formats import MLIP_CFG
+from ase_mlips.files.formats import MLIP_CFG
 from ase_mlips.mtp.configurations import read_mlip_cfg, write_mlip_cfg
 
 if "mlip-cfg" not in ioformats:  # an installation of before there was the entry point
@@ -200,7 +200,7 @@ def test_the_entry_point(tmp_path):
         folder = tmp_path / "site" / "trial-1.0.dist-info"
         folder.mkdir(parents=True)
         (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: trial\nVersion: 1.0\n")
-        (folder / "entry_points.txt").write_text("[ase.ioformats]\nmlip-cfg = ase_mlips.formats:MLIP_CFG\n")
+        (folder / "entry_points.txt").write_text("[ase.ioformats]\nmlip-cfg = ase_mlips.files.formats:MLIP_CFG\n")
         environment["PYTHONPATH"] = str(tmp_path / "site")
     command = [sys.executable, "-W", "error", "-c", code]
     answer = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)

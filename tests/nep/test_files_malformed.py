@@ -8,7 +8,7 @@ import pytest
 from support.damage import beginnings, refusal, replaced
 from support.nep_models import synthetic_nep_models
 
-from ase_mlips.elements import ELEMENTS as ALL_ELEMENTS
+from ase_mlips.files.elements import ELEMENTS as ALL_ELEMENTS
 from ase_mlips.nep.files import read_nep, write_nep
 from ase_mlips.nep.model import NepModel, Network
 

@@ -11,7 +11,7 @@ from support.morse import MorseCalculator
 from support.springs import Springs, rock_salt
 
 from ase_mlips import SNAP
-from ase_mlips.neighbors import NeighborList
+from ase_mlips.engine.neighbors import NeighborList
 from ase_mlips.phonons import Phonons, phonons
 from ase_mlips.phonons.forces import evaluate
 

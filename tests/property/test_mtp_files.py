@@ -14,7 +14,7 @@ from support.damage import beginnings, edits, fuzz, read_damaged, tails
 from support.mtp_models import synthetic_mtp_model
 from support.mtp_texts import SMALL, UNTRAINED, an_active_set
 
-from ase_mlips.elements import ELEMENTS
+from ase_mlips.files.elements import ELEMENTS
 from ase_mlips.mtp.active_set import ActiveSet
 from ase_mlips.mtp.configurations import read_mlip_cfg, write_mlip_cfg
 from ase_mlips.mtp.files import read_active_set, read_mtp, write_mtp

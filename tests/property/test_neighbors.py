@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from support.pairs import all_pairs, assert_same_pairs, image_counts
 
-from ase_mlips.neighbors import NeighborList
+from ase_mlips.engine.neighbors import NeighborList
 
 coordinates = st.floats(-30.0, 30.0, allow_subnormal=False)
 cells = npst.arrays(float, (3, 3), elements=st.floats(-9.0, 9.0, allow_subnormal=False))

@@ -11,7 +11,7 @@ from support import network_models
 from support.damage import edits, fuzz, put, read_damaged
 from support.torch_files import Archive, zipped
 
-from ase_mlips.archive import read_members
+from ase_mlips.files.archive import read_members
 from ase_mlips.heads.network import Network
 from ase_mlips.snap.files import read_snap, write_snap
 from ase_mlips.snap.model import SnapModel

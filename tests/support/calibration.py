@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ase_mlips.jit import kernel
-from ase_mlips.simd import fma, hsum, splat
+from ase_mlips.engine.jit import kernel
+from ase_mlips.engine.simd import fma, hsum, splat
 
 
 @kernel

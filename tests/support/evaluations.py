@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ase_mlips.neighbors import NeighborList
+from ase_mlips.engine.neighbors import NeighborList
 from ase_mlips.potential import Evaluation, Potential
 
 KINDS = ["slab", "wire", "cluster", "unwrapped", "left-handed"]  # of `altered`

@@ -7,8 +7,8 @@ from ase.md.bussi import Bussi
 from ase.md.verlet import VelocityVerlet
 
 from ase_mlips.calculator import PotentialCalculator
-from ase_mlips.jit import kernel
-from ase_mlips.neighbors import NeighborList
+from ase_mlips.engine.jit import kernel
+from ase_mlips.engine.neighbors import NeighborList
 from ase_mlips.potential import Evaluation
 
 ARGON = {"epsilon": 0.0103235, "sigma": 3.405}  # eV, A

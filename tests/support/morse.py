@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.build import bulk
 
 from ase_mlips.calculator import PotentialCalculator
-from ase_mlips.neighbors import NeighborList
+from ase_mlips.engine.neighbors import NeighborList
 from ase_mlips.potential import Evaluation, IntArray
 
 

@@ -11,11 +11,12 @@ from collections.abc import Callable
 import numpy as np
 
 import ase_mlips.snap.potential as snap_potential
-from ase_mlips import packing, potential
-from ase_mlips.neighbors import NeighborList
+from ase_mlips import potential
+from ase_mlips.engine import packing
+from ase_mlips.engine.neighbors import NeighborList
+from ase_mlips.engine.packing import Packer, Plans, W
 from ase_mlips.nep.model import NepModel
 from ase_mlips.nep.potential import NepPotential
-from ase_mlips.packing import Packer, Plans, W
 from ase_mlips.snap import SnapModel, SnapPotential
 from ase_mlips.snap.model import bispectrum_labels
 

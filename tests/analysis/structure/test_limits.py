@@ -7,7 +7,7 @@ from ase_mlips.analysis.structure.limits import expected_neighbors, require_memo
 from ase_mlips.analysis.structure.rdf import rdf
 from matplotlib.figure import Figure
 
-from ase_mlips.neighbors import NeighborList
+from ase_mlips.engine.neighbors import NeighborList
 
 
 @pytest.mark.parametrize("cubic", [True, False])

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import numba
 from numba.core import config, event
 
+from ..files.signals import SignalsLater
 from .kernel_cache import KernelCache, directories
-from .signals import SignalsLater
 
 F = TypeVar("F", bound=Callable[..., Any])
 

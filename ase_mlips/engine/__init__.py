@@ -1,0 +1,1 @@
+"""What only knows numbers: compiled kernels, their machine code and threads, atoms as vector lanes, neighbours."""

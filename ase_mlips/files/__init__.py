@@ -1,0 +1,1 @@
+"""Text in and out: parsing that names the line, safe places to write, records, archives."""
