@@ -105,8 +105,9 @@ def test_labels_that_contradict_each_other_are_named(here, capsys):
     said = capsys.readouterr().err
     assert said.startswith("ase-mlips: in.extxyz, frame 1: stress and virial contradict each other")
     assert "keys=" not in said
+    assert said.endswith("; out.extxyz holds all frames until then, 1\n")
     assert said.count("\n") == 1
-    assert sorted(os.listdir()) == ["cu.morse", "in.extxyz"]
+    assert sorted(os.listdir()) == ["cu.morse", "in.extxyz", "out.extxyz"]
 
 
 def test_labels_stay_in_the_output(here):

@@ -109,7 +109,7 @@ def test_info_does_not_print_weights(here, capsys):
     capsys.readouterr()
     assert main(["info", "cu.snap.npz"]) == 0
     said = capsys.readouterr().out
-    assert "sizes: 5 32 32 1, activations: tanh tanh linear, parameters: array of shape 1 x 1281, from " in said
+    assert "network          Network(5-32-32-1, tanh tanh linear, " in said
     assert len(said.splitlines()) < 40
 
 

@@ -49,7 +49,8 @@ def test_machine_code_is_kept_until_any_source_changes(toy):
 
 @compiles
 @pytest.mark.parametrize(
-    "edited", ["jit.py", "simd.py", "lanes.py", "toy/kernels.py", "toy/kernels_helper.py", "toy/layout.py"]
+    "edited",
+    ["engine/jit.py", "engine/simd.py", "engine/lanes.py", "toy/kernels.py", "toy/kernels_helper.py", "toy/layout.py"],
 )
 def test_name_of_the_directory_follows_every_source(toy, monkeypatch, edited):
     monkeypatch.setattr(kernel_cache, "_PACKAGE", toy / "ase_mlips")

@@ -82,8 +82,8 @@ def _read() -> None:
     """A text file of frames with velocities."""
     with TemporaryDirectory() as folder:
         path = f"{folder}/frames.xyz"
-        write(path, [_crystal(("Cu",), 2)] * 2, format="extxyz")
-        Trajectory(path, timestep_fs=1.0).series()
+        write(path, [_crystal(("Cu",), 2)] * 3, format="extxyz")
+        Trajectory(path, frames=slice(1, None), timestep_fs=1.0).series()
 
 
 def _snap(*elements: str, **flags: Any) -> SnapModel:

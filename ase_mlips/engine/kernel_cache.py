@@ -23,20 +23,8 @@ from numba.core.serialize import dumps
 
 from ..files.signals import SignalsLater
 
-_PACKAGE = Path(__file__).parent
-_SOURCES = (
-    "jit.py",
-    "kernel_cache.py",
-    "signals.py",
-    "simd.py",
-    "packing.py",
-    "vector_math.py",
-    "lanes.py",
-    "radial.py",
-    "zbl.py",
-    "**/kernels*.py",
-    "**/layout.py",
-)  # all that kernels are made of
+_PACKAGE = Path(__file__).parents[1]
+_SOURCES = ("engine/*.py", "files/signals.py", "**/kernels*.py", "**/layout.py")  # all that kernels are made of
 
 
 def source_files() -> list[Path]:

@@ -8,16 +8,24 @@ from pathlib import Path
 
 from ase_mlips.engine import jit
 
-CORE = ("jit.py", "kernel_cache.py", "signals.py", "threads.py", "simd.py", "simd_emulation.py", "lanes.py")
+CORE = (
+    *(
+        f"engine/{name}.py"
+        for name in ("__init__", "jit", "kernel_cache", "threads", "simd", "simd_emulation", "lanes")
+    ),
+    "files/__init__.py",
+    "files/signals.py",
+)
 TOY = {
     "__init__.py": "",
     "toy/__init__.py": "",
     "toy/layout.py": "ADDED = 1.0\n",
     "toy/kernels_helper.py": (
-        "from ..jit import device\nfrom .layout import ADDED\n@device\ndef helper(x):\n    return 10.0 * x + ADDED\n"
+        "from ..engine.jit import device\nfrom .layout import ADDED\n"
+        "@device\ndef helper(x):\n    return 10.0 * x + ADDED\n"
     ),
     "toy/kernels.py": (
-        "from ..jit import kernel\n"
+        "from ..engine.jit import kernel\n"
         "from .kernels_helper import helper\n"
         "@kernel\n"
         "def entry(x):\n"
@@ -32,10 +40,10 @@ TOY = {
 def make_toy(folder: Path) -> None:
     """Copy the core of the package to `folder`, and write the kernels."""
     for name in CORE:
-        (folder / "ase_mlips" / name).parent.mkdir(exist_ok=True)
-        shutil.copy(Path(jit.__file__).with_name(name), folder / "ase_mlips" / name)
+        (folder / "ase_mlips" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(Path(jit.__file__).parents[1] / name, folder / "ase_mlips" / name)
     for name, text in TOY.items():
-        (folder / "ase_mlips" / name).parent.mkdir(exist_ok=True)
+        (folder / "ase_mlips" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "ase_mlips" / name).write_text(text)
 
 
