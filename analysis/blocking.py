@@ -62,3 +62,11 @@ def standard_error(blocks: FloatArray) -> FloatArray:
         return np.full(blocks.shape[1:], np.nan)
     error: FloatArray = blocks.std(axis=0, ddof=1) / np.sqrt(len(blocks))
     return error
+
+
+def mean_of_runs(values: list[FloatArray], errors: list[FloatArray] | None = None) -> tuple[FloatArray, FloatArray]:
+    """Mean over independent runs, and its standard error: the larger of those from scatter and from their errors."""
+    count = len(values)
+    scatter = np.std(values, axis=0, ddof=1) / np.sqrt(count)
+    own = 0.0 if errors is None else np.sqrt(np.sum(np.square(errors), axis=0)) / count
+    return np.mean(values, axis=0), np.fmax(scatter, own)

@@ -11,6 +11,7 @@ import numpy as np
 from ase import units
 from numpy.typing import ArrayLike
 
+from ..blocking import mean_of_runs
 from ..correlation import FloatArray, squared_displacements
 from ..formatting import below, with_error
 from ..results import new_axes
@@ -131,10 +132,9 @@ class Conductivity(Tabulated):
             same = (other.symbols, other.temperature) == (first.symbols, first.temperature)
             if not (same and np.array_equal(other.charges, first.charges) and np.array_equal(other.times, first.times)):
                 raise ValueError("expected conductivities of the same ions at the same temperature and times")
-        values = np.array([(other.nernst_einstein, other.collective) for other in results])
-        (single, together), (error, together_error) = (
-            values.mean(axis=0),
-            values.std(axis=0, ddof=1) / np.sqrt(len(values)),
+        (single, together), (error, together_error) = mean_of_runs(
+            [np.array([other.nernst_einstein, other.collective]) for other in results],
+            [np.array([other.nernst_einstein_error, other.collective_error]) for other in results],
         )
         return replace(
             first,

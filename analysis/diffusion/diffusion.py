@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ..blocking import mean_of_runs
 from ..correlation import FloatArray
 from ..formatting import below, with_error
 from ..results import new_axes
@@ -136,8 +137,8 @@ class Diffusion(Tabulated):
             same = (other.method, other.symbols, other.dimensions) == (first.method, first.symbols, first.dimensions)
             if not (same and np.array_equal(other.times, first.times)):
                 raise ValueError("expected diffusion coefficients of the same species by the same method and times")
-        mean, error = _mean_and_error([other.coefficients for other in results])
-        curves, curve_errors = _mean_and_error([other.curves for other in results])
+        mean, error = mean_of_runs([other.coefficients for other in results], [other.errors for other in results])
+        curves, curve_errors = mean_of_runs([other.curves for other in results])
         return replace(
             first,
             coefficients=mean,
@@ -228,9 +229,10 @@ def einstein_diffusion(
 def average(results: Sequence[Averaged]) -> Averaged:
     """Average over independent trajectories of the same system.
 
-    Diffusion coefficients and conductivities get the standard error of the mean of the runs, which supposes nothing
-    about the motion and falls as ``1 / sqrt(runs)``; a species that has no coefficient in one run has none in the
-    average.  Mean squared displacements are averaged point by point, for one fit of all runs.
+    Diffusion coefficients and conductivities get the standard error of the mean of the runs, which falls as
+    ``1 / sqrt(runs)``; never less than the errors of the runs together, since the scatter of a few runs says little: of
+    two it is below a third of what it should be in one of four cases.  A species that has no coefficient in one run has
+    none in the average.  Mean squared displacements are averaged point by point, for one fit of all runs.
 
     Parameters
     ----------
@@ -248,8 +250,3 @@ def average(results: Sequence[Averaged]) -> Averaged:
     if not issubclass(kind, Diffusion | MSD | Conductivity) or any(type(item) is not kind for item in items):
         raise ValueError("expected a list of Diffusion, of MSD or of Conductivity")
     return kind._averaged(items)
-
-
-def _mean_and_error(values: list[FloatArray]) -> tuple[FloatArray, FloatArray]:
-    """Mean over runs and its standard error."""
-    return np.mean(values, axis=0), np.std(values, axis=0, ddof=1) / np.sqrt(len(values))
