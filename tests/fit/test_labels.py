@@ -8,8 +8,7 @@ from ase.units import GPa
 from support.labelled import labelled_cells, random_model
 
 from ase_mlips.files.formats import MLIP_CFG
-from ase_mlips.fit import compare, fit_snap, read_frames
-from ase_mlips.fit.design import snap_template
+from ase_mlips.fit import compare, fit_snap, read_frames, snap_template
 from ase_mlips.fit.labels import structures
 from ase_mlips.mtp.configurations import write_mlip_cfg
 from ase_mlips.snap.potential import SnapPotential
