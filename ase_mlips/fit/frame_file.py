@@ -18,8 +18,6 @@ from ..files.text import complaint, quoted
 from .dataset import LabelledFrame, LazyFrames, labelled_frame
 from .labels import parsed_comment
 
-_VECTORS = 3  # lines with a lattice vector that may follow the atoms, each with VEC in front
-
 
 class FrameFile(LazyFrames):
     """The frames of an extended xyz file, read one by one when they are asked for.
@@ -106,29 +104,22 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 def _offsets(path: Path) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Where each frame begins, and where the last one ends, in bytes."""
-    places, line, vectors = [0], 0, 0
-    size = path.stat().st_size
-    with (
-        path.open("rb") as file,
-        tqdm(total=size, desc="finding frames", unit="B", unit_scale=True, disable=None) as bar,
-    ):
+    places, line, blank = [0], 0, 0
+    bar = tqdm(total=path.stat().st_size, desc="finding frames", unit="B", unit_scale=True, disable=None)
+    with path.open("rb") as file, bar:
         while first := file.readline():
             line += 1
-            if len(places) > 1 and vectors < _VECTORS and first.lstrip().startswith(b"VEC"):
-                places[-1], vectors = file.tell(), vectors + 1
+            words = first.split()
+            if not words:  # nothing may follow it
+                blank = blank or line
                 continue
-            words, vectors = first.split(), 0
-            if not words and not file.read().strip():
-                break
-            if len(words) != 1 or not words[0].isdigit():
-                raise complaint(
-                    path, line, "the number of atoms of a frame", quoted(first.decode(errors="replace").strip())
-                )
+            if blank or len(words) != 1 or not words[0].isdigit():
+                got = "an empty line" if blank else quoted(first.decode(errors="replace").strip())
+                raise complaint(path, blank or line, "the number of atoms of a frame", got)
             for _ in range(int(words[0]) + 1):
                 if not file.readline():
-                    raise complaint(
-                        path, line, f"a frame of {words[0].decode()} atoms", "the end of the file within it"
-                    )
+                    expected = f"a frame of {words[0].decode()} atoms"
+                    raise complaint(path, line, expected, "the end of the file within it")
                 line += 1
             bar.update(file.tell() - places[-1])
             places.append(file.tell())
