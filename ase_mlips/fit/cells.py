@@ -28,9 +28,11 @@ def warn_of_cells(frames: Sequence[LabelledFrame], cutoff: float) -> None:
         Once for all frames: with a lattice, but not periodic in all directions, or with a cell that is thinner than
         twice the cutoff.
     """
-    cells = [frame.atoms.cell.array for frame in frames if frame.atoms.cell.rank == 3]
-    isolated = sum(frame.atoms.cell.rank == 3 and not frame.atoms.pbc.all() for frame in frames)
-    thin = sum(_thickness(cell) < 2.0 * cutoff for cell in cells)
+    isolated = thin = 0
+    for frame in frames:
+        if frame.atoms.cell.rank == 3:
+            isolated += not frame.atoms.pbc.all()
+            thin += _thickness(frame.atoms.cell.array) < 2.0 * cutoff
     found = []
     if isolated:
         found.append(
