@@ -173,7 +173,7 @@ def fit_snap(
     ----------
     template : SnapModel
         Everything but the coefficients, which are ignored.  Its ZBL repulsion is kept and not fitted.
-    train, test : sequence of LabelledLabelledFrame
+    train, test : sequence of LabelledFrame
         From `read_frames`; errors on `test` are reported.
     loss : Loss, optional
         Weights and ridge.
@@ -327,7 +327,7 @@ def fit_network(
     ----------
     template : SnapModel
         Everything but the coefficients, which are ignored.  Its ZBL repulsion is kept and not fitted.
-    train : sequence of LabelledLabelledFrame
+    train : sequence of LabelledFrame
         From `read_frames`.
     validation : sequence of LabelledFrame or float
         Frames that choose the epoch whose parameters are kept, or the share of each group of `train` to set aside for
