@@ -124,7 +124,7 @@ def test_ctrl_c_during_the_test_leaves_the_fit(here, monkeypatch, capsys):
     write("train.extxyz", [labelled(0.0, 0.0, 0.0, seed) for seed in range(4)])
     command = ["fit", "snap", "train.extxyz", "-o", "cu.snapcoeff", "--twojmax", "2", "--seed", "1"]
     with monkeypatch.context() as patch:
-        patch.setattr("ase_mlips.fit.snap.compare", lambda *_: signal.raise_signal(signal.SIGINT))
+        patch.setattr("ase_mlips.fit.equations.compare", lambda *_: signal.raise_signal(signal.SIGINT))
         assert main(command) == 130
     said = capsys.readouterr()
     assert "wrote cu.snapcoeff" in said.out

@@ -14,7 +14,7 @@ from ase_mlips.cli import main
 from ase_mlips.fit import training as training_module
 
 # a few epochs suffice to see how it works, not to learn
-pytestmark = pytest.mark.filterwarnings("ignore:the best network has a loss:UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:the best model has a loss:UserWarning")
 
 COMMAND = ["fit", "snap", "train.extxyz", "--head", "4x3", "--epochs", "3", "--twojmax", "2", "--cutoff", "4.0"]
 
@@ -101,7 +101,7 @@ def test_a_network_worse_than_constants_is_warned_of(here, capsys):
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         assert main([*COMMAND, "-o", "cu.snap.npz", "--learning-rate", "1e4"]) == 0
-    assert "ase-mlips: the best network has a loss of " in capsys.readouterr().err
+    assert "ase-mlips: the best model has a loss of " in capsys.readouterr().err
 
 
 def test_info_does_not_print_weights(here, capsys):

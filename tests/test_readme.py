@@ -30,7 +30,7 @@ def test_first_snippet_runs_and_is_short(capsys: pytest.CaptureFixture[str]) -> 
     assert np.abs(names["atoms"].get_forces()).max() < 0.01  # type: ignore[attr-defined]
 
 
-@pytest.mark.filterwarnings("ignore:the best network")  # after so few epochs
+@pytest.mark.filterwarnings("ignore:the best model")  # after so few epochs
 def test_fitting_snippet_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
     """On frames that the embedded model labels, which a model of the same shape then reproduces."""
     monkeypatch.chdir(tmp_path)

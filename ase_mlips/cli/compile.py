@@ -20,7 +20,7 @@ from ase_mlips.analysis import Trajectory, adf, correlation, rdf, replay, van_ho
 from ase_mlips.engine.jit import cache_directories
 from ase_mlips.engine.kernel_cache import writable_directory
 from ase_mlips.engine.neighbors import NeighborList
-from ase_mlips.fit import Frame, Training, fit_network, fit_snap, snap_template
+from ase_mlips.fit import LabelledFrame, Training, fit_network, fit_snap, snap_template
 from ase_mlips.mtp import MTP, MtpModel
 from ase_mlips.nep import NEP, NepModel, Network
 from ase_mlips.snap import SNAP, SnapModel
@@ -134,9 +134,9 @@ def _evaluate(calculator: Calculator) -> None:
         atoms.get_forces()
 
 
-def _labelled(elements: tuple[str, ...]) -> Frame:
+def _labelled(elements: tuple[str, ...]) -> LabelledFrame:
     atoms = _crystal(elements, 2)
-    return Frame(atoms, 0.0, np.zeros((len(atoms), 3)), np.zeros((3, 3)), "all", "compile")
+    return LabelledFrame(atoms, 0.0, np.zeros((len(atoms), 3)), np.zeros((3, 3)), "all", "compile")
 
 
 def _crystal(elements: tuple[str, ...], repeats: int) -> Atoms:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms, units
 
-from ase_mlips.fit.dataset import Frame, frame_of
+from ase_mlips.fit.dataset import LabelledFrame, frame_of
 from ase_mlips.fit.offsets import energy_offsets
 from ase_mlips.fit.report import Parity, Report, Score, gathered
 from ase_mlips.fit.tables import text_table
@@ -25,15 +25,15 @@ _UNITS = {"energy": (1e3, "meV/atom"), "force": (1e3, "meV/Å"), "stress": (1.0,
 class Comparison:
     """Results beside the labels of the files, gathered frame by frame."""
 
-    frames: dict[str, list[Frame]] = field(default_factory=dict)
-    predictions: list[tuple[str, Frame, Mapping[str, Any]]] = field(default_factory=list)
+    frames: dict[str, list[LabelledFrame]] = field(default_factory=dict)
+    predictions: list[tuple[str, LabelledFrame, Mapping[str, Any]]] = field(default_factory=list)
 
-    def label(self, atoms: Atoms, name: str) -> Frame:
+    def label(self, atoms: Atoms, name: str) -> LabelledFrame:
         """The labels of the next frame of a file; to be asked for before `atoms` gets another calculator."""
         with explained_labels():
             return frame_of(atoms, f"{name}, frame {len(self.frames.setdefault(name, []))}")
 
-    def add(self, name: str, frame: Frame, results: Mapping[str, Any]) -> None:
+    def add(self, name: str, frame: LabelledFrame, results: Mapping[str, Any]) -> None:
         """Put the results of a calculator beside the labels of their frame."""
         values = {"energy": np.array([results["energy"] / len(frame.atoms)]), "force": results["forces"].ravel()}
         if "stress" in results:

@@ -17,7 +17,7 @@ from ase.calculators.calculator import CalculationFailed
 
 from ase_mlips.files.places import require_place
 from ase_mlips.fit import (
-    Frame,
+    LabelledFrame,
     Loss,
     NetworkFit,
     SnapFit,
@@ -45,8 +45,8 @@ def run(args: Namespace) -> int:
     outputs = {"-o": written, "--checkpoint": args.checkpoint}
     inputs = map(file_of, [*args.files, *(args.test or ())])
     claim(outputs, inputs, force=args.force, going_on=["--checkpoint"])
-    train = [frame for name in args.files for frame in _read(name, args.elements)]
-    test = [frame for name in args.test or () for frame in _read(name, args.elements)]
+    train: Sequence[LabelledFrame] = [frame for name in args.files for frame in _read(name, args.elements)]
+    test: Sequence[LabelledFrame] = [frame for name in args.test or () for frame in _read(name, args.elements)]
     if not args.test and args.test_fraction > 0.0:
         train, test = split_frames(train, args.test_fraction, seed=args.seed)
     template = _template(args, train)
@@ -73,7 +73,12 @@ def run(args: Namespace) -> int:
 
 
 def _fit(
-    template: SnapModel, train: Sequence[Frame], *, test: Sequence[Frame], loss: Loss, training: Training | None
+    template: SnapModel,
+    train: Sequence[LabelledFrame],
+    *,
+    test: Sequence[LabelledFrame],
+    loss: Loss,
+    training: Training | None,
 ) -> SnapFit | NetworkFit:
     if training is None:
         return fit_snap(template, train, test=test, loss=loss)
@@ -101,7 +106,7 @@ def _training(args: Namespace) -> Training | None:
         raise ValueError(str(error).replace("hidden:", "--head:")) from error
 
 
-def _template(args: Namespace, train: Sequence[Frame]) -> SnapModel:
+def _template(args: Namespace, train: Sequence[LabelledFrame]) -> SnapModel:
     elements = args.elements or sorted({symbol for frame in train for symbol in frame.atoms.get_chemical_symbols()})
     radii = args.radii or [0.5] * len(elements)
     if len(radii) != len(elements):
@@ -161,14 +166,14 @@ def _save(fit: SnapFit | NetworkFit, output: str, *, scores: bool = True, new: S
     return interrupted.is_set()
 
 
-def _read(specification: str, species: Sequence[str] | None) -> list[Frame]:
+def _read(specification: str, species: Sequence[str] | None) -> list[LabelledFrame]:
     """Frames of ``file`` or ``file@index``."""
     path, index = split_index(specification)
     with explained_labels():
         return read_frames(path, index=index, species=species)
 
 
-def _label_counts(frames: Sequence[Frame]) -> str:
+def _label_counts(frames: Sequence[LabelledFrame]) -> str:
     """How many frames lack which label; empty where none does."""
     counts = {name: sum(getattr(frame, name) is None for frame in frames) for name in ("energy", "forces")}
     return "".join(f", {count} without {name}" for name, count in counts.items() if count)

@@ -7,18 +7,55 @@
 >>> fit.save("Si.snapcoeff")  # doctest: +SKIP
 """
 
-from .committee import Committee, fit_committee
-from .dataset import Frame, read_frames, split_frames
-from .design import SnapDesign, snap_template
-from .network import NetworkFit, fit_network
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .cells import warn_of_cells
+from .committee import Committee
+from .dataset import LabelledFrame, read_frames, split_frames
+from .frame_file import FrameFile
+from .loss import Loss
 from .offsets import EnergyOffsets, energy_offsets
 from .report import Report, compare
-from .snap import Loss, SnapEquations, SnapFit, fit_snap
-from .sweep import Sweep, weight_sweep
+from .sweep import Sweep
 from .training import Training
 
+if TYPE_CHECKING:
+    from ..snap.fitting import (
+        NetworkFit,
+        SnapDesign,
+        SnapEquations,
+        SnapFit,
+        fit_committee,
+        fit_network,
+        fit_snap,
+        snap_template,
+        weight_sweep,
+    )
+
 __all__ = [
-    "Committee", "EnergyOffsets", "Frame", "Loss", "NetworkFit", "Report", "SnapDesign", "SnapEquations", "SnapFit",
-    "Sweep", "Training", "compare", "energy_offsets", "fit_committee", "fit_network", "fit_snap", "read_frames",
-    "snap_template", "split_frames", "weight_sweep",
+    "Committee", "EnergyOffsets", "FrameFile", "LabelledFrame", "Loss", "NetworkFit", "Report", "SnapDesign",
+    "SnapEquations", "SnapFit", "Sweep", "Training", "compare", "energy_offsets", "fit_committee", "fit_network",
+    "fit_snap", "read_frames", "snap_template", "split_frames", "warn_of_cells", "weight_sweep",
 ]  # fmt: skip
+
+# the families import this package for its protocols, and their names are looked up when they are asked for
+_FAMILIES = {
+    "..snap.fitting": (
+        "NetworkFit", "SnapDesign", "SnapEquations", "SnapFit", "fit_committee", "fit_network", "fit_snap",
+        "snap_template", "weight_sweep",
+    ),
+}  # fmt: skip
+_PLACES = {name: module for module, names in _FAMILIES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """What a family gives under this name."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_PLACES[name], __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

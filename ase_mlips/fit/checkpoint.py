@@ -31,7 +31,7 @@ class State:
 
     Attributes
     ----------
-    parameters, best : (E, P) arrays
+    parameters, best : arrays
         Now, and at the least loss of the judging frames.
     adam : Adam
     generator : numpy.random.Generator

@@ -1,4 +1,4 @@
-"""Several networks for one potential: how far they differ says how far they can be trusted."""
+"""Several models of one potential: how far they differ says how far they can be trusted."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
-from ..snap.model import SnapModel
-from .dataset import FloatArray, Frame
-from .network import NetworkFit, fit_problem
-from .problem import NetworkProblem
-from .snap import Loss
-from .training import Training
+from .dataset import FloatArray
+from .problem import TrainingProblem
+from .protocols import Model
+from .trained import TrainedFit, train
+from .training import Schedule
 
 
 class Committee(Calculator):  # type: ignore[misc]
@@ -73,42 +72,23 @@ class Committee(Calculator):  # type: ignore[misc]
         return deviations
 
 
-def fit_committee(
-    template: SnapModel,
-    train: Sequence[Frame],
-    *,
-    members: int = 4,
-    validation: Sequence[Frame] | float = 0.1,
-    loss: Loss | None = None,
-    training: Training | None = None,
-) -> list[NetworkFit]:
-    """Train several networks that differ in their seeds, which count upwards from that of `training`.
+def train_members(problem: TrainingProblem[Model], members: int, first: Schedule) -> list[TrainedFit[Model]]:
+    """Train several models that differ in their seeds, which count upwards from that of `first`.
 
-    The frames are described once.  ``training.bootstrap`` lets the members see different frames, too.  A checkpoint
-    gets the number of the member before its ending.  Ctrl-C ends the member that is being trained and the list.
-
-    Parameters
-    ----------
-    template, train, validation, loss, training
-        See `fit_network`.
-    members : int
-        Two or more.
+    A checkpoint gets the number of the member before its ending.  Ctrl-C ends the member that is being trained and the
+    list.
 
     Raises
     ------
     ValueError
-        From `fit_network`, or fewer than two members.
+        From `train`.
     """
-    if members < 2:
-        raise ValueError(f"members: expected two or more, got {members}")
-    first = training or Training()
-    problem = NetworkProblem(template, train, validation=validation, loss=loss or Loss(), training=first)
-    fits: list[NetworkFit] = []
+    fits: list[TrainedFit[Model]] = []
     for number in range(members):
         path = Path(first.checkpoint) if first.checkpoint else None
         own = path.with_name(f"{path.stem}.{number}{path.suffix}") if path else None
         try:
-            fits.append(fit_problem(problem, replace(first, seed=first.seed + number, checkpoint=own)))
+            fits.append(train(problem, replace(first, seed=first.seed + number, checkpoint=own)))
         except KeyboardInterrupt:
             if not fits:
                 raise

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 from ase import Atoms
@@ -19,7 +22,7 @@ _GROUP_KEYS = ("config_type", "group")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Frame:
+class LabelledFrame:
     """One labelled configuration; it may have some of the labels only.
 
     Attributes
@@ -36,6 +39,10 @@ class Frame:
         Frames of one group share their weights, and errors are reported for each group.
     source : str
         Where the frame comes from, for messages.
+    weight : float
+        Multiplies the weights of all residuals of the frame, so that its part of the loss grows with the square.
+    energy_weight : float
+        Multiplies the square of the residual of the energy, as in GPUMD.
     """
 
     atoms: Atoms
@@ -44,11 +51,19 @@ class Frame:
     stress: FloatArray | None
     group: str
     source: str
+    weight: float = 1.0
+    energy_weight: float = 1.0
 
     def __repr__(self) -> str:
         labels = [name for name in ("energy", "forces", "stress") if getattr(self, name) is not None]
         said = ", ".join([self.atoms.get_chemical_formula(), *(labels or ["no labels"])])
-        return f"Frame({said}; group {self.group!r}; {self.source})"
+        weights = {name: getattr(self, name) for name in ("weight", "energy_weight")}
+        others = "".join(f"; {name} {value:g}" for name, value in weights.items() if value != 1.0)
+        return f"LabelledFrame({said}; group {self.group!r}{others}; {self.source})"
+
+    def relative_weight(self, quantity: str) -> float:
+        """Factor of the residuals of "energy", "force" or "stress" beside the weights of a loss."""
+        return self.weight * math.sqrt(self.energy_weight) if quantity == "energy" else self.weight
 
 
 def read_frames(
@@ -58,8 +73,11 @@ def read_frames(
     group_key: str | None = None,
     index: str = ":",
     species: Sequence[str] | None = None,
-) -> list[Frame]:
+) -> list[LabelledFrame]:
     """Read labelled frames; each must have an energy, forces, a stress or a virial, and counts with what it has.
+
+    ``weight=`` and ``energy_weight=`` of a frame are read, too (see `LabelledFrame`); with 0 its labels, or its energy,
+    are not used: they are None.  A file that is larger than the memory is for `FrameFile`.
 
     Parameters
     ----------
@@ -82,8 +100,8 @@ def read_frames(
     ------
     ValueError
         ASE cannot read the file, or a frame has no atoms, no label, two different values for one label, a stress and a
-        virial that contradict each other, a wrong shape or a value that is not finite; the message names the file and
-        the frame, counted from 0 among those selected.
+        virial that contradict each other, a wrong shape, a value that is not finite or a weight below 0; the message
+        names the file and the frame, counted from 0 among those selected.
     OSError
         The file cannot be opened.
     """
@@ -92,27 +110,93 @@ def read_frames(
         name = str(source) if index == ":" else f"{source}@{index}"
     else:
         images, name = source, "input"
-    frames = [_labelled_frame(atoms, f"{name}, frame {n}", keys, group_key) for n, atoms in enumerate(images)]
+    frames = [labelled_frame(atoms, f"{name}, frame {n}", keys, group_key) for n, atoms in enumerate(images)]
     if not frames:
         raise ValueError(f"{name}: no frames")
     return frames
 
 
+class LazyFrames(Sequence[LabelledFrame], ABC):
+    """Frames that are made when they are asked for, so that not all of them need to be in memory."""
+
+    @abstractmethod
+    def frame(self, number: int) -> LabelledFrame:
+        """The frame of this number, counted from 0."""
+
+    @overload
+    def __getitem__(self, index: int) -> LabelledFrame: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> LazyFrames: ...
+
+    def __getitem__(self, index: int | slice) -> LabelledFrame | LazyFrames:
+        if isinstance(index, slice):
+            return _Chosen(self, range(len(self))[index])
+        return self.frame(range(len(self))[index])
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__.lstrip('_')}({len(self)} frames)"
+
+
+class _Chosen(LazyFrames):
+    """Some of the frames of a sequence."""
+
+    def __init__(self, frames: Sequence[LabelledFrame], numbers: Sequence[int]) -> None:
+        self._frames, self._numbers = frames, numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def frame(self, number: int) -> LabelledFrame:
+        return self._frames[int(self._numbers[number])]
+
+
+class _Joined(LazyFrames):
+    """The frames of two sequences, one after the other."""
+
+    def __init__(self, first: Sequence[LabelledFrame], second: Sequence[LabelledFrame]) -> None:
+        self._first, self._second = first, second
+
+    def __len__(self) -> int:
+        return len(self._first) + len(self._second)
+
+    def frame(self, number: int) -> LabelledFrame:
+        count = len(self._first)
+        return self._first[number] if number < count else self._second[number - count]
+
+
+def chosen(frames: Sequence[LabelledFrame], numbers: Iterable[int]) -> Sequence[LabelledFrame]:
+    """The frames of these numbers: a list, or lazy where `frames` are."""
+    kept = [int(number) for number in numbers]
+    return _Chosen(frames, kept) if isinstance(frames, LazyFrames) else [frames[number] for number in kept]
+
+
+def joined(first: Sequence[LabelledFrame], second: Sequence[LabelledFrame]) -> Sequence[LabelledFrame]:
+    """Both, one after the other: a list, or lazy where one of them is."""
+    if isinstance(first, LazyFrames) or isinstance(second, LazyFrames):
+        return _Joined(first, second)
+    return [*first, *second]
+
+
 def require_frames(name: str, frames: object) -> None:
-    """Raise ValueError unless this is a sequence of `Frame`."""
+    """Raise ValueError unless this is a sequence of `LabelledFrame`."""
+    if isinstance(frames, LazyFrames):
+        return
     if not isinstance(frames, Sequence):
         raise ValueError(f"{name}: expected a list of frames from read_frames, got {type(frames).__name__}")
-    other = next((frame for frame in frames if not isinstance(frame, Frame)), None)
+    other = next((frame for frame in frames if not isinstance(frame, LabelledFrame)), None)
     if other is not None:
         raise ValueError(f"{name}: expected frames from read_frames, got {type(other).__name__}")
 
 
-def split_frames(frames: Sequence[Frame], fraction: float = 0.1, *, seed: int = 0) -> tuple[list[Frame], list[Frame]]:
-    """Split at random into (training, test) frames, in each group the same fraction.
+def split_frames(
+    frames: Sequence[LabelledFrame], fraction: float = 0.1, *, seed: int = 0
+) -> tuple[Sequence[LabelledFrame], Sequence[LabelledFrame]]:
+    """Split at random into (training, test) frames, in each group the same fraction; lists, or lazy as `frames` are.
 
     Parameters
     ----------
-    frames : sequence of Frame
+    frames : sequence of LabelledFrame
     fraction : float
         Share of test frames, above 0 and below 1.
     seed : int
@@ -123,11 +207,10 @@ def split_frames(frames: Sequence[Frame], fraction: float = 0.1, *, seed: int = 
     if len(frames) < 2:
         raise ValueError(f"frames: expected at least two to split into training and test, got {len(frames)}")
     parts = random_parts(frames, fraction, 1, seed)
-    train = [frame for frame, part in zip(frames, parts, strict=True) if part < 0]
-    return train, [frame for frame, part in zip(frames, parts, strict=True) if part == 0]
+    return chosen(frames, np.flatnonzero(parts < 0)), chosen(frames, np.flatnonzero(parts == 0))
 
 
-def random_parts(frames: Sequence[Frame], fraction: float, count: int, seed: int) -> NDArray[np.int64]:
+def random_parts(frames: Sequence[LabelledFrame], fraction: float, count: int, seed: int) -> NDArray[np.int64]:
     """Deal frames at random into `count` disjoint parts, each with `fraction` of every group; -1 is the rest."""
     groups = [frame.group for frame in frames]
     shuffled = np.random.default_rng(seed).permutation(len(frames))
@@ -138,7 +221,9 @@ def random_parts(frames: Sequence[Frame], fraction: float, count: int, seed: int
     return parts
 
 
-def frame_of(atoms: Atoms, source: str, keys: Mapping[str, str] | None = None, group_key: str | None = None) -> Frame:
+def frame_of(
+    atoms: Atoms, source: str, keys: Mapping[str, str] | None = None, group_key: str | None = None
+) -> LabelledFrame:
     """One structure with the labels that it has, if any; see `read_frames`."""
     if len(atoms) == 0:
         raise ValueError(f"{source}: no atoms")
@@ -147,20 +232,29 @@ def frame_of(atoms: Atoms, source: str, keys: Mapping[str, str] | None = None, g
     if forces is None and energy is not None and len(atoms) == 1:
         forces = np.zeros((1, 3))  # a single atom feels no force, and files of isolated atoms omit it
     stress = labels.stress(names["stress"], names["virial"])
+    weight, energy_weight = labels.weight("weight"), labels.weight("energy_weight")
+    if weight == 0.0:
+        energy = forces = stress = None
+    if energy_weight == 0.0:
+        energy = None
     bare = Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
     group = labels.group((group_key.lower(),) if group_key else _GROUP_KEYS)
-    return Frame(bare, energy, forces, stress, group, source)
+    return LabelledFrame(bare, energy, forces, stress, group, source, weight, energy_weight)
 
 
-def _labelled_frame(atoms: Atoms, source: str, keys: Mapping[str, str] | None, group_key: str | None) -> Frame:
+def labelled_frame(
+    atoms: Atoms, source: str, keys: Mapping[str, str] | None = None, group_key: str | None = None
+) -> LabelledFrame:
+    """The same, but ValueError where there is no label and no weight of 0 that would say why."""
     frame = frame_of(atoms, source, keys, group_key)
-    if frame.energy is None and frame.forces is None and frame.stress is None:
+    unused = 0.0 in (frame.weight, frame.energy_weight)
+    if frame.energy is None and frame.forces is None and frame.stress is None and not unused:
         there = Labels(atoms, source).shown()
         raise ValueError(f"{source}: no energy, forces or stress among {there}; name them with keys={{'energy': ...}}")
     return frame
 
 
-def species_of(frame: Frame, elements: Sequence[str]) -> NDArray[np.int32]:
+def species_of(frame: LabelledFrame, elements: Sequence[str]) -> NDArray[np.int32]:
     """Indices (N,) of the frame's atoms in `elements`; ValueError names an element that is not there."""
     index = {symbol: n for n, symbol in enumerate(elements)}
     symbols = frame.atoms.get_chemical_symbols()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ..engine.neighbors import NeighborList
-from .dataset import FloatArray, Frame, species_of
+from .dataset import FloatArray, LabelledFrame, species_of
 
 IntArray = NDArray[np.int32]
 SingleArray = NDArray[np.float32]
@@ -76,7 +76,7 @@ class DescribedFrames:
     Parameters
     ----------
     describer : Describer
-    frames : sequence of Frame
+    frames : sequence of LabelledFrame
     kept : (K,) int array, optional
         Which descriptors to keep; by default all.
     memory, disk : float
@@ -100,7 +100,7 @@ class DescribedFrames:
     def __init__(
         self,
         describer: Describer,
-        frames: Sequence[Frame],
+        frames: Sequence[LabelledFrame],
         *,
         kept: NDArray[np.int64] | None = None,
         memory: float = 2.0,

@@ -1,114 +1,78 @@
-"""Least-squares rows of SNAP: what its energies, forces and stresses owe to each coefficient."""
+"""Least-squares rows of a potential that is linear or quadratic in descriptors of its atoms."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from itertools import product
-from typing import Any
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from ase import units
-from ase.data import atomic_numbers
 from numpy.typing import NDArray
 
 from ..engine.neighbors import NeighborList
-from ..snap.model import SnapModel, Zbl, bispectrum_labels
-from ..snap.potential import SnapPotential
-from .dataset import FloatArray, Frame, species_of
+from ..potential import Potential
+from .dataset import FloatArray, LabelledFrame, species_of
+from .descriptors import Describer
 from .kernels import design_rows
 from .linear import Solution
 from .report import labels_of, predict
 
 LARGEST_REACH = 1e4
+MOST_SHOWN = 6  # numbers of coefficients of one element in a warning
 
 
-def snap_template(
-    elements: Sequence[str],
-    *,
-    radii: Sequence[float],
-    weights: Sequence[float] | None = None,
-    zbl: tuple[float, float] | None = None,
-    **parameters: Any,
-) -> SnapModel:
-    """A model without coefficients (they are zero), to be fitted.
-
-    Parameters
-    ----------
-    elements : sequence of str
-    radii, weights : sequences of float
-        R in A and w of each element; all weights are 1 by default.
-    zbl : (inner, outer), optional
-        Distances in A between which the ZBL repulsion of the bare nuclei is switched off.
-    **parameters
-        Further fields of `SnapModel`; `twojmax` and `rcutfac` are required.
-
-    Raises
-    ------
-    ValueError
-        From `SnapModel`, where a value has no meaning.
-    """
-    charges = tuple(float(atomic_numbers[element]) for element in elements) if zbl else ()
-    K = len(bispectrum_labels(parameters["twojmax"])) * (len(elements) ** 3 if parameters.get("chemflag") else 1)
-    columns = 1 + K + (K * (K + 1) // 2 if parameters.get("quadraticflag") else 0)
-    return SnapModel(
-        elements=tuple(elements),
-        radii=np.array(radii, dtype=np.float64),
-        weights=np.ones(len(elements)) if weights is None else np.array(weights, dtype=np.float64),
-        coefficients=np.zeros((len(elements), columns)),
-        zbl=Zbl(*zbl, charges) if zbl else None,
-        **parameters,
-    )
+class DescribedPotential(Describer, Potential, Protocol):
+    """What can be evaluated and gives its descriptors, too, such as `ase_mlips.snap.SnapPotential`."""
 
 
-class SnapDesign:
-    """Turns frames into rows ``[A | b]`` whose unknowns give the coefficients of a SNAP model.
+class DescriptorDesign:
+    """Turns frames into rows ``[A | b]`` whose unknowns give the coefficients of descriptors.
 
     The unknowns are first the constants, then for each element K linear and, in a quadratic model, K (K + 1) / 2
-    quadratic coefficients.  Subtracted from the labels is what the template has beside them: its ZBL repulsion
-    and, where they are given, the energies of isolated atoms.
+    quadratic coefficients.  Subtracted from the labels is what `potential` gives.  A family adds `LinearModel.model`
+    and what `Family` asks for.
 
     Parameters
     ----------
-    template : SnapModel
-        Everything but the coefficients.
-    frames : sequence of Frame
+    potential : DescribedPotential
+        With all coefficients of the descriptors zero.
+    frames : sequence of LabelledFrame
         All that will be fitted: their compositions decide which constants can be told apart.
-    atomic_energies : mapping, optional
-        Energy of the isolated atom of each element in eV, which the model will have exactly; without it one
-        constant per element is fitted.
+    equal : (K_all,) int array
+        For each descriptor, the number of the distinct one that it always equals; see `distinct`.
+    quadratic : bool
+    constants : bool
+        Whether one constant per element is fitted; without, isolated atoms keep their energies.
     """
 
     def __init__(
-        self, template: SnapModel, frames: Sequence[Frame], atomic_energies: Mapping[str, float] | None = None
+        self,
+        potential: DescribedPotential,
+        frames: Sequence[LabelledFrame],
+        *,
+        equal: NDArray[np.int64],
+        quadratic: bool,
+        constants: bool,
     ) -> None:
-        E = len(template.elements)
-        self.kept, owner = distinct_descriptors(template)
-        self.source, self.share = _spread(owner, template.quadraticflag)
+        self.potential, self.quadratic = potential, quadratic
+        self.elements, self.cutoff = potential.elements, potential.cutoff
+        E = len(self.elements)
+        self.kept = distinct(equal)
+        self.source, self.share = _spread(equal, quadratic)
         self.isolated = np.zeros((E, int(self.source.max()) + 1))
-        coefficients = np.zeros_like(template.coefficients)
-        if atomic_energies is None:
-            self.constants = _independent_constants(frames, template.elements)
-        else:
-            missing = [element for element in template.elements if element not in atomic_energies]
-            if missing:
-                raise ValueError(f"atomic_energies: {', '.join(missing)} missing")
-            self.constants = np.zeros((E, 0))
-            coefficients[:, 0] = [atomic_energies[element] for element in template.elements]
-        self.reference = replace(template, coefficients=coefficients)
-        self.potential = SnapPotential(self.reference)
-        self.neighbors = NeighborList(self.potential.cutoff, skin=0.0)
+        self.constants = _independent_constants(frames, self.elements) if constants else np.zeros((E, 0))
+        self.neighbors = NeighborList(self.cutoff, skin=0.0)
         self.pairs = 0  # that were found in the frames so far
         self.n_columns = self.constants.shape[1] + self.isolated.size
-        if atomic_energies is not None:
+        if not constants:
             self.isolated = self._isolated_columns()
 
     def __repr__(self) -> str:
-        return f"SnapDesign({' '.join(self.potential.elements)}, {self.n_columns} unknowns)"
+        return f"{type(self).__name__}({' '.join(self.elements)}, {self.n_columns} unknowns)"
 
-    def rows(self, frame: Frame) -> dict[str, FloatArray]:
+    def rows(self, frame: LabelledFrame) -> dict[str, FloatArray]:
         """Rows ``[A | b]`` of one frame for each label: energy per atom, force components, stress (see `labels_of`)."""
-        species = species_of(frame, self.potential.elements)
+        species = species_of(frame, self.elements)
         N, n, first = len(species), self.n_columns, self.constants.shape[1]
         rest = predict(self.potential, frame, self.neighbors)  # brings the neighbour list up to date, too
         rows = self._sums(species)
@@ -123,14 +87,14 @@ class SnapDesign:
             parts[quantity][:, n] = label - rest[quantity]
         return {quantity: parts[quantity] for quantity in labels}
 
-    def model(self, solution: FloatArray) -> SnapModel:
-        """The model with the solved coefficients."""
+    def coefficients(self, solution: FloatArray) -> FloatArray:
+        """Coefficients (E, 1 + columns) of these unknowns, those of a constant first."""
         first = self.constants.shape[1]
         slopes = solution[first:].reshape(self.isolated.shape)
-        coefficients = self.reference.coefficients.copy()
+        coefficients = np.empty((len(slopes), 1 + len(self.source)))
         coefficients[:, 1:] = slopes[:, self.source] * self.share
-        coefficients[:, 0] += self.constants @ solution[:first] - np.sum(self.isolated * slopes, axis=1)
-        return replace(self.reference, coefficients=coefficients)
+        coefficients[:, 0] = self.constants @ solution[:first] - np.sum(self.isolated * slopes, axis=1)
+        return coefficients
 
     def penalty(self, ridge: float) -> FloatArray:
         """Ridge of each column; the constants are free."""
@@ -159,10 +123,14 @@ class SnapDesign:
         They count from 0, the constant, as in the files.
         """
         chosen = columns[self.constants.shape[1] :].reshape(self.isolated.shape)
-        found = {
-            e: 1 + np.flatnonzero(own[self.source]) for e, own in zip(self.potential.elements, chosen, strict=True)
-        }
+        found = {e: 1 + np.flatnonzero(own[self.source]) for e, own in zip(self.elements, chosen, strict=True)}
         return {element: numbers for element, numbers in found.items() if len(numbers)}
+
+    def named(self, columns: NDArray[np.bool_]) -> str:
+        """The same in words; empty where there are none."""
+        found = self.coefficient_numbers(columns)
+        said = [f"{element} {_shown(numbers, len(self.source))}" for element, numbers in found.items()]
+        return f"{'; '.join(said)} (0 is the constant)" if said else ""
 
     def _sums(self, species: NDArray[np.int32]) -> FloatArray:
         """Column sums, forces and strain derivatives (1 + 3 N + 6, n + 1) of what the neighbour list holds."""
@@ -172,7 +140,7 @@ class SnapDesign:
         begin = (self.constants.shape[1] + self.isolated.shape[1] * species).astype(np.int32)
         design_rows(
             pairs.centers, pairs.neighbors, pairs.vectors, pairs.gradients, pairs.descriptors, self.kept, begin,
-            self.reference.quadraticflag, rows,
+            self.quadratic, rows,
         )  # fmt: skip
         return rows
 
@@ -186,7 +154,7 @@ class SnapDesign:
         return columns
 
 
-def _independent_constants(frames: Sequence[Frame], elements: Sequence[str]) -> FloatArray:
+def _independent_constants(frames: Sequence[LabelledFrame], elements: Sequence[str]) -> FloatArray:
     """Orthonormal combinations (E, r) of the elements' constants that the frames with an energy determine.
 
     With one composition only (say, GaN) the two constants cannot be told apart; their shortest vector is taken.
@@ -203,18 +171,9 @@ def _independent_constants(frames: Sequence[Frame], elements: Sequence[str]) -> 
     return kept
 
 
-def distinct_descriptors(model: SnapModel) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Descriptors that differ from all before them, and for each descriptor which of these it equals.
-
-    ``B^{e1 e2 e3}_{j1 j2 j}`` does not change when two of its pairs (e, j) with equal j are exchanged, so that many
-    of the element triplets of `chemflag` occur two to six times.
-    """
-    channels = len(model.elements) if model.chemflag else 1
-    triplets = product(np.ndindex(channels, channels, channels), bispectrum_labels(model.twojmax))
-    names = [tuple(sorted(zip(js, es, strict=True))) for es, js in triplets]
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
-    owner = np.array([numbers[name] for name in names])
-    return np.unique(owner, return_index=True)[1], owner
+def distinct(equal: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Numbers (K,) of the descriptors that differ from all before them."""
+    return np.unique(equal, return_index=True)[1]
 
 
 def _spread(owner: NDArray[np.int64], quadratic: bool) -> tuple[NDArray[np.int64], FloatArray]:
@@ -230,3 +189,10 @@ def _spread(owner: NDArray[np.int64], quadratic: bool) -> tuple[NDArray[np.int64
     low, high = np.minimum(owner[k], owner[m]), np.maximum(owner[k], owner[m])
     products = K + low * K - low * (low - 1) // 2 + high - low
     return np.concatenate([owner, products]), np.concatenate([share, share[k] * share[m]])
+
+
+def _shown(numbers: NDArray[np.int64], total: int) -> str:
+    if len(numbers) == total:
+        return "all"
+    more = f" and {len(numbers) - MOST_SHOWN} more" if len(numbers) > MOST_SHOWN else ""
+    return ", ".join(map(str, numbers[:MOST_SHOWN])) + more

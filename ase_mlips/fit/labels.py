@@ -60,7 +60,7 @@ def structures(
         form = filetype(str(source))
         options: dict[str, Any] = {}
         if form == "extxyz":
-            options["properties_parser"] = _parsed
+            options["properties_parser"] = parsed_comment
         elif form == "mlip-cfg" and species is not None:
             options["species"] = species
         frames = iter(ase.io.iread(source, index, format=form, do_not_split_by_at_sign=True, **options))
@@ -72,7 +72,7 @@ def structures(
         yield atoms
 
 
-def _parsed(line: str) -> dict[str, Any]:
+def parsed_comment(line: str) -> dict[str, Any]:
     """Entries of a comment line; ASE knows those that make the structure in one spelling only."""
     found: dict[str, Any] = key_val_str_to_dict(line)
     for name in _STRUCTURE_KEYS:
@@ -134,6 +134,23 @@ class Labels:
         if len(found) == 2:
             self._require_agreement(*found)
         return found[0] if found else None
+
+    def weight(self, name: str) -> float:
+        """A factor of the frame in the loss, at least 0; 1 where there is none.
+
+        Raises
+        ------
+        ValueError
+            It is no number or below 0.
+        """
+        value = next((value for key, value in self._atoms.info.items() if key.lower() == name), 1.0)
+        try:
+            weight = float(value)
+        except (TypeError, ValueError):
+            weight = -1.0
+        if not 0.0 <= weight < np.inf:
+            raise ValueError(f"{self._source}: {name}: expected one number of at least 0, got {value}")
+        return weight
 
     def group(self, keys: Iterable[str]) -> str:
         """The first of these entries that is there; otherwise "all"."""

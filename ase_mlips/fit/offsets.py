@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .dataset import Frame
+from .dataset import LabelledFrame
 from .report import Report
 
 
@@ -30,7 +30,7 @@ class EnergyOffsets:
         return f"EnergyOffsets({', '.join(f'{element} {value:+.6g}' for element, value in self.values.items())} eV)"
 
 
-def energy_offsets(report: Report, sets: Mapping[str, Sequence[Frame]]) -> EnergyOffsets | None:
+def energy_offsets(report: Report, sets: Mapping[str, Sequence[LabelledFrame]]) -> EnergyOffsets | None:
     """Fit one constant per element to the errors of all energies, by least squares per atom.
 
     Codes, pseudopotentials and models choose their zeros of energy at will, so that only what is left says how good a
@@ -48,9 +48,9 @@ def energy_offsets(report: Report, sets: Mapping[str, Sequence[Frame]]) -> Energ
         None with so few energies that constants alone would reproduce them.
     """
     parities = [parity for parity in report.parities if parity.quantity == "energy"]
-    frames = [[sets[parity.set][number] for number in parity.frames] for parity in parities]
-    elements = sorted({symbol for own in frames for frame in own for symbol in frame.atoms.symbols})
-    shares = [np.array([_shares(frame, elements) for frame in own]) for own in frames]
+    symbols = [[sets[parity.set][int(n)].atoms.get_chemical_symbols() for n in parity.frames] for parity in parities]
+    elements = sorted({symbol for own in symbols for frame in own for symbol in frame})
+    shares = [np.array([_shares(frame, elements) for frame in own]) for own in symbols]
     if not shares:
         return None
     errors = np.concatenate([parity.predicted - parity.reference for parity in parities])
@@ -63,6 +63,5 @@ def energy_offsets(report: Report, sets: Mapping[str, Sequence[Frame]]) -> Energ
     return EnergyOffsets(dict(zip(elements, values.tolist(), strict=True)), Report(shifted))
 
 
-def _shares(frame: Frame, elements: Sequence[str]) -> list[float]:
-    symbols = frame.atoms.get_chemical_symbols()
+def _shares(symbols: Sequence[str], elements: Sequence[str]) -> list[float]:
     return [symbols.count(element) / len(symbols) for element in elements]

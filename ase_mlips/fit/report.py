@@ -16,7 +16,7 @@ from tqdm import tqdm
 
 from ..engine.neighbors import NeighborList
 from ..potential import Potential
-from .dataset import QUANTITIES, FloatArray, Frame, species_of
+from .dataset import QUANTITIES, FloatArray, LabelledFrame, species_of
 from .tables import html_table, text_table
 
 UNITS = {"energy": "eV/atom", "force": "eV/A", "stress": "GPa"}
@@ -151,7 +151,7 @@ class Report:
         return axes[0].figure
 
 
-def compare(potential: Potential, sets: Mapping[str, Sequence[Frame]]) -> Report:
+def compare(potential: Potential, sets: Mapping[str, Sequence[LabelledFrame]]) -> Report:
     """Evaluate a potential on labelled frames.
 
     Parameters
@@ -165,13 +165,13 @@ def compare(potential: Potential, sets: Mapping[str, Sequence[Frame]]) -> Report
     ValueError
         A frame has an element that the potential lacks, or forces that are not finite.
     """
-    frames = [(name, frame) for name, members in sets.items() for frame in members]
+    frames = ((name, frame) for name, members in sets.items() for frame in members)
     neighbors = NeighborList(potential.cutoff, skin=0.0)
-    bar = tqdm(frames, desc="testing", unit="frame", disable=None)
+    bar = tqdm(frames, total=sum(map(len, sets.values())), desc="testing", unit="frame", disable=None)
     return gathered((name, frame, predict(potential, frame, neighbors)) for name, frame in bar)
 
 
-def gathered(predictions: Iterable[tuple[str, Frame, Mapping[str, FloatArray]]]) -> Report:
+def gathered(predictions: Iterable[tuple[str, LabelledFrame, Mapping[str, FloatArray]]]) -> Report:
     """The report on predictions, each with the name of its set and its frame."""
     found: dict[tuple[str, str], list[tuple[FloatArray, FloatArray, str, int]]] = {}
     sources: dict[str, list[str]] = {}
@@ -189,7 +189,7 @@ def gathered(predictions: Iterable[tuple[str, Frame, Mapping[str, FloatArray]]])
     return Report(tuple(parities))
 
 
-def labels_of(frame: Frame) -> dict[str, FloatArray]:
+def labels_of(frame: LabelledFrame) -> dict[str, FloatArray]:
     """What is to be reproduced, as far as labelled: energy per atom (1,), forces (3 N,), stress (6,), in `UNITS`."""
     labels = {}
     if frame.energy is not None:
@@ -201,7 +201,7 @@ def labels_of(frame: Frame) -> dict[str, FloatArray]:
     return labels
 
 
-def predict(potential: Potential, frame: Frame, neighbors: NeighborList) -> dict[str, FloatArray]:
+def predict(potential: Potential, frame: LabelledFrame, neighbors: NeighborList) -> dict[str, FloatArray]:
     """The same quantities from a potential, energy and forces also without labels; `neighbors` is of its cutoff.
 
     Raises

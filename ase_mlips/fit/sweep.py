@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ..engine.neighbors import NeighborList
-from ..snap.model import SnapModel
-from ..snap.potential import SnapPotential
-from .dataset import FloatArray, Frame, random_parts
-from .design import SnapDesign
+from ..potential import Potential
+from .dataset import FloatArray, LabelledFrame, chosen, random_parts
+from .equations import LinearEquations
+from .loss import Loss
+from .protocols import LinearModel
 from .report import labels_of, predict, write_json
-from .snap import Loss, SnapEquations
 from .tables import html_table
 
 RATIOS = tuple(10.0 ** (0.5 * exponent) for exponent in range(-8, 1))  # 1e-4 to 1, two per decade
@@ -80,12 +81,12 @@ class Sweep:
         return ax
 
 
-def weight_sweep(
-    template: SnapModel,
-    frames: Sequence[Frame],
+def sweep_weights(
+    design: LinearModel[Any],
+    frames: Sequence[LabelledFrame],
+    loss: Loss,
     *,
     ratios: Sequence[float] | FloatArray = RATIOS,
-    loss: Loss | None = None,
     splits: int = 5,
     seed: int = 0,
 ) -> Sweep:
@@ -95,12 +96,12 @@ def weight_sweep(
 
     Parameters
     ----------
-    template : SnapModel
-    frames : sequence of Frame
+    design : LinearModel
+    frames : sequence of LabelledFrame
+    loss : Loss
+        Energy and stress weights (also of the groups) and ridge; its force weights are replaced.
     ratios : sequence of float
         Above 0.
-    loss : Loss, optional
-        Energy and stress weights (also of the groups) and ridge; its force weights are replaced.
     splits : int
         The frames of each group are dealt at random into so many parts; each is the validation set of one split.
     seed : int
@@ -118,27 +119,33 @@ def weight_sweep(
         raise ValueError(f"splits: expected 2 to {len(frames)} (the number of frames), got {splits}")
     if values.ndim != 1 or not np.all(values > 0.0):
         raise ValueError(f"ratios: expected numbers above 0, got {ratios}")
-    base = loss or Loss()
     parts = random_parts(frames, 1.0 / splits, splits, seed)
-    for split, label in product(range(splits), ("energy", "forces")):
-        if not any(
-            getattr(frame, label) is not None for frame, part in zip(frames, parts, strict=True) if part == split
-        ):
-            raise ValueError(
-                f"frames: no {label} in validation set {split} of {splits}; add frames or take fewer splits"
-            )
-    equations = SnapEquations(SnapDesign(template, frames), frames, parts=parts)
+    _require_labels(frames, parts, splits)
+    equations = LinearEquations(design, frames, parts=parts)
     errors = np.empty((splits, len(values), 2))
     for split, ratio in tqdm(list(np.ndindex(splits, len(values))), desc="weights", unit="fit", disable=None):
-        model, _ = equations.solve(base.with_force_ratio(values[ratio]), without={split})
-        held_out = [frame for frame, part in zip(frames, parts, strict=True) if part == split]
-        errors[split, ratio] = _errors(model, held_out)
+        model, _ = equations.solve(loss.with_force_ratio(values[ratio]), without={split})
+        errors[split, ratio] = _errors(design.ready(model), chosen(frames, np.flatnonzero(parts == split)))
     return Sweep(values, errors[..., 0], errors[..., 1])
 
 
-def _errors(model: SnapModel, frames: Sequence[Frame]) -> tuple[float, float]:
+def _require_labels(frames: Sequence[LabelledFrame], parts: NDArray[np.int64], splits: int) -> None:
+    """ValueError if a validation set has no energy or no forces."""
+    there = {
+        (int(part), label)
+        for frame, part in zip(frames, parts, strict=True)
+        for label in ("energy", "forces")
+        if getattr(frame, label) is not None
+    }
+    for split, label in product(range(splits), ("energy", "forces")):
+        if (split, label) not in there:
+            raise ValueError(
+                f"frames: no {label} in validation set {split} of {splits}; add frames or take fewer splits"
+            )
+
+
+def _errors(potential: Potential, frames: Sequence[LabelledFrame]) -> tuple[float, float]:
     """Mean absolute error of energy per atom and of force components."""
-    potential = SnapPotential(model)
     neighbors = NeighborList(potential.cutoff, skin=0.0)
     found: dict[str, list[FloatArray]] = {"energy": [], "force": []}
     for frame in frames:

@@ -1,4 +1,4 @@
-"""The training of networks: Adam over batches, then L-BFGS over all frames; stopped early, interrupted and resumed."""
+"""The training of any model: Adam over batches, then L-BFGS over all frames; stopped early, interrupted and resumed."""
 
 from __future__ import annotations
 
@@ -22,20 +22,12 @@ from .optimisers import cosine, lbfgs
 ROUND = 20  # iterations of L-BFGS that make an epoch
 
 
-@dataclass(frozen=True)
-class Training:
-    """How networks are made and trained.
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How any model is trained.
 
     Attributes
     ----------
-    hidden : tuple of int
-        Nodes of the layers between the descriptors and the energy.
-    activation : str
-        Function of these layers, one of `ase_mlips.heads.network.ACTIVATIONS`.  "softplus" had the lower errors in our
-        benchmark, but LAMMPS's ML-IAP text files cannot hold it.
-    shared : bool
-        One network for all elements in place of one for each.  Elements then differ by their descriptors only, and
-        the training starts from one constant energy per atom for all of them.
     epochs : int
         Times that Adam sees every training frame.
     batch_size : int
@@ -56,8 +48,6 @@ class Training:
         File that holds the state after every epoch.  If it is there, the training continues from it and ends with
         the same bits as one that was never interrupted.  More epochs are another training: the learning rate falls over
         all of them.
-    memory, disk : float
-        GB of descriptor gradients to keep in memory and in a temporary file; see `DescribedFrames`.
 
     Raises
     ------
@@ -65,9 +55,6 @@ class Training:
         Where a field has no meaning.
     """
 
-    hidden: tuple[int, ...] = (32, 32)
-    activation: str = "tanh"
-    shared: bool = False
     epochs: int = 500
     batch_size: int = 8
     learning_rate: float = 3e-3
@@ -77,21 +64,9 @@ class Training:
     bootstrap: bool = False
     seed: int = 0
     checkpoint: str | Path | None = None
-    memory: float = 2.0
-    disk: float = 20.0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.hidden, Sequence):
-            raise ValueError(f"hidden: expected the nodes of each layer such as (32, 32), got {self.hidden!r}")
-        object.__setattr__(self, "hidden", tuple(self.hidden))
-        if not all(isinstance(n, int) and 1 <= n <= MAX_NEURONS for n in self.hidden):
-            raise ValueError(f"hidden: expected layers of 1 to {MAX_NEURONS} nodes, got {self.hidden}")
-        if self.activation not in ACTIVATIONS:
-            raise ValueError(f"activation: expected one of {', '.join(ACTIVATIONS)}, got {self.activation!r}")
-        lowest = {"epochs": 0, "batch_size": 1, "lbfgs_steps": 0, "seed": 0, "memory": 0.0, "disk": 0.0}
-        for name, least in lowest.items():
-            if not getattr(self, name) >= least:
-                raise ValueError(f"{name}: expected at least {least}, got {getattr(self, name)}")
+        _require_least(self, {"epochs": 0, "batch_size": 1, "lbfgs_steps": 0, "seed": 0})
         if self.patience is not None and self.patience < 1:
             raise ValueError(f"patience: expected at least 1 or None, got {self.patience}")
         if not 0.0 < self.final_learning_rate <= self.learning_rate < np.inf:
@@ -106,6 +81,53 @@ class Training:
         return -(-self.lbfgs_steps // ROUND)
 
 
+@dataclass(frozen=True)
+class Training(Schedule):
+    """How networks on descriptors are made and trained; all but these fields as in `Schedule`.
+
+    Attributes
+    ----------
+    hidden : tuple of int
+        Nodes of the layers between the descriptors and the energy.
+    activation : str
+        Function of these layers, one of `ase_mlips.heads.network.ACTIVATIONS`.  "softplus" had the lower errors in our
+        benchmark, but LAMMPS's ML-IAP text files cannot hold it.
+    shared : bool
+        One network for all elements in place of one for each.  Elements then differ by their descriptors only, and
+        the training starts from one constant energy per atom for all of them.
+    memory, disk : float
+        GB of descriptor gradients to keep in memory and in a temporary file; see `DescribedFrames`.
+
+    Raises
+    ------
+    ValueError
+        Where a field has no meaning.
+    """
+
+    hidden: tuple[int, ...] = (32, 32)
+    activation: str = "tanh"
+    shared: bool = False
+    memory: float = 2.0
+    disk: float = 20.0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.hidden, Sequence):
+            raise ValueError(f"hidden: expected the nodes of each layer such as (32, 32), got {self.hidden!r}")
+        object.__setattr__(self, "hidden", tuple(self.hidden))
+        if not all(isinstance(n, int) and 1 <= n <= MAX_NEURONS for n in self.hidden):
+            raise ValueError(f"hidden: expected layers of 1 to {MAX_NEURONS} nodes, got {self.hidden}")
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation: expected one of {', '.join(ACTIVATIONS)}, got {self.activation!r}")
+        _require_least(self, {"memory": 0.0, "disk": 0.0})
+        super().__post_init__()
+
+
+def _require_least(settings: Schedule, lowest: Mapping[str, float]) -> None:
+    for name, least in lowest.items():
+        if not getattr(settings, name) >= least:
+            raise ValueError(f"{name}: expected at least {least}, got {getattr(settings, name)}")
+
+
 @dataclass(frozen=True, eq=False)
 class Task:
     """What is trained: a loss, the frames that are seen, and those that judge.
@@ -113,7 +135,7 @@ class Task:
     Attributes
     ----------
     objective : Objective
-    start : (E, P) array
+    start : array
         First parameters.
     train, judges : int arrays
         Numbers of the frames.
@@ -125,13 +147,13 @@ class Task:
     judges: NDArray[np.int64]
 
 
-def minimise(task: Task, training: Training, fingerprint: Mapping[str, Any]) -> tuple[State, bool]:
+def minimise(task: Task, training: Schedule, fingerprint: Mapping[str, Any]) -> tuple[State, bool]:
     """Train until the end, until nothing improves, or until Ctrl-C.
 
     Parameters
     ----------
     task : Task
-    training : Training
+    training : Schedule
     fingerprint : mapping
         Stands for all that the result depends on; a checkpoint with another one is refused.
 
@@ -173,11 +195,11 @@ def minimise(task: Task, training: Training, fingerprint: Mapping[str, Any]) -> 
         except FloatingPointError as error:
             if not state.history:
                 raise
-            warnings.warn(f"{error}; the best network so far is kept", RuntimeWarning, stacklevel=3)
+            warnings.warn(f"{error}; the best model so far is kept", RuntimeWarning, stacklevel=3)
     return state, False
 
 
-def _stage(state: State, training: Training) -> str:
+def _stage(state: State, training: Schedule) -> str:
     """Which minimiser makes the next epoch; empty at the end."""
     rounds = sum(row[0] == 0.0 for row in state.history)
     epochs = len(state.history) - rounds
@@ -188,7 +210,7 @@ def _stage(state: State, training: Training) -> str:
     return "lbfgs" if rounds < training.rounds and not (rounds and stalled) else ""
 
 
-def _adam(task: Task, training: Training, state: State) -> tuple[float, ...]:
+def _adam(task: Task, training: Schedule, state: State) -> tuple[float, ...]:
     """One epoch of Adam; returns its row of the history."""
     order = state.generator.permutation(task.train)
     batches = [order[first : first + training.batch_size] for first in range(0, len(order), training.batch_size)]
@@ -202,7 +224,7 @@ def _adam(task: Task, training: Training, state: State) -> tuple[float, ...]:
     return rate, loss / len(order), *_judge(task, state)
 
 
-def _lbfgs(task: Task, training: Training, state: State) -> tuple[float, ...]:
+def _lbfgs(task: Task, training: Schedule, state: State) -> tuple[float, ...]:
     """Up to `ROUND` iterations of L-BFGS from the best parameters; returns the row of the history."""
     count = len(task.train)
     left = training.lbfgs_steps - ROUND * sum(row[0] == 0.0 for row in state.history)

@@ -15,8 +15,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from ase_mlips.fit import Training, fit_network, fit_snap, read_frames, snap_template
-from ase_mlips.fit.problem import NetworkProblem
 from ase_mlips.fit.training import minimise
+from ase_mlips.snap.fitting import NetworkProblem
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SHARE = 0.75  # of the force error of linear SNAP that the first network may have

@@ -12,7 +12,7 @@ from ase_mlips.fit import Committee, Training, fit_committee, fit_network, read_
 from ase_mlips.fit import training as training_module
 
 # a few epochs suffice to see how it works, not to learn
-pytestmark = pytest.mark.filterwarnings("ignore:the best network has a loss:UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:the best model has a loss:UserWarning")
 
 SMALL = Training(hidden=(4,), epochs=3, batch_size=4, seed=5)
 

@@ -18,7 +18,7 @@ from ase_mlips.fit import Training, fit_committee, fit_network, fit_snap, read_f
 # a finalizer that happens to run at the chosen line cannot pass the exception on
 pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-    pytest.mark.filterwarnings("ignore:the best network has a loss of"),
+    pytest.mark.filterwarnings("ignore:the best model has a loss of"),
 ]
 SOURCES = str(Path(ase_mlips.__file__).parent)
 
@@ -121,7 +121,7 @@ def test_a_committee_keeps_its_checkpoints_after_a_signal_anywhere(tmp_path, fra
 
 
 def test_ctrl_c_in_the_last_judgement_keeps_the_network(frames, template, monkeypatch):
-    monkeypatch.setattr("ase_mlips.fit.problem.NetworkProblem.judge", lambda *_: signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr("ase_mlips.snap.fitting.NetworkProblem.judge", lambda *_: signal.raise_signal(signal.SIGINT))
     fit = fit_network(template, frames, validation=0.0, training=Training(hidden=(2,), epochs=2))
     assert fit.interrupted
     assert len(fit.history["loss"]) == 2

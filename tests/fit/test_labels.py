@@ -8,8 +8,7 @@ from ase.units import GPa
 from support.labelled import labelled_cells, random_model
 
 from ase_mlips.files.formats import MLIP_CFG
-from ase_mlips.fit import compare, fit_snap, read_frames
-from ase_mlips.fit.design import snap_template
+from ase_mlips.fit import compare, fit_snap, read_frames, snap_template
 from ase_mlips.fit.labels import structures
 from ase_mlips.mtp.configurations import write_mlip_cfg
 from ase_mlips.snap.potential import SnapPotential
@@ -145,3 +144,38 @@ def test_structures_come_one_at_a_time(tmp_path):
 def test_a_label_that_is_no_number_is_named():
     with pytest.raises(ValueError, match=r"energy: expected numbers, got \{\}"):
         read_frames([crystal(energy={})])
+
+
+@pytest.mark.parametrize(("key", "field"), [("weight", "weight"), ("Weight", "weight"), ("energy_weight",) * 2])
+def test_weights_of_frames_are_read(key, field):
+    frame, plain = read_frames([crystal(**{key: 2.5}), crystal()])
+    assert (getattr(frame, field), getattr(plain, field)) == (2.5, 1.0)
+    assert frame.energy == -10.0
+    assert f"{field} 2.5" in repr(frame)
+
+
+def test_a_weight_of_zero_leaves_out_the_labels_or_the_energy():
+    atoms = [crystal(energy_weight=0, stress=STRESS), crystal(weight=0.0, stress=STRESS), crystal()]
+    no_energy, nothing, plain = read_frames(atoms)
+    assert no_energy.energy is None
+    assert np.array_equal(no_energy.stress, STRESS)
+    assert (nothing.energy, nothing.forces, nothing.stress) == (None, None, None)
+    assert plain.energy == -10.0
+
+
+def test_frames_of_weight_zero_do_not_change_a_fit():
+    model = random_model()
+    cells = labelled_cells(model, 10)
+    unused = labelled_cells(random_model(seed=1), 3)
+    for atoms in unused:
+        atoms.info["weight"] = 0
+    fits = [fit_snap(model, read_frames(own)) for own in (cells, [*cells, *unused])]
+    np.testing.assert_array_equal(fits[0].model.coefficients, fits[1].model.coefficients)
+    assert [score.count for score in fits[0].report.scores()] == [score.count for score in fits[1].report.scores()]
+
+
+@pytest.mark.parametrize("value", [-1.0, "heavy", float("nan"), [1.0, 2.0]])
+@pytest.mark.parametrize("key", ["weight", "energy_weight"])
+def test_a_weight_that_is_none_is_refused(key, value):
+    with pytest.raises(ValueError, match=f"input, frame 0: {key}: expected one number of at least 0, got "):
+        read_frames([crystal(**{key: value})])

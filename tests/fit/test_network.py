@@ -18,7 +18,7 @@ from ase_mlips.snap.files import read_snap
 from ase_mlips.snap.potential import SnapPotential
 
 # a few epochs suffice to see how it works, not to learn
-pytestmark = pytest.mark.filterwarnings("ignore:the best network has a loss:UserWarning")
+pytestmark = pytest.mark.filterwarnings("ignore:the best model has a loss:UserWarning")
 
 SMALL = Training(hidden=(6, 5), epochs=6, batch_size=3, lbfgs_steps=40, learning_rate=1e-2)
 
@@ -324,7 +324,7 @@ def test_what_cannot_be_trained_is_said(case):
         ((model, frames), {"validation": 1.5}, "fraction: expected above 0 and below 1"),
         ((model, frames), {"loss": Loss(0.0, 0.0, 0.0)}, "weights: expected at least one above 0"),
         ((model, [frame.atoms for frame in frames]), {}, "train: expected frames from read_frames, got Atoms"),
-        ((model, frames[0]), {}, "train: expected a list of frames from read_frames, got Frame"),
+        ((model, frames[0]), {}, "train: expected a list of frames from read_frames, got LabelledFrame"),
         ((model, frames), {"validation": [frames[0].atoms]}, "validation: expected frames from read_frames, got Atoms"),
         ((model, frames), {"test": [frames[0].atoms]}, "test: expected frames from read_frames, got Atoms"),
         ((replace(model, rcutfac=0.5), frames), {}, "no frame has two atoms within the cutoff of 0.5 A"),
@@ -354,7 +354,7 @@ def test_two_atoms_on_one_site_are_named(case, fit):
 
 
 def test_a_checkpoint_without_a_directory_is_refused_before_anything_is_described(case, tmp_path, monkeypatch):
-    monkeypatch.delattr("ase_mlips.fit.problem.DescribedFrames")
+    monkeypatch.delattr("ase_mlips.snap.fitting.DescribedFrames")
     for path, message in (
         (tmp_path / "none" / "x.npz", "none: there is no such directory for .*x.npz"),
         (tmp_path, ": is a dir"),
@@ -364,7 +364,7 @@ def test_a_checkpoint_without_a_directory_is_refused_before_anything_is_describe
 
 
 def test_a_network_worse_than_constants_is_warned_of(case):
-    with pytest.warns(UserWarning, match=r"the best network has a loss of .* per frame, a constant energy of each"):
+    with pytest.warns(UserWarning, match=r"the best model has a loss of .* per frame, a constant energy of each"):
         fit_network(*case, training=replace(SMALL, learning_rate=1e4, lbfgs_steps=0))
 
 

@@ -10,9 +10,9 @@ from support import snap_oracle
 from support.labelled import labelled_cells, random_model
 
 from ase_mlips.fit import Loss, Training, read_frames
-from ase_mlips.fit.problem import NetworkProblem
 from ase_mlips.fit.report import labels_of
 from ase_mlips.heads.network import ACTIVATIONS
+from ase_mlips.snap.fitting import NetworkProblem
 
 TERMS = {"energy": Loss(3.0, 0.0, 0.0), "force": Loss(0.0, 2.0, 0.0), "stress": Loss(0.0, 0.0, 0.7), "all": Loss()}
 KINDS = {

@@ -1,12 +1,14 @@
 """What a prompt or a notebook shows of the public objects: a line or a small table, never their arrays."""
 
 import pytest
+from ase.io import write
 from support.labelled import labelled_cells, random_model
 
 import ase_mlips.fit as fitting
 from ase_mlips import SNAP
 from ase_mlips.fit import (
     Committee,
+    FrameFile,
     Loss,
     SnapDesign,
     Training,
@@ -20,15 +22,18 @@ from ase_mlips.fit import (
 
 
 @pytest.fixture(scope="module")
-def objects():
+def objects(tmp_path_factory):
+    path = tmp_path_factory.mktemp("frames") / "data.xyz"
+    write(path, labelled_cells(random_model(("Ga",)), 8))
     frames = read_frames(labelled_cells(random_model(("Ga",)), 8))
     template = snap_template(["Ga"], radii=[0.5], twojmax=2, rcutfac=4.0)
     linear = fit_snap(template, frames[:6], test=frames[6:])
-    with pytest.warns(UserWarning, match="the best network has a loss of"):
+    with pytest.warns(UserWarning, match="the best model has a loss of"):
         network = fit_network(template, frames, validation=0.25, training=Training(hidden=(2,), epochs=2))
     return {
         "EnergyOffsets": energy_offsets(linear.report, linear.sets),
-        "Frame": frames[0],
+        "LabelledFrame": frames[0],
+        "FrameFile": FrameFile(path),
         "Loss": Loss(),
         "Training": Training(),
         "SnapDesign": SnapDesign(template, frames),
@@ -59,7 +64,7 @@ def test_a_repr_is_one_short_line(objects):
 
 
 def test_what_they_say(objects):
-    assert repr(objects["Frame"]) == "Frame(Ga2, energy, forces, stress; group 'even'; input, frame 0)"
+    assert repr(objects["LabelledFrame"]) == "LabelledFrame(Ga2, energy, forces, stress; group 'even'; input, frame 0)"
     assert repr(objects["SnapFit"]).startswith(
         "SnapFit(Ga, twojmax 2, cutoff 4 A; 6 train and 2 test frames; cholesky, "
     )

@@ -235,7 +235,7 @@ def test_saved_files_are_read_back(linear, tmp_path):
 
 def test_frames_are_evaluated_when_the_report_is_asked_for_and_once(linear, tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr("ase_mlips.fit.snap.compare", lambda *arguments: calls.append(None) or compare(*arguments))
+    monkeypatch.setattr("ase_mlips.fit.equations.compare", lambda *arguments: calls.append(None) or compare(*arguments))
     model, frames = linear
     fit = fit_snap(model, frames[:18], test=frames[18:])
     fit.save(tmp_path / "GaN.snapcoeff", scores=False)
@@ -259,7 +259,7 @@ def test_an_interrupted_save_leaves_what_was_there(linear, tmp_path, monkeypatch
     def interrupt(path, content):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("ase_mlips.fit.snap.write_json", interrupt)
+    monkeypatch.setattr("ase_mlips.fit.results.write_json", interrupt)
     with pytest.raises(KeyboardInterrupt):
         fit_snap(model, frames, loss=Loss(energy=1.0)).save(tmp_path / "GaN.snapcoeff")
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before

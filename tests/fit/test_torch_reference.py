@@ -8,6 +8,7 @@ import pytest
 from reference.network.make import ACTIVATIONS, FILE, SIZES, inputs
 
 from ase_mlips.fit.descriptors import Pairs
+from ase_mlips.fit.networks import DescriptorNetworks
 from ase_mlips.fit.objective import Objective, Target
 from ase_mlips.heads.network import Network
 
@@ -32,7 +33,8 @@ def test_loss_and_gradient(activation, networks):
     frames, parameters, shift, scale = inputs(networks)
     functions = (*[activation] * (len(list(pairwise(SIZES))) - 1), "linear")
     targets = [Target(frame.labels, frame.weights, frame.volume) for frame in frames]
-    objective = Objective(Given(frames), targets, Network(SIZES, functions, parameters, shift, scale))
+    model = DescriptorNetworks(Given(frames), Network(SIZES, functions, parameters, shift, scale))
+    objective = Objective(model, targets)
     found = objective(parameters, [0, 1])
     expected = json.loads(FILE.read_text())[f"{activation} {networks}"]
     assert found.loss == pytest.approx(expected["loss"], rel=1e-12)

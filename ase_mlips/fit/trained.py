@@ -1,4 +1,4 @@
-"""Neural networks on SNAP descriptors: fitting them to energies, forces and stresses."""
+"""Models that were trained: what came out, and how well it does."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 
-from ..snap.model import SnapModel
-from ..snap.potential import SnapPotential
 from .checkpoint import HISTORY
-from .dataset import FloatArray, Frame, require_frames, species_of
-from .problem import NetworkProblem
+from .dataset import FloatArray, LabelledFrame, require_frames
+from .loss import Loss
+from .problem import TrainingProblem
+from .protocols import Family, Model
 from .report import Report, compare
-from .snap import Loss, described, set_sizes, write_fit
-from .training import Training, minimise
+from .results import require_elements, set_sizes, write_fit
+from .training import Schedule, minimise
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class NetworkFit:
+class TrainedFit(Generic[Model]):
     """A trained model and how well it does.
 
     Attributes
     ----------
-    model : SnapModel
+    model : the family's class of models
         With the parameters of the epoch that had the least loss on the validation frames.
     sets : mapping
         The frames of the sets "train" and, if there are any, "validation" and "test".
@@ -36,23 +36,29 @@ class NetworkFit:
         the validation frames), and the mean absolute errors of the latter: "energy_mae" (eV/atom), "force_mae" (eV/A).
         Without validation frames the training frames stand in.
     loss : Loss
-    training : Training
+    training : Schedule
     interrupted : bool
         Ctrl-C ended the training.
+    family : Family
+        Writes the model and makes it ready for its evaluation.
     """
 
-    model: SnapModel
-    sets: Mapping[str, Sequence[Frame]]
+    model: Model
+    sets: Mapping[str, Sequence[LabelledFrame]]
     history: Mapping[str, FloatArray]
     loss: Loss
-    training: Training
+    training: Schedule
     interrupted: bool
+    family: Family[Model]
 
     def __repr__(self) -> str:
         epochs = len(self.history["loss"])
         best = f", loss {np.min(self.history['validation']):.4g} per frame" if epochs else ""
         ended = ", interrupted" if self.interrupted else ""
-        return f"NetworkFit({described(self.model)}; {set_sizes(self.sets)}; {epochs} epochs{ended}{best})"
+        return (
+            f"{type(self).__name__}({self.family.described(self.model)}; {set_sizes(self.sets)};"
+            f" {epochs} epochs{ended}{best})"
+        )
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self))}</p>{self.report._repr_html_()}"
@@ -60,15 +66,14 @@ class NetworkFit:
     @cached_property
     def report(self) -> Report:
         """Errors and parity on all sets; the frames are evaluated when it is first asked for."""
-        return compare(SnapPotential(self.model), self.sets)
+        return compare(self.family.ready(self.model), self.sets)
 
     def save(self, path: str | Path, *, scores: bool = True) -> None:
-        """Write the model as `write_snap` does and beside it ``<stem>.report.json``; all files appear at the end.
+        """Write the model and beside it ``<stem>.report.json``; all files appear at the end.
 
         Parameters
         ----------
         path : path
-            Ends in ``.snap.npz`` (any model) or ``.mliap.model``.
         scores : bool
             False leaves the errors out of the report, so that a model can be saved before it is tested.
         """
@@ -81,7 +86,7 @@ class NetworkFit:
         }
         if scores:
             summary["scores"] = [asdict(score) for score in self.report.scores()]
-        write_fit(path, self.model, summary)
+        write_fit(path, lambda place: self.family.write(place, self.model), summary)
 
     def plot(self, axes: Any = None) -> Any:
         """Loss of every epoch, and parity plots.
@@ -108,60 +113,36 @@ class NetworkFit:
         return self.report.plot(axes[1:])
 
 
-def fit_network(
-    template: SnapModel,
-    train: Sequence[Frame],
-    *,
-    validation: Sequence[Frame] | float = 0.1,
-    test: Sequence[Frame] = (),
-    loss: Loss | None = None,
-    training: Training | None = None,
-) -> NetworkFit:
-    """Train a network on the descriptors of a SNAP model; Ctrl-C ends it with the best network so far.
+def train(
+    problem: TrainingProblem[Model], training: Schedule, *, test: Sequence[LabelledFrame] = ()
+) -> TrainedFit[Model]:
+    """Train one model; Ctrl-C ends it with the best one so far.
 
     Parameters
     ----------
-    template : SnapModel
-        Everything but the coefficients, which are ignored.  Its ZBL repulsion is kept and not fitted.
-    train : sequence of Frame
-        From `read_frames`.
-    validation : sequence of Frame or float
-        Frames that choose the epoch whose parameters are kept, or the share of each group of `train` to set aside for
-        that; 0 for none.
-    test : sequence of Frame
+    problem : TrainingProblem
+    training : Schedule
+    test : sequence of LabelledFrame
         Errors on these are reported.
-    loss : Loss, optional
-        Weights.
-    training : Training, optional
 
     Raises
     ------
     KeyboardInterrupt
         Ctrl-C came before the end of the first epoch.
     ValueError
-        No frames, an element without training frames or that the template lacks, a quadratic template, weights of an
-        unknown group or none above zero, a ridge, two atoms on one site, no atoms within the cutoff of each other, or a
-        checkpoint of another training or without a directory; found before the training.
+        Something else than frames or an unknown element in `test`, or a checkpoint of another training.
     OSError
-        The checkpoint cannot be read or written; found before the training, too.
+        The checkpoint cannot be read or written.
     FloatingPointError
         The loss is no longer finite.
 
     Warns
     -----
     UserWarning
-        When the network is worse on the validation frames than a constant energy of each element.
+        When the model is worse on the validation frames than a constant energy of each element.
     """
-    training = training or Training()
-    problem = NetworkProblem(template, train, validation=validation, loss=loss or Loss(), training=training)
-    return fit_problem(problem, training, test=test)
-
-
-def fit_problem(problem: NetworkProblem, training: Training, *, test: Sequence[Frame] = ()) -> NetworkFit:
-    """Train one network on frames that are described already; see `fit_network`."""
     require_frames("test", test)
-    for frame in test:
-        species_of(frame, problem.template.elements)
+    require_elements(test, problem.family.elements)
     task = problem.task(training)
     state, interrupted = minimise(task, training, problem.fingerprint(training))
     try:
@@ -169,5 +150,6 @@ def fit_problem(problem: NetworkProblem, training: Training, *, test: Sequence[F
     except KeyboardInterrupt:
         interrupted = True
     history = dict(zip(HISTORY, np.array(state.history).reshape(-1, len(HISTORY)).T.copy(), strict=True))
-    sets = problem.sets | ({"test": test} if test else {})
-    return NetworkFit(problem.model(state.best), sets, history, problem.loss, training, interrupted)
+    sets = {**problem.sets} | ({"test": test} if test else {})
+    model = problem.family.model(state.best)
+    return TrainedFit(model, sets, history, problem.loss, training, interrupted, problem.family)
