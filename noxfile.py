@@ -138,6 +138,6 @@ def lowest(session: nox.Session) -> None:
     """A quick part of the tests with the lowest versions that pyproject.toml allows."""
     project = tomllib.loads(Path(CONFIG).read_text())["project"]
     pins = [re.sub(r">=([\d.]+).*", r"==\1", line) for line in project["dependencies"]]
-    session.install("-q", ".", "pytest", "hypothesis", *pins)
+    session.install("-q", ".[test]", *pins)
     # What newer companions say of old versions are warnings, and no errors of this package.
     session.run("pytest", "-q", "-W", "default", *(session.posargs or QUICK))
