@@ -25,6 +25,15 @@ def load(path: str | os.PathLike[str], **kwargs: Any) -> PotentialCalculator:
     ------
     FileNotFoundError, ValueError
         There is no such file, or no family recognises it.
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> from ase_mlips import load
+    >>> atoms = bulk("Si")
+    >>> atoms.calc = load("embedded:Si")
+    >>> print(f"{atoms.get_potential_energy() / len(atoms):.3f} eV/atom")
+    -5.423 eV/atom
     """
     there = os.path.exists(path)
     if there:

@@ -61,6 +61,15 @@ def check_calculator(
     ------
     TypeError, ValueError
         `make_calculator` cannot be called, `atoms` are not periodic along three axes, or `skip` holds an unknown name.
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> from ase_mlips import SNAP
+    >>> atoms = bulk("Si", cubic=True)
+    >>> atoms.rattle(0.05, seed=0)
+    >>> report = check_calculator(lambda: SNAP.embedded("Si"), atoms)
+    >>> report.raise_on_failure()  # print(report) lists the checks
     """
     if not callable(make_calculator):
         raise TypeError(f"make_calculator: expected a function that makes a calculator, got {make_calculator!r}")

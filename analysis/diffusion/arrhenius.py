@@ -153,6 +153,12 @@ def arrhenius(
     -----
     UserWarning
         When temperatures are left out.
+
+    Examples
+    --------
+    >>> from ase_mlips.analysis import arrhenius
+    >>> arrhenius([600, 800, 1000], [1.1e-6, 1.2e-5, 5.4e-5], errors=[1e-7, 1e-6, 3e-6])
+    Arrhenius(activation energy 0.504(14) eV, prefactor 0.019(4) cm^2/s)
     """
     left_out: dict[float, tuple[str, float]] = {}
     if isinstance(coefficients, Sequence) and any(isinstance(item, Diffusion) for item in coefficients):

@@ -191,6 +191,17 @@ def einstein_diffusion(
     ------
     ValueError
         When the window is not within the times of `msd`, or there are too few of them.
+
+    Examples
+    --------
+    Walkers whose steps in 1 ps have a variance of 0.25 A^2 along each axis, so that D is 1.25e-5 cm^2/s:
+
+    >>> import numpy as np
+    >>> from ase_mlips.analysis import Trajectory, einstein_diffusion, mean_squared_displacement
+    >>> steps = np.random.default_rng(0).normal(scale=0.5, size=(1000, 50, 3))
+    >>> walk = Trajectory.from_arrays(steps.cumsum(0), symbols=["Li"] * 50, cell=20 * np.eye(3), timestep_fs=1000)
+    >>> einstein_diffusion(mean_squared_displacement(walk, drift=None))
+    Diffusion(Einstein: D[Li] = 1.266(14)e-5 cm^2/s)
     """
     if direction not in (None, "x", "y", "z"):
         raise ValueError(f"expected direction 'x', 'y' or 'z', got {direction!r}")

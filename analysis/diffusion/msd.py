@@ -152,6 +152,18 @@ def mean_squared_displacement(
         the trajectory, or the trajectory cannot be read.
     Interrupted
         At Ctrl-C while reading, with the result of the frames read so far.
+
+    Examples
+    --------
+    Walkers whose steps have a variance of 0.25 A^2 along each axis:
+
+    >>> import numpy as np
+    >>> from ase_mlips.analysis import Trajectory, mean_squared_displacement
+    >>> steps = np.random.default_rng(0).normal(scale=0.5, size=(1000, 50, 3))
+    >>> walk = Trajectory.from_arrays(steps.cumsum(0), symbols=["Li"] * 50, cell=20 * np.eye(3), timestep_fs=1000)
+    >>> msd = mean_squared_displacement(walk, drift=None)
+    >>> print(f"{msd.partials['Li'][10]:.1f} A^2 after {msd.times[10]:g} ps")
+    7.5 A^2 after 10 ps
     """
     source = as_trajectory(trajectory, timestep_fs)
     timestep = 1e-3 * source.timestep_fs

@@ -123,6 +123,19 @@ def cepstral(
     ValueError
         Fewer than 200 frames, no flux, no periodic cell of constant volume, a cut-off out of range, or more species
         than the number of runs and directions can tell apart.
+
+    Examples
+    --------
+    A flux whose correlations decay within 0.08 ps, as a file of `HeatFluxRecorder` would give it:
+
+    >>> import numpy as np
+    >>> from scipy.signal import lfilter
+    >>> from ase_mlips.analysis import HeatFluxSeries, cepstral
+    >>> flux = lfilter([0.02], [1, -0.95], np.random.default_rng(0).normal(size=(50_000, 3)), axis=0)
+    >>> zero, one = np.zeros_like(flux), np.ones(50_000)
+    >>> series = HeatFluxSeries(4.0, zero, flux, {"Ar": zero}, 300 * one, 8000 * one, ensemble="NVE")
+    >>> cepstral(series)
+    Cepstral(8.3(5) W/(m K), up to 12.7 THz)
     """
     ensemble = as_ensemble(series, FEWEST)
     frames = min(len(run) for run in ensemble.runs)

@@ -103,6 +103,22 @@ def green_kubo(
         in temperature; when the value depends on arbitrary atomic energies, because several species diffuse or more
         than 10 % of the conductivity involves the convective flux; and when the value and that of cepstral analysis
         differ by more than three standard errors, or the error of the latter is larger than the value.
+
+    Examples
+    --------
+    A flux whose correlations decay within 0.08 ps, as a file of `HeatFluxRecorder` would give it:
+
+    >>> import numpy as np
+    >>> from scipy.signal import lfilter
+    >>> from ase_mlips.analysis import HeatFluxSeries, green_kubo
+    >>> flux = lfilter([0.02], [1, -0.95], np.random.default_rng(0).normal(size=(50_000, 3)), axis=0)
+    >>> zero, one = np.zeros_like(flux), np.ones(50_000)
+    >>> series = HeatFluxSeries(4.0, zero, flux, {"Ar": zero}, 300 * one, 8000 * one, ensemble="NVE")
+    >>> kappa = green_kubo(series)
+    >>> kappa.verdict
+    'converged'
+    >>> kappa
+    GreenKubo(9.2(1.0) W/(m K), kappa, window 1.45 to 2.9 ps, 300 K)
     """
     ensemble = _in_blocks(series, blocks)
     coefficients, diffusing = explained(ensemble), diffusing_currents(ensemble)

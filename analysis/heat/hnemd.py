@@ -149,9 +149,20 @@ class HNEMD:
 
     Examples
     --------
-    >>> dynamics = NoseHooverChainNVT(atoms, units.fs, temperature_K=1000, tdamp=100 * units.fs)  # doctest: +SKIP
-    >>> hnemd = HNEMD(dynamics, (3e-4, 0, 0), equilibration=20_000)  # doctest: +SKIP
-    >>> dynamics.run(1_000_000)  # doctest: +SKIP
+    >>> import numpy as np
+    >>> from ase import units
+    >>> from ase.build import bulk
+    >>> from ase.md.velocitydistribution import Stationary, thermalize_momenta
+    >>> from ase.md.nose_hoover_chain import NoseHooverChainNVT
+    >>> from ase_mlips import SNAP
+    >>> from ase_mlips.analysis import HNEMD
+    >>> atoms = bulk("Si", cubic=True)
+    >>> atoms.calc = SNAP.embedded("Si")
+    >>> thermalize_momenta(atoms, temperature_K=600, rng=np.random.default_rng(0))
+    >>> Stationary(atoms)
+    >>> dynamics = NoseHooverChainNVT(atoms, units.fs, temperature_K=600, tdamp=100 * units.fs)
+    >>> hnemd = HNEMD(dynamics, (3e-4, 0, 0), equilibration=50)
+    >>> _ = dynamics.run(100)  # in earnest 20,000 and 1,000,000
     >>> hnemd.result().plot()  # doctest: +SKIP
     """
 

@@ -153,9 +153,21 @@ class MullerPlathe:
 
     Examples
     --------
-    >>> exchange = MullerPlathe(dynamics, axis=2, slabs=20, interval=50, equilibration=100_000)  # doctest: +SKIP
-    >>> dynamics.run(1_000_000)  # doctest: +SKIP
-    >>> exchange.result().plot()  # doctest: +SKIP
+    >>> import numpy as np
+    >>> from ase import units
+    >>> from ase.build import bulk
+    >>> from ase.md.velocitydistribution import Stationary, thermalize_momenta
+    >>> from ase.md.verlet import VelocityVerlet
+    >>> from ase_mlips import SNAP
+    >>> from ase_mlips.analysis import MullerPlathe
+    >>> atoms = bulk("Si", cubic=True) * (1, 1, 6)
+    >>> atoms.calc = SNAP.embedded("Si")
+    >>> thermalize_momenta(atoms, temperature_K=600, rng=np.random.default_rng(0))
+    >>> Stationary(atoms)
+    >>> dynamics = VelocityVerlet(atoms, units.fs)
+    >>> exchange = MullerPlathe(dynamics, axis=2, slabs=12, interval=10, equilibration=100)
+    >>> _ = dynamics.run(500)  # in earnest 100,000 and 1,000,000
+    >>> _ = exchange.result().plot()
     """
 
     def __init__(

@@ -74,9 +74,22 @@ class HeatFluxRecorder:
 
     Examples
     --------
-    >>> recorder = HeatFluxRecorder(dynamics, atoms.calc, 10, path="flux.txt")  # doctest: +SKIP
-    >>> dynamics.run(100_000)  # doctest: +SKIP
-    >>> kappa = green_kubo(read_heat_flux("flux.txt"))  # doctest: +SKIP
+    >>> import numpy as np
+    >>> from ase import units
+    >>> from ase.build import bulk
+    >>> from ase.md.velocitydistribution import thermalize_momenta
+    >>> from ase.md.verlet import VelocityVerlet
+    >>> from ase_mlips import SNAP
+    >>> from ase_mlips.analysis import HeatFluxRecorder, read_heat_flux
+    >>> atoms = bulk("Si", cubic=True)
+    >>> atoms.calc = SNAP.embedded("Si")
+    >>> thermalize_momenta(atoms, temperature_K=600, rng=np.random.default_rng(0))
+    >>> dynamics = VelocityVerlet(atoms, 2 * units.fs)
+    >>> recorder = HeatFluxRecorder(dynamics, atoms.calc, 2, path="flux.txt")
+    >>> _ = dynamics.run(100)  # 100,000 and more for `green_kubo`
+    >>> series = read_heat_flux("flux.txt")
+    >>> series.total.shape, series.timestep_fs, series.ensemble
+    ((51, 3), 4.0, 'NVE')
     """
 
     def __init__(

@@ -126,6 +126,14 @@ def adf(
         make more than 1e10 angles.
     Interrupted
         At Ctrl-C, with the result of the frames read so far.
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> from ase_mlips.analysis import adf
+    >>> silicon = adf(bulk("Si", cubic=True), 2.6)
+    >>> float(silicon.angles[silicon.total.argmax()])  # degrees, the bin of the tetrahedral angle
+    109.5
     """
     if bins < 1:
         raise ValueError(f"expected at least one bin, got bins={bins}")

@@ -222,6 +222,17 @@ def rdf(
     -----
     In memory are a chunk of frames (32 MB) and, unless each atom is compared with each, one frame's neighbour list: 8
     bytes per atom and neighbour within `r_max`.
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> from ase_mlips.analysis import rdf
+    >>> silicon = rdf(bulk("Si", cubic=True), r_max=5.0)
+    >>> silicon
+    RDF(Si-Si, 200 bins to 5 A, 1 frames)
+    >>> float(silicon.coordination["Si", "Si"][silicon.r < 3.0][-1])  # neighbours within 3 A
+    4.0
+    >>> silicon.save("rdf.npz")
     """
     if not 0.0 < r_max < np.inf or bins < 1:
         raise ValueError(f"expected a positive r_max and at least one bin, got r_max={r_max} and bins={bins}")

@@ -112,6 +112,14 @@ def thermodynamics(
     ValueError
         When the shapes do not match, a number is not finite, a temperature is negative, the frequencies of a density
         do not increase, or no state has a positive frequency.
+
+    Examples
+    --------
+    >>> from ase import units
+    >>> from ase_mlips.analysis import thermodynamics
+    >>> oscillator = thermodynamics([15.0], [0, 300])  # one mode of 15 THz
+    >>> print(f"{oscillator.zero_point_energy:.3f} eV, {oscillator.heat_capacity[1] / units.kB:.2f} k_B at 300 K")
+    0.031 eV, 0.63 k_B at 300 K
     """
     if isinstance(frequencies, VDOS):
         if density is not None:

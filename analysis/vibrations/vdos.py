@@ -128,6 +128,20 @@ def vdos(
     -----
     UserWarning
         When more than 1 % of the states lie in the last twentieth below the Nyquist frequency.
+
+    Examples
+    --------
+    Two atoms that oscillate at 10 THz:
+
+    >>> import numpy as np
+    >>> from ase_mlips.analysis import Trajectory, vdos
+    >>> positions = np.zeros((2000, 2, 3))
+    >>> positions[:, 0, 0] = 0.1 * np.sin(2 * np.pi * 0.01 * 2.0 * np.arange(2000))  # a frame every 2 fs
+    >>> positions[:, 1, 0] = 5.0 - positions[:, 0, 0]
+    >>> trajectory = Trajectory.from_arrays(positions, symbols=["H", "H"], cell=10 * np.eye(3), timestep_fs=2.0)
+    >>> spectrum = vdos(trajectory)
+    >>> print(f"{spectrum.frequencies[spectrum.total.argmax()]:.1f} THz")
+    10.0 THz
     """
     source = as_trajectory(trajectory, timestep_fs)
     sums = velocity_correlations(

@@ -1,10 +1,12 @@
 """Fitting potentials to labelled configurations: linear least squares, and neural networks by gradients.
 
 >>> from ase_mlips.fit import Loss, fit_snap, read_frames, snap_template, split_frames
+>>> template = snap_template(["Si"], radii=[0.5], twojmax=8, rcutfac=4.9)
 >>> train, test = split_frames(read_frames("data.extxyz"))  # doctest: +SKIP
->>> template = snap_template(["Si"], radii=[0.5], twojmax=8, rcutfac=4.9)  # doctest: +SKIP
 >>> fit = fit_snap(template, train, test=test, loss=Loss(energy=100.0))  # doctest: +SKIP
 >>> fit.save("Si.snapcoeff")  # doctest: +SKIP
+
+The lines with a file of your own are tried out, on other frames, in the example of `fit_snap`.
 """
 
 from importlib import import_module

@@ -107,6 +107,12 @@ def untrained(
     ------
     ValueError
         Where an argument is out of range.
+
+    Examples
+    --------
+    >>> from ase_mlips import MTP
+    >>> MTP.untrained(8, ["Si"])
+    MtpModel(Si: RBChebyshev, 9 basis functions, 26 parameters, 2 to 5 A, untrained)
     """
     level = integer("level", level, 2, MAX_LEVEL)
     radial_size = integer("radial_size", radial_size, 1, 1000)

@@ -68,6 +68,18 @@ def phonons(
         which the displaced cells would lose, and for isotopes that break the symmetry.
     CalculationFailed
         The relaxation did not converge, or a force is not finite.
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> from ase_mlips import SNAP
+    >>> from ase_mlips.phonons import phonons
+    >>> silicon = phonons(bulk("Si"), SNAP.embedded("Si"), supercell=4, relaxed="cell")
+    >>> silicon
+    Phonons(Si2, Fd-3m (227), 64 primitive cells)
+    >>> silicon.frequencies([[0, 0, 0]]).shape  # in THz
+    (1, 6)
+    >>> silicon.save("silicon.yaml.xz")
     """
     require_oscillators(atoms)
     require_distance(distance)

@@ -19,14 +19,24 @@ _VOIGT = [0, 1, 2, 5, 3, 4]  # xx yy zz xy yz zx, as phonopy's interface orders 
 class CalculatorMLP:
     """What phonopy and phono3py accept as ``mlp``, made of an ASE calculator.
 
-    Then ``Phonopy.evaluate_mlp()``, phonopy's SSCHA and ``Phono3py.evaluate_mlp()`` run with it:
-
-    >>> phonopy.mlp = CalculatorMLP(calc)
-    >>> MLPSSCHA(phonopy, CalculatorMLP(calc), temperature=300)
+    Then ``Phonopy.evaluate_mlp()``, phonopy's SSCHA and ``Phono3py.evaluate_mlp()`` run with it.
 
     Parameters
     ----------
     calc : ASE calculator
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> from ase_mlips import SNAP
+    >>> from ase_mlips.phonons import CalculatorMLP, phonons
+    >>> calc = SNAP.embedded("Si")
+    >>> phonopy = phonons(bulk("Si"), calc, supercell=4, relaxed="cell").phonopy
+    >>> phonopy.generate_displacements(distance=0.05, number_of_snapshots=2, random_seed=0)
+    >>> phonopy.mlp = CalculatorMLP(calc)
+    >>> phonopy.evaluate_mlp()
+    >>> phonopy.forces.shape
+    (2, 128, 3)
     """
 
     def __init__(self, calc: BaseCalculator) -> None:

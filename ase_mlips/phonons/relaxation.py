@@ -85,6 +85,15 @@ def relax(
         `atoms` is not a crystal, or `what` is none of the words.
     CalculationFailed
         It did not converge.
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> from ase_mlips import SNAP
+    >>> from ase_mlips.phonons import relax
+    >>> relaxed = relax(bulk("Si", a=5.3), SNAP.embedded("Si"))
+    >>> print(f"{relaxed.atoms.get_volume():.1f} A^3")
+    40.9 A^3
     """
     require_crystal(atoms)
     require_word("what", what, get_args(What))

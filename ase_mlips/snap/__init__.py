@@ -47,6 +47,18 @@ class SNAP(PotentialCalculator):
     References
     ----------
     Thompson et al., J. Comput. Phys. 285, 316 (2015); Wood and Thompson, J. Chem. Phys. 148, 241721 (2018).
+
+    Examples
+    --------
+    >>> from ase.build import bulk
+    >>> from ase_mlips import SNAP
+    >>> atoms = bulk("Si", cubic=True)
+    >>> atoms.rattle(0.05, seed=0)
+    >>> atoms.calc = SNAP.embedded("Si")  # or SNAP("Si.snapcoeff")
+    >>> atoms.calc
+    SNAP(Si, twojmax=8, cutoff=5.1 A)
+    >>> atoms.get_forces().shape, atoms.get_stress().shape, atoms.calc.get_descriptors(atoms).shape
+    ((8, 3), (6,), (8, 55))
     """
 
     file_endings: ClassVar[tuple[str, ...]] = (

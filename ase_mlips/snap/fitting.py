@@ -197,6 +197,25 @@ def fit_snap(
     UserWarning
         Fewer labels than coefficients; coefficients that no training frame determines, which are zero then, or no
         energy at all.
+
+    Examples
+    --------
+    Fitted to its own energies and forces, a model is found again:
+
+    >>> from ase.build import bulk
+    >>> from ase.calculators.singlepoint import SinglePointCalculator
+    >>> from ase_mlips import SNAP
+    >>> from ase_mlips.fit import fit_snap, read_frames
+    >>> calc, labelled = SNAP.embedded("Si"), []
+    >>> for seed in range(4):
+    ...     atoms = bulk("Si", cubic=True)
+    ...     atoms.rattle(0.2, seed=seed)
+    ...     labels = {"energy": calc.get_potential_energy(atoms), "forces": calc.get_forces(atoms)}
+    ...     atoms.calc = SinglePointCalculator(atoms, **labels)
+    ...     labelled.append(atoms)
+    >>> fit = fit_snap(calc.model, read_frames(labelled))
+    >>> bool(abs(SNAP(fit.model).get_forces(atoms) - atoms.get_forces()).max() < 1e-5)
+    True
     """
     loss = loss or Loss()
     sets = checked_sets(train, test, elements=template.elements, loss=loss)
