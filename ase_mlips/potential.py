@@ -64,19 +64,20 @@ def evaluate_blocks(
     Parameters
     ----------
     kernel : callable
-        Takes the arrays of the list, those of the plan, scratch, energies, accumulators, forces, virials, `report` and
-        the first and last chunk.
+        Takes ``(listing, model, work, results, *report, first, last)``: tuples of the arrays of the neighbour list and
+        of the plan, scratch, a tuple of the arrays energies, accumulators, forces and virials, and the first chunk and
+        the one behind the last.  Plain tuples, because Numba takes three times as long to recognise named ones.
     """
     n, (model, size, chunks) = neighbors.n, plan
     energies, forces, virials = np.empty(n), np.empty((n, 3)), np.empty((n, 3, 3))
     rows = scratch("accumulators", lanes.accumulator_size(n, chunks))
-    listing = neighbors.positions, neighbors.shifts, neighbors.start, neighbors.idx, neighbors.code
+    listing, results = neighbors.listing, (energies, rows, forces, virials)
     if chunks == 1:  # few atoms: every microsecond counts
-        kernel(*listing, *model, scratch("work", size), energies, rows, forces, virials, *report, 0, 1)
+        kernel(listing, model, scratch("work", size), results, *report, 0, 1)
         return Evaluation(energies, forces, virials)
 
     def work(first: int, last: int) -> None:
-        kernel(*listing, *model, scratch("work", size), energies, rows, forces, virials, *report, first, last)
+        kernel(listing, model, scratch("work", size), results, *report, first, last)
 
     run_chunks(work, chunks, num_threads)
     lanes.collect(rows, chunks, n, forces, virials)
