@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Any, TypeVar, get_type_hints
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import config
@@ -16,7 +17,6 @@ from numba.core.typing.templates import AttributeTemplate, infer_getattr
 from numba.extending import intrinsic, lower_getattr_generic, models, register_model
 
 from .packing import named
-from .simd import ldi
 
 T = TypeVar("T", bound=tuple[Any, ...])
 
@@ -78,7 +78,7 @@ def _view(typingctx: Any, p: Any, kind: Any) -> Any:
 
 def _read(p: Any, kind: type[T]) -> T:
     """`view` where compilation is off: all integers at once."""
-    return named(kind, (ldi(p, k) for k in count()))
+    return named(kind, (p.window(k, 1, np.int32)[0] for k in count()))
 
 
 view = _read if config.DISABLE_JIT else _view
