@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..engine.neighbors import NeighborList
-from ..engine.packing import Packer, Plans, padded
+from ..engine.packing import Packer, padded
 from ..engine.radial import expansion
 from ..engine.simd import W
-from ..potential import Evaluation, FloatArray, IntArray, evaluate_blocks
+from ..potential import BlockPotential, Evaluation, FloatArray, IntArray, evaluate_blocks
 from . import kernels, layout, tables
 from .layout import Request
 from .model import MtpModel
@@ -17,7 +17,7 @@ _NOTHING = np.zeros(0)
 _FORCES, _BASIS, _RADIAL = Request(), Request(derivatives=False, report_basis=True), Request(report_radial=True)
 
 
-class MtpPotential:
+class MtpPotential(BlockPotential[MtpModel, layout.Head]):
     """An MTP model ready for evaluation.
 
     Parameters
@@ -40,21 +40,10 @@ class MtpPotential:
                 f"the file does not name the {len(model.species)} species of this MTP: give them in MLIP's type order, "
                 f'for example species=["Si"]'
             )
-        self.model = model
+        super().__init__(model)
         self.elements = elements
         self.cutoff = model.max_dist
-        ints, floats = Packer(np.int32), Packer(float)
-        self._head = self._pack(ints, floats)
-        self._plans = Plans(self._head, (ints.join(), floats.join()), self._areas)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.model!r})"
-
-    def __getstate__(self) -> MtpModel:
-        return self.model
-
-    def __setstate__(self, model: MtpModel) -> None:
-        self.__init__(model)  # type: ignore[misc]
+        self._prepare()
 
     def evaluate(self, neighbors: NeighborList, species: IntArray, num_threads: int = 1) -> Evaluation:
         """Energies, forces and virials; see `Potential.evaluate`."""
@@ -115,7 +104,6 @@ class MtpPotential:
         )
 
     def _pack(self, ints: Packer, floats: Packer) -> layout.Head:
-        """Fill the tables; returns sizes and places."""
         model = self.model
         channels = tables.channels(model.basic)
         program = tables.program(model)

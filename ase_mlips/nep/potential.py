@@ -8,12 +8,12 @@ import numpy as np
 
 from ..engine import zbl
 from ..engine.neighbors import NeighborList
-from ..engine.packing import Packer, Plans, padded
+from ..engine.packing import Packer, padded
 from ..engine.radial import expansion
 from ..engine.simd import W
 from ..files.elements import ELEMENTS
 from ..files.records import one_line
-from ..potential import Evaluation, FloatArray, IntArray, evaluate_blocks
+from ..potential import BlockPotential, Evaluation, FloatArray, IntArray, evaluate_blocks
 from . import kernels, layout, tables
 from .charges import COULOMB, electrostatics
 from .layout import Pass
@@ -49,7 +49,7 @@ class Outputs:
         return one_line(self)
 
 
-class NepPotential:
+class NepPotential(BlockPotential[NepModel, layout.Head]):
     """A NEP model ready for evaluation.
 
     Parameters
@@ -63,7 +63,7 @@ class NepPotential:
     """
 
     def __init__(self, model: NepModel) -> None:
-        self.model = model
+        super().__init__(model)
         self.elements = model.elements
         self.inexact_flux = ""
         if model.charge_mode:  # by 1 to 10 % for small clusters with random parameters; exact for fixed charges
@@ -75,20 +75,8 @@ class NepPotential:
         self._inner = float(angular.max())
         self._charge_cutoff = float(model.radial_cutoffs.max())
         self.cutoff = max(self._inner, float(radial.max()), self._charge_cutoff if model.charge_mode else 0.0)
-        ints, floats = Packer(np.int32), Packer(float)
-        self._head = self._pack(ints, floats, radial, angular)
-        by_type = len(self.elements) > 1
-        self._plans = Plans(self._head, (ints.join(), floats.join()), self._areas, by_type=by_type)
+        self._prepare(by_type=len(self.elements) > 1)
         self._width = model.n_descriptors + self._head.neurons + layout.REPORT_WORDS
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.model!r})"
-
-    def __getstate__(self) -> NepModel:
-        return self.model
-
-    def __setstate__(self, model: NepModel) -> None:
-        self.__init__(model)  # type: ignore[misc]
 
     # -----------------------------------------------------------------------------------------------
     # evaluation
@@ -200,12 +188,11 @@ class NepPotential:
     # -----------------------------------------------------------------------------------------------
     # tables
 
-    def _pack(self, ints: Packer, floats: Packer, radial: FloatArray, angular: FloatArray) -> layout.Head:
-        """Fill the tables; returns sizes and places."""
+    def _pack(self, ints: Packer, floats: Packer) -> layout.Head:
         model, network = self.model, self.model.network
         functions = model.n_max[0] + 1, model.n_max[1] + 1
         invariants, squared = self._pack_invariants(ints, floats)
-        sums = self._pack_basis(ints, floats, radial, angular)
+        sums = self._pack_basis(ints, floats)
         size = self._pack_networks(floats)
         return layout.Head(
             types=len(model.elements),
@@ -231,7 +218,7 @@ class NepPotential:
             floats=floats.places(layout.Floats),
         )
 
-    def _pack_basis(self, ints: Packer, floats: Packer, radial: FloatArray, angular: FloatArray) -> int:
+    def _pack_basis(self, ints: Packer, floats: Packer) -> int:
         """Tables of radial and angular functions; returns the number of sums over neighbours."""
         model, functions = self.model, self.model.n_max[1] + 1
         limits, offsets = tables.channel_layout(functions, model.l_max)
@@ -240,7 +227,7 @@ class NepPotential:
         floats.add_sparse(ints, forward=forward, reverse=forward.transposed(int(offsets[-1])))
         floats.add(radial=expansion(tables.chebyshev_values(model.radial)))
         floats.add(angular=expansion(tables.chebyshev_values(model.angular)))
-        repulsion = self._repulsion()
+        repulsion, (radial, angular) = self._repulsion(), self._pair_cutoffs()
         # as in GPUMD, the repulsion acts between angular neighbours only
         pairs = np.stack([1.0 / radial, 1.0 / angular, np.minimum(repulsion[:, :, 1], angular)], axis=-1)
         floats.add(pair=pairs, zbl=repulsion, scalars=[self._inner, self.cutoff])

@@ -13,7 +13,7 @@ from ..engine.simd import W
 from ..engine.threads import scratch
 from ..files.records import one_line
 from ..heads.tables import pack_network
-from ..potential import Evaluation, FloatArray, IntArray, evaluate_blocks
+from ..potential import BlockPotential, Evaluation, FloatArray, IntArray, evaluate_blocks
 from . import kernels, layout, tables
 from .model import SnapModel, bispectrum_labels
 
@@ -44,7 +44,7 @@ class PairGradients:
         return one_line(self)
 
 
-class SnapPotential:
+class SnapPotential(BlockPotential[SnapModel, layout.Head]):
     """A SNAP model ready for evaluation.
 
     Parameters
@@ -58,7 +58,7 @@ class SnapPotential:
     """
 
     def __init__(self, model: SnapModel) -> None:
-        self.model = model
+        super().__init__(model)
         self.elements = model.elements
         self.cutoff = model.cutoff
         self.inexact_flux = ""
@@ -67,23 +67,9 @@ class SnapPotential:
                 "the heat flux of this SNAP model is not exact: coefficients of equal descriptors differ, and the"
                 " forces, as in LAMMPS, are then not the gradient of the energy"
             )
-        ints, floats = Packer(np.int32), Packer(float)
-        self._network_work = self._pack_network(ints, floats)
-        self._head = self._pack(ints, floats)
-        model_tables = ints.join(), floats.join()
-        self._in_order = Plans(self._head, model_tables, self._areas)
         # only linear models gain from blocks of one type, see kernels_coupling.y_direct
-        by_type = self._linear and len(self.elements) > 1
-        self._plans = Plans(self._head, model_tables, self._areas, by_type=by_type)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.model!r})"
-
-    def __getstate__(self) -> SnapModel:
-        return self.model
-
-    def __setstate__(self, model: SnapModel) -> None:
-        self.__init__(model)  # type: ignore[misc]
+        self._prepare(by_type=self._linear and len(self.elements) > 1)
+        self._in_order = Plans(self._head, self._tables, self._areas)
 
     # -----------------------------------------------------------------------------------------------
     # evaluation
@@ -162,11 +148,11 @@ class SnapPotential:
         return not (self.model.quadraticflag or self.model.chemflag or self.model.network)
 
     def _pack(self, ints: Packer, floats: Packer) -> layout.Head:
-        """Fill the tables; returns sizes and places."""
         model, top = self.model, self.model.twojmax
         limits, offsets = tables.channel_layout(top)
         ints.add(limits=limits, offsets=offsets)
         self._pack_basis(ints, floats)
+        self._network_work = self._pack_network(ints, floats)
         own, mixed = self._pack_couplings(ints, floats)
         terms = self._pack_contractions(ints, floats)
         self._pack_pairs(floats)
