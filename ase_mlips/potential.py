@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .engine import lanes
 from .engine.neighbors import NeighborList
-from .engine.packing import Plan
+from .engine.packing import Packer, Plan, Plans
 from .engine.threads import run_chunks, scratch
 from .files.records import one_line
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
+Model = TypeVar("Model")
+Head = TypeVar("Head", bound=tuple[Any, ...])
 
 
 class Evaluation(NamedTuple):
@@ -56,6 +59,44 @@ class Potential(Protocol):
         """Energies, forces and virials of the positions that `neighbors` holds, in fresh C-contiguous arrays."""
 
 
+class BlockPotential(ABC, Generic[Model, Head]):
+    """A model whose kernels work on blocks of eight atoms: its tables, made once, and the plans of its calls.
+
+    It is pickled as its model.
+
+    Parameters
+    ----------
+    model : Model
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    def _prepare(self, *, by_type: bool = False) -> None:
+        """Make the tables and, for blocks by type or not, the plans."""
+        ints, floats = Packer(np.int32), Packer(float)
+        self._head = self._pack(ints, floats)
+        self._tables = ints.join(), floats.join()
+        self._plans = Plans(self._head, self._tables, self._areas, by_type=by_type)
+
+    @abstractmethod
+    def _pack(self, ints: Packer, floats: Packer) -> Head:
+        """Fill the tables; returns sizes and places."""
+
+    @abstractmethod
+    def _areas(self, slots: int) -> tuple[Any, ...]:
+        """Vectors of each area of scratch, see `packing.Plans`."""
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.model!r})"
+
+    def __getstate__(self) -> Model:
+        return self.model
+
+    def __setstate__(self, model: Model) -> None:
+        self.__init__(model)  # type: ignore[misc]
+
+
 def evaluate_blocks(
     kernel: Callable[..., Any], neighbors: NeighborList, plan: Plan, *report: Any, num_threads: int
 ) -> Evaluation:
@@ -64,19 +105,20 @@ def evaluate_blocks(
     Parameters
     ----------
     kernel : callable
-        Takes the arrays of the list, those of the plan, scratch, energies, accumulators, forces, virials, `report` and
-        the first and last chunk.
+        Takes ``(listing, model, work, results, *report, first, last)``: tuples of the arrays of the neighbour list and
+        of the plan, scratch, a tuple of the arrays energies, accumulators, forces and virials, and the first chunk and
+        the one behind the last.  Plain tuples, because Numba takes three times as long to recognise named ones.
     """
     n, (model, size, chunks) = neighbors.n, plan
     energies, forces, virials = np.empty(n), np.empty((n, 3)), np.empty((n, 3, 3))
     rows = scratch("accumulators", lanes.accumulator_size(n, chunks))
-    listing = neighbors.positions, neighbors.shifts, neighbors.start, neighbors.idx, neighbors.code
+    listing, results = neighbors.listing, (energies, rows, forces, virials)
     if chunks == 1:  # few atoms: every microsecond counts
-        kernel(*listing, *model, scratch("work", size), energies, rows, forces, virials, *report, 0, 1)
+        kernel(listing, model, scratch("work", size), results, *report, 0, 1)
         return Evaluation(energies, forces, virials)
 
     def work(first: int, last: int) -> None:
-        kernel(*listing, *model, scratch("work", size), energies, rows, forces, virials, *report, first, last)
+        kernel(listing, model, scratch("work", size), results, *report, first, last)
 
     run_chunks(work, chunks, num_threads)
     lanes.collect(rows, chunks, n, forces, virials)

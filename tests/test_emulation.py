@@ -77,7 +77,8 @@ def test_neighbor_kernels(emulated):
 
 def test_primitives_lanes_and_fit_kernels():
     """The same tests that compiled kernels pass."""
-    files = ("test_simd.py", "test_vector_math.py", "test_lanes.py", "fit/test_kernels.py", "heads/test_kernels.py")
+    engine = ("test_simd.py", "test_fields.py", "test_vector_math.py", "test_lanes.py")
+    files = (*engine, "fit/test_kernels.py", "heads/test_kernels.py")
     run_without_compiling("-m", "pytest", "-q", "-p", "no:cacheprovider", *files)
 
 

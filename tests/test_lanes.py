@@ -12,9 +12,8 @@ from ase_mlips.engine.simd import W, off, ptr
 
 
 @kernel
-def gathered(positions, shifts, start, idx, code, members, n, inner, outer, slots, work):
-    listing = ptr(positions), ptr(shifts), ptr(start), ptr(idx), ptr(code)
-    return lanes.gather(listing, ptr(members), n, inner, outer, slots, ptr(work))
+def gathered(listing, members, n, inner, outer, slots, work):
+    return lanes.gather(lanes.pointers(listing), ptr(members), n, inner, outer, slots, ptr(work))
 
 
 def block(*atoms, n):
@@ -67,7 +66,7 @@ def test_gather(counts, inner, outer, kind):
         used = -(-most // 4) * 4
         for slots in (max(used, 1), used + 20):
             work = np.full((4 * slots + 4 * (slots + W)) * W, np.nan)
-            assert gathered(*arrays, members, n, inner, outer, slots, work) == used
+            assert gathered(arrays, members, n, inner, outer, slots, work) == used
             wanted = np.tile([lanes.PAD, 0.0, 0.0, n], (W, used, 1))
             for lane, i in enumerate(members):
                 wanted[lane, : len(expected[i])] = expected[i]
@@ -86,7 +85,7 @@ def test_gather_counts_a_neighbor_at_the_inner_distance_only(inner, outer, expec
     start, slots = np.array([0, 8, 8, 8]), 4
     work = np.empty((8 * slots + 4 * W) * W)
     arrays = positions, np.zeros((1, 4)), start, idx, np.zeros(8, np.int32)
-    used = gathered(*arrays, block(2, 0, n=3), 3, inner, outer, slots, work)
+    used = gathered(arrays, block(2, 0, n=3), 3, inner, outer, slots, work)
     assert used == len(expected)
     assert work.reshape(-1, W)[3 : 4 * used : 4, 1].tolist() == expected
     assert work.reshape(-1, W)[3 : 4 * used : 4, 0].tolist() == [3] * used

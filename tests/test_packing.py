@@ -1,12 +1,13 @@
 """Tables, layouts and the order of atoms that kernels read."""
 
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 from scipy import sparse
 
-from ase_mlips.engine.packing import Packer, Plans, Sparse, W, block_order, capacity
+from ase_mlips.engine.packing import Packer, Plans, Sparse, W, block_order, capacity, flatten, named
 
 
 def as_dense(matrix, columns):
@@ -33,23 +34,40 @@ def test_sparse_and_its_transpose(rows, columns):
     np.testing.assert_array_equal(as_dense(again, columns), dense)
 
 
+class Structure(NamedTuple):
+    matrix: int
+    matrix_columns: int
+
+
+class Numbers(NamedTuple):
+    empty: int
+    grid: int
+    matrix: int
+
+
 def test_packer_joins_tables_and_notes_their_places():
-    head = np.full(6, -1, np.int32)
-    integers, floats = Packer(head, np.int32), Packer(head, float)
+    integers, floats = Packer(np.int32), Packer(float)
     dense, matrix = random_matrix(5, 6, np.random.default_rng(1))
     grid = np.arange(12.0).reshape(3, 4).T  # not contiguous
-    floats.add(0, grid)
-    floats.add_sparse(integers, matrix, begin=1, columns=2, values=3)
-    floats.add(4, [])
+    floats.add(grid=grid)
+    floats.add_sparse(integers, matrix=matrix)
+    with pytest.raises(TypeError, match="'empty'"):
+        floats.places(Numbers)
+    floats.add(empty=[])
     ints, numbers = integers.join(), floats.join()
-    assert (ints.dtype, numbers.dtype, head[5]) == (np.int32, np.float64, -1)
-    np.testing.assert_array_equal(numbers[head[0] : head[0] + 12], grid.ravel())
-    begin = ints[head[1] : head[1] + 6]
-    columns, values = ints[head[2] : head[2] + begin[-1]], numbers[head[3] : head[3] + begin[-1]]
+    at, own = integers.places(Structure), floats.places(Numbers)
+    assert (ints.dtype, numbers.dtype) == (np.int32, np.float64)
+    np.testing.assert_array_equal(numbers[own.grid : own.grid + 12], grid.ravel())
+    begin = ints[at.matrix : at.matrix + 6]
+    columns = ints[at.matrix_columns : at.matrix_columns + begin[-1]]
+    values = numbers[own.matrix : own.matrix + begin[-1]]
     np.testing.assert_array_equal(as_dense(Sparse(begin, columns, values), 6), dense)
-    assert head[4] == 12 + begin[-1] == len(numbers) - W
-    assert not numbers[head[4] :].any()
-    assert Packer(head, np.int32).join().tolist() == [0] * W
+    assert own.empty == 12 + begin[-1] == len(numbers) - W
+    assert not numbers[own.empty :].any()
+    assert Packer(np.int32).join().tolist() == [0] * W
+    floats.add(unknown=[])
+    with pytest.raises(TypeError, match="'unknown'"):
+        floats.places(Numbers)
 
 
 @pytest.mark.parametrize("by_type", [False, True])
@@ -72,39 +90,73 @@ def test_block_order_holds_every_atom_once_and_in_its_chunk(n, chunks, by_type):
         assert order[:n].tolist() == list(range(n))
 
 
-def make_plans(*, by_type=False):
-    head, tables = np.full(9, -1, np.int32), (np.zeros(3, np.int32), np.zeros(4))
-    areas = {5: 3, 2: 0, 0: 1}
-    return head, tables, Plans(head, tables, lambda slots: areas | {7: slots}, places=(8, 1, 3, 4), by_type=by_type)
+class Pair(NamedTuple):
+    first: int
+    second: int
+
+
+class Area(NamedTuple):
+    large: int
+    many: int
+    pair: Pair
+
+
+class Request(NamedTuple):
+    wanted: int = 9
+
+
+class Head(NamedTuple):
+    size: int
+    request: Request = Request()
+    area: Area = Area(-1, -1, Pair(-1, -1))
+    chunks: int = -1
+    slots: int = -1
+    atoms: int = -1
+
+
+def test_flatten_and_named():
+    """Integers in the order of the fields, groups in their places; booleans count."""
+    head = Head(5, Request(True), Area(1, 2, Pair(3, 4)), 6, 7, 8)
+    assert flatten(head).tolist() == [5, 1, 1, 2, 3, 4, 6, 7, 8]
+    assert named(Head, flatten(head)) == head
+    with pytest.raises(OverflowError):
+        flatten(Pair(0, 2**31))
+
+
+def make_plans(*, by_type=False, vectors=1):
+    tables = np.zeros(3, np.int32), np.zeros(4)
+    return tables, Plans(Head(7), tables, lambda slots: Area(3, vectors * slots, Pair(0, 1)), by_type=by_type)
 
 
 def test_plans_give_areas_that_follow_each_other():
-    head, tables, plans = make_plans()
+    tables, plans = make_plans()
     species = np.zeros(300, np.int64)
-    plan = plans(10, species, True)
+    plan = plans(10, species, Request(True))
     slots = capacity(10)
     kinds, order, filled, *rest = plan.model
     assert (plan.size, plan.chunks) == ((4 + slots) * W, 2)
-    assert filled.tolist() == [3 * W, 300, 3 * W, 2, 1, 0, -1, 4 * W, slots]
-    assert head.tolist() == [-1] * 9
+    end = (3 + slots) * W
+    assert filled.dtype == np.int32
+    assert named(Head, filled) == Head(7, Request(1), Area(0, 3 * W, Pair(end, end)), 2, slots, 300)
     assert all(a is b for a, b in zip(rest, tables, strict=True))
     assert (kinds.dtype, order.dtype, len(kinds), len(order)) == (np.int32, np.int32, 301, 304)
-    assert plans(10, species.copy(), True) is plan
-    assert plans(10, species, False).model[2].tolist()[4] == 0
+    assert plans(10, species.copy(), Request(True)) is plan
+    assert named(Head, plans(10, species, Request(False)).model[2]).request.wanted == 0
+    assert named(Head, plans(10, species).model[2]).request.wanted == 9
     for n in range(50):  # many sizes do not fill the memory
-        plans(10, species[:n], False)
+        plans(10, species[:n])
     assert len(plans._known) <= 21
 
 
 @pytest.mark.parametrize("by_type", [False, True])
 def test_plans_notice_other_species(by_type):
-    _, _, plans = make_plans(by_type=by_type)
+    _, plans = make_plans(by_type=by_type)
     species = np.random.default_rng(0).integers(0, 3, 45).astype(np.int32)
     first = species.copy()
-    before = plans(10, species, 0)
+    before = plans(10, species)
     species[:] = species[::-1].copy()  # in place
     for chosen in (species, species[:30], species[:0], first):
-        kinds, order = plans(10, chosen, 0).model[:2]
+        kinds, order = plans(10, chosen).model[:2]
         assert kinds.tolist() == [*chosen, 0]
         assert order.tolist() == block_order(chosen, 1, by_type=by_type).tolist()
     assert before.model[0].tolist() == [*first, 0]
@@ -120,8 +172,7 @@ def test_capacity_holds_the_longest_row(longest):
 @pytest.mark.parametrize(("vectors", "longest"), [(1, 2_000_000), (1 << 14, 20_000)])
 def test_more_neighbours_than_there_is_room_for(vectors, longest):
     """Too many, or too much scratch for the integers that say where it begins."""
-    tables = np.zeros(0, np.int32), np.zeros(0)
-    plans = Plans(np.zeros(6, np.int32), tables, lambda slots: {3: slots * vectors, 4: 1}, places=(0, 1, 2))
+    _, plans = make_plans(vectors=vectors)
     assert plans(100, np.zeros(3, np.int32)).size > 0
     with pytest.raises(OverflowError, match=f"some {longest // 1000}.* neighbours: .* collapsed"):
         plans(longest, np.zeros(3, np.int32))

@@ -9,7 +9,7 @@ The number of slots is always a multiple of four.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from .jit import device, kernel
 from .simd import (
@@ -37,14 +37,30 @@ PAD = 1.0e3  # A, distance of the dummy neighbours that fill up slots
 PAGE = 64  # accumulator rows that are zeroed and summed together
 
 
+class Listing(NamedTuple):
+    """Pointers to the arrays of a neighbour list, see `neighbors.NeighborList`."""
+
+    positions: Any
+    shifts: Any
+    start: Any
+    idx: Any
+    code: Any
+
+
 @device
-def gather(listing: Any, members: Any, n: int, inner: float, outer: float, slots: int, work: Any) -> int:
+def pointers(arrays: Any) -> Listing:
+    """The arrays of `NeighborList.listing` as kernels want them."""
+    positions, shifts, start, idx, code = arrays
+    return Listing(ptr(positions), ptr(shifts), ptr(start), ptr(idx), ptr(code))
+
+
+@device
+def gather(listing: Listing, members: Any, n: int, inner: float, outer: float, slots: int, work: Any) -> int:
     """Transpose the neighbours with inner <= r < outer of eight atoms to slots.
 
-    `listing` is the neighbour list: pointers of positions, shifts, start, idx and code.  `members` (int32) are the
-    atoms, n where a lane has none.  `work` receives, per slot, the vectors x, y, z and, as a double, the neighbour's
-    number j; behind ``4 * slots`` elements it is used as scratch.  Slots that a lane does not need hold the dummy atom
-    n at (PAD, 0, 0), beyond any cutoff.
+    `members` (int32) are the atoms, n where a lane has none.  `work` receives, per slot, the vectors x, y, z and, as a
+    double, the neighbour's number j; behind ``4 * slots`` elements it is used as scratch.  Slots that a lane does not
+    need hold the dummy atom n at (PAD, 0, 0), beyond any cutoff.
 
     Returns
     -------
@@ -302,9 +318,9 @@ def clear_pages(idx: Any, begin: int, end: int, first: int, last: int, n: int, r
 
 
 @device
-def open_chunk(listing: Any, accumulators: Any, chunk: int, chunks: int, n: int) -> Any:
+def open_chunk(listing: Listing, accumulators: Any, chunk: int, chunks: int, n: int) -> Any:
     """First and last block of a chunk, and its accumulator rows, cleared where the chunk will use them."""
-    _, _, start, idx, _ = listing
+    start, idx = listing.start, listing.idx
     pages, blocks = n // PAGE + 1, (n + W - 1) // W
     rows = off(accumulators, chunk * pages * PAGE * ROW)
     touched = off(accumulators, chunks * pages * PAGE * ROW + chunk * pages)

@@ -1,10 +1,14 @@
-"""Constant tables in the form that kernels read: joined end to end, places noted in a `head` of integers."""
+"""Constant tables in the form that kernels read: joined end to end, their places noted under names.
+
+Sizes and places of a model are a NamedTuple, the `head`, whose fields are integers or again NamedTuples of integers.
+Kernels get it as an array (`flatten`) and read it under the same names (`fields.view`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +19,27 @@ MOST_SLOTS = 1 << 20  # within 10 A these were 250 atoms/A^3, a thousand times d
 
 IntArray = NDArray[np.int32]
 FloatArray = NDArray[np.float64]
+T = TypeVar("T", bound=tuple[Any, ...])
+
+
+def flatten(fields: tuple[Any, ...]) -> IntArray:
+    """The integers of a NamedTuple, and of those in it, as an array."""
+    return np.fromiter(_integers(fields), np.int32)
+
+
+def _integers(fields: tuple[Any, ...]) -> Iterator[int]:
+    for value in fields:
+        if isinstance(value, tuple):
+            yield from _integers(value)
+        else:
+            yield value
+
+
+def named(kind: type[T], integers: Iterable[int]) -> T:
+    """The reverse of `flatten`: a NamedTuple of class `kind` that takes what it needs from `integers`."""
+    source, make = iter(integers), cast(Callable[..., T], kind)
+    declared = get_type_hints(kind).values()
+    return make(*(named(part, source) if issubclass(part, tuple) else int(next(source)) for part in declared))
 
 
 @dataclass(frozen=True)
@@ -43,23 +68,29 @@ class Sparse:
 
 
 class Packer:
-    """Joins tables end to end and notes in `head` where each begins."""
+    """Joins tables of one kind of numbers end to end and notes where each begins."""
 
-    def __init__(self, head: IntArray, dtype: Any) -> None:
-        self._head, self._parts, self._size, self._dtype = head, [np.zeros(0, dtype)], 0, dtype
+    def __init__(self, dtype: Any) -> None:
+        self._places: dict[str, int] = {}
+        self._parts, self._size, self._dtype = [np.zeros(0, dtype)], 0, dtype
 
-    def add(self, slot: int, values: Any) -> None:
-        """Append an array, flattened; ``head[slot]`` becomes its place."""
-        part = np.ascontiguousarray(values, self._dtype).ravel()
-        self._head[slot] = self._size
-        self._parts.append(part)
-        self._size += part.size
+    def add(self, **tables: Any) -> None:
+        """Append arrays, flattened, under their names."""
+        for name, values in tables.items():
+            part = np.ascontiguousarray(values, self._dtype).ravel()
+            self._places[name] = self._size
+            self._parts.append(part)
+            self._size += part.size
 
-    def add_sparse(self, integers: Packer, matrix: Sparse, *, begin: int, columns: int, values: int) -> None:
-        """Append a matrix: values here, structure to `integers`."""
-        integers.add(begin, matrix.begin)
-        integers.add(columns, matrix.columns)
-        self.add(values, matrix.values)
+    def add_sparse(self, integers: Packer, **matrices: Sparse) -> None:
+        """Append matrices: values here, structure to `integers` as ``name`` and ``name_columns``."""
+        for name, matrix in matrices.items():
+            integers.add(**{name: matrix.begin, f"{name}_columns": matrix.columns})
+            self.add(**{name: matrix.values})
+
+    def places(self, kind: type[T]) -> T:
+        """Where the tables begin, as a NamedTuple that has a field for each; TypeError if one misses or is unknown."""
+        return kind(**self._places)
 
     def join(self) -> NDArray[Any]:
         """All of it, and a vector more because vector loads may read past the end."""
@@ -74,7 +105,7 @@ def padded(n: int) -> int:
 class Plan(NamedTuple):
     """What a call needs beside the neighbour list: `model` are the arrays that kernels take, in their order.
 
-    Species, with one more for the dummy atom; atoms by blocks; `head`; tables of integers and of doubles.
+    Species, with one more for the dummy atom; atoms by blocks; the flattened head; tables of integers and of doubles.
     """
 
     model: tuple[IntArray, IntArray, IntArray, IntArray, FloatArray]
@@ -87,32 +118,29 @@ class Plans:
 
     Parameters
     ----------
-    head : int array
-        Sizes and places of the model; never changed.
+    head : NamedTuple
+        Sizes of the model and places of its tables, with the fields ``atoms``, ``slots``, ``chunks``, ``area`` and, if
+        calls ask for anything, ``request``, which are filled here.
     tables : tuple of arrays
         What the places point into.
     areas : callable
-        Vectors of each area of scratch, by its place in `head`, for a number of slots.
-    places : tuple of int
-        Where in `head` the numbers of slots, of atoms and of chunks stand, and then what a call asks for.
+        Vectors of each area of scratch, as a NamedTuple, for a number of slots.
     by_type : bool
         See `block_order`.
     """
 
     def __init__(
         self,
-        head: IntArray,
+        head: Any,
         tables: tuple[IntArray, FloatArray],
-        areas: Callable[[int], Mapping[int, int]],
+        areas: Callable[[int], tuple[Any, ...]],
         *,
-        places: tuple[int, ...],
         by_type: bool = False,
     ) -> None:
-        self._head, self._tables, self._areas = head, tables, areas
-        self._places, self._by_type = list(places), by_type
+        self._head, self._tables, self._areas, self._by_type = head, tables, areas, by_type
         self._known: dict[tuple[Any, ...], Plan] = {}
 
-    def __call__(self, longest: int, species: IntArray, *request: int) -> Plan:
+    def __call__(self, longest: int, species: IntArray, request: tuple[Any, ...] | None = None) -> Plan:
         """The plan for atoms of these species whose neighbour rows have up to `longest` entries.
 
         Raises
@@ -129,25 +157,27 @@ class Plans:
             plan = self._known[key] = self._make(slots, species, request)
         return plan
 
-    def _make(self, slots: int, species: IntArray, request: tuple[int, ...]) -> Plan:
+    def _make(self, slots: int, species: IntArray, request: tuple[Any, ...] | None) -> Plan:
         n = len(species)
-        chunks, head = count_chunks(n), self._head.copy()
-        head[self._places] = slots, n, chunks, *request
-        size = self._lay_out(head, slots)
+        chunks = count_chunks(n)
+        area, size = self._lay_out(slots)
+        head = self._head._replace(atoms=n, slots=slots, chunks=chunks, area=area)
+        if request is not None:
+            head = head._replace(request=request)
         kinds: IntArray = np.zeros(n + 1, np.int32)
         kinds[:-1] = species
         order = block_order(kinds[:-1], chunks, by_type=self._by_type)
-        return Plan((kinds, order, head, *self._tables), size, chunks)
+        return Plan((kinds, order, flatten(head), *self._tables), size, chunks)
 
-    def _lay_out(self, head: IntArray, slots: int) -> int:
-        """Give each area its place; returns the total in doubles."""
-        size = 0
-        for place, vectors in self._areas(slots).items():
-            if slots > MOST_SLOTS or size > np.iinfo(head.dtype).max:
+    def _lay_out(self, slots: int) -> tuple[tuple[Any, ...], int]:
+        """Where each area begins, and the total, in doubles."""
+        areas, places, size = self._areas(slots), [], 0
+        for vectors in _integers(areas):
+            if slots > MOST_SLOTS or size > np.iinfo(np.int32).max:
                 raise OverflowError(f"an atom has some {slots} neighbours: the cell or the structure has collapsed")
-            head[place] = size
+            places.append(size)
             size += vectors * W
-        return size
+        return named(type(areas), places), size
 
 
 def count_chunks(n: int) -> int:

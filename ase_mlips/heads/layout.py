@@ -1,9 +1,31 @@
-"""Where the kernel of networks finds sizes and weights: places in its table of integers."""
+"""Where the kernel of networks finds sizes and weights: the rows of its table of integers, read with `fields.view`."""
 
-# sizes: networks, doubles of one network, layers, vectors of the descriptors' derivatives; then a row for each layer
-NETWORKS, STRIDE, LAYERS, PADDED, ROWS = range(5)
-# of a layer: inputs, outputs in tiles of eight, activation, weights by output, weights by input, biases, area of work
-INPUTS, TILES, ACTIVATION, FORWARD, BACKWARD, BIASES, AREA = range(7)
-ROW_WORDS = 7
+from __future__ import annotations
+
+from typing import NamedTuple
 
 LINEAR, SIGMOID, TANH, RELU, SOFTPLUS = range(5)
+
+
+class Sizes(NamedTuple):
+    """The first row."""
+
+    networks: int
+    stride: int  # doubles of one network
+    layers: int
+    padded: int  # vectors of the descriptors' derivatives
+
+
+class Layer(NamedTuple):
+    """A row for each layer behind that."""
+
+    inputs: int
+    tiles: int  # of eight outputs
+    activation: int
+    forward: int  # place of the weights by output
+    backward: int  # of the weights by input
+    biases: int
+    area: int  # place of its area of the scratch
+
+
+SIZE_WORDS, LAYER_WORDS = len(Sizes._fields), len(Layer._fields)

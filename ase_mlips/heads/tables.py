@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine.packing import W, padded
+from ..engine.packing import W, flatten, padded
+from .layout import Layer, Sizes
 from .network import ACTIVATIONS, FloatArray, Network
 
 
@@ -35,15 +36,15 @@ def pack_network(network: Network) -> NetworkTables:
         full[:, : weights.shape[1], : weights.shape[2]] = weights
         forward = full[:, :, :inputs].reshape(count, outputs // W, W, inputs).swapaxes(2, 3)
         backward = full.swapaxes(1, 2).reshape(count, padded(inputs) // W, W, outputs).swapaxes(2, 3)
-        places = []
+        places: list[int] = []
         for part in (forward, backward, np.pad(biases, ((0, 0), (0, outputs - biases.shape[1])))):
             places.append(size)
             parts.append(np.ascontiguousarray(part).reshape(count, -1))
             size += parts[-1].shape[1]
-        rows.append((inputs, outputs // W, ACTIVATIONS.index(activation), *places, work * W))
+        rows.append(Layer._make((inputs, outputs // W, ACTIVATIONS.index(activation), *places, work * W)))
         work, inputs = work + 2 * outputs, outputs
-    spec = [count, size, len(layers), padded(descriptors), *(word for row in rows for word in row)]
-    return NetworkTables(np.array(spec, np.int32), np.concatenate(parts, axis=1), work)
+    sizes = Sizes(count, stride=size, layers=len(layers), padded=padded(descriptors))
+    return NetworkTables(flatten((sizes, *rows)), np.concatenate(parts, axis=1), work)
 
 
 def _merged(network: Network) -> list[tuple[FloatArray, FloatArray, str]]:

@@ -10,26 +10,36 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..engine.fields import view
 from ..engine.jit import device, kernel
-from ..engine.lanes import channel_derivatives, channel_sums, gather, open_chunk, scatter, sparse_product, sum_rows
+from ..engine.lanes import (
+    channel_derivatives,
+    channel_sums,
+    gather,
+    open_chunk,
+    pointers,
+    scatter,
+    sparse_product,
+    sum_rows,
+)
 from ..engine.radial import contract_pairs, expand, polynomials
 from ..engine.simd import W, fma, ldf, ldi, load, load_splat, off, ptr, splat, stf, store, vmax, vmin, vsqrt, where_less
 from ..engine.vector_math import vexp
 from .kernels_products import product_derivatives, products
-from .layout import *
+from .layout import GEOMETRY_WORDS, Head
 
 REPULSION, DECAY = 1.0e4, 10.0  # eV and 1/A of the *_repuls bases: 1e4 exp(-10 (r - 1))
 
 
 @device
-def geometry(head: Any, floats: Any, species: Any, used: int, work: Any) -> None:
+def geometry(head: Head, floats: Any, species: Any, used: int, work: Any) -> None:
     """Distances, the weight of the radial basis and its variable xi, with derivatives, of every slot."""
-    scalars = off(floats, ldi(head, F_SCALARS))
+    scalars = off(floats, head.floats.scalars)
     low, high = splat(ldf(scalars, 0)), splat(ldf(scalars, 1))
     clamp, slope = splat(ldf(scalars, 2)), splat(2.0 / (ldf(scalars, 1) - ldf(scalars, 0)))
-    types, own, zero = ldi(head, TYPES), off(work, ldi(head, A_TYPES)), splat(0.0)
+    types, own, zero = head.types, off(work, head.area.types), splat(0.0)
     for k in range(used):
-        slot, out = off(work, ldi(head, A_SLOTS) + 4 * k * W), off(work, ldi(head, A_GEOMETRY) + k * GEOMETRY_WORDS * W)
+        slot, out = off(work, head.area.slots + 4 * k * W), off(work, head.area.geometry + k * GEOMETRY_WORDS * W)
         store(out, 5 * W, zero)
         if types > 1:
             for lane in range(W):
@@ -40,7 +50,7 @@ def geometry(head: Any, floats: Any, species: Any, used: int, work: Any) -> None
         inner = vmin(vmax(r, clamp), high)
         d = high - inner
         weight, dweight = where_less(r, high, splat(1.0), zero), zero
-        if ldi(head, SMOOTH) == 1:
+        if head.smooth == 1:
             weight, dweight = d * d, d * -2.0
         free = where_less(clamp, r, splat(1.0), zero)  # below min_dist the *_repuls bases are constant
         store(out, 0, 1.0 / r)
@@ -52,34 +62,34 @@ def geometry(head: Any, floats: Any, species: Any, used: int, work: Any) -> None
 
 
 @device
-def fill_channels(head: Any, ints: Any, floats: Any, used: int, work: Any) -> None:
+def fill_channels(head: Head, ints: Any, floats: Any, used: int, work: Any) -> None:
     """f_mu and f'_mu of every slot, the channels, and the variables y/r and z/r."""
-    count, functions, total = ldi(head, BASIS), ldi(head, FUNCTIONS), ldi(head, CHANNELS)
-    table, T, rows = off(floats, ldi(head, F_RADIAL)), off(work, ldi(head, A_T)), off(work, ldi(head, A_ROWS))
-    values, step = off(work, ldi(head, A_VALUES)), GEOMETRY_WORDS * W
-    which, odd = off(ints, ldi(head, I_FUNCTION)), off(ints, ldi(head, I_ODD))
+    count, functions, total = head.basis, head.functions, head.channels
+    table, T, rows = off(floats, head.floats.radial), off(work, head.area.polynomials), off(work, head.area.rows)
+    values, step = off(work, head.area.values), GEOMETRY_WORDS * W
+    which, odd = off(ints, head.ints.function), off(ints, head.ints.odd)
     for first in range(0, used, 4):
-        group = off(work, ldi(head, A_GEOMETRY) + first * step)
+        group = off(work, head.area.geometry + first * step)
         polynomials(off(group, 3 * W), step, count, T)
-        F = off(work, ldi(head, A_F) + first * (total + 3) * W)
-        G = off(work, ldi(head, A_G) + 2 * first * functions * W)
-        if ldi(head, TYPES) == 1:
+        F = off(work, head.area.channels + first * (total + 3) * W)
+        G = off(work, head.area.functions + 2 * first * functions * W)
+        if head.types == 1:
             for mu in range(functions):
                 expand(off(table, 2 * mu * count), count, T, off(G, 8 * mu * W), off(G, (8 * mu + 4) * W))
         for slot in range(4):
-            g, position = off(group, slot * step), off(work, ldi(head, A_SLOTS) + 4 * (first + slot) * W)
+            g, position = off(group, slot * step), off(work, head.area.slots + 4 * (first + slot) * W)
             rinv, weight, dweight = load(g, 0), load(g, W), load(g, 2 * W)
             slope = weight * load(g, 4 * W)
-            if ldi(head, TYPES) > 1:
-                contract_pairs(table, ldi(head, GROUPS), count, off(g, 5 * W), off(T, slot * W), rows, values)
+            if head.types > 1:
+                contract_pairs(table, head.groups, count, off(g, 5 * W), off(T, slot * W), rows, values)
             for mu in range(functions):
                 at = (8 * mu + slot) * W
                 value, change = load(G, at), load(G, at + 4 * W)
-                if ldi(head, TYPES) > 1:
+                if head.types > 1:
                     value, change = load(values, mu * W), load(values, (functions + mu) * W)
                 store(G, at, weight * value)
                 store(G, at + 4 * W, fma(dweight, value, slope * change))
-            x, pq = load(position, 0) * rinv, off(work, ldi(head, A_PQ) + (2 * first + slot) * W)
+            x, pq = load(position, 0) * rinv, off(work, head.area.variables + (2 * first + slot) * W)
             store(pq, 0, load(position, W) * rinv)
             store(pq, 4 * W, load(position, 2 * W) * rinv)
             for ch in range(total):
@@ -88,48 +98,48 @@ def fill_channels(head: Any, ints: Any, floats: Any, used: int, work: Any) -> No
 
 
 @device
-def moments(head: Any, ints: Any, floats: Any, used: int, work: Any) -> None:
+def moments(head: Head, ints: Any, floats: Any, used: int, work: Any) -> None:
     """All moments: basic ones from the channel sums, composite ones as sums of products."""
-    limits, offsets, sums = off(ints, ldi(head, I_LIMITS)), off(ints, ldi(head, I_OFFSETS)), off(work, ldi(head, A_S))
-    F, pq, m = off(work, ldi(head, A_F)), off(work, ldi(head, A_PQ)), off(work, ldi(head, A_M))
-    channel_sums(F, pq, used, limits, offsets, ldi(head, CHANNELS), sums)
-    begin, columns = off(ints, ldi(head, I_FORWARD)), off(ints, ldi(head, I_FORWARD_COLUMNS))
-    sparse_product(ldi(head, BASIC), begin, columns, off(floats, ldi(head, F_FORWARD)), sums, m)
+    limits, offsets, sums = off(ints, head.ints.limits), off(ints, head.ints.offsets), off(work, head.area.sums)
+    F, pq, m = off(work, head.area.channels), off(work, head.area.variables), off(work, head.area.moments)
+    channel_sums(F, pq, used, limits, offsets, head.channels, sums)
+    begin, columns = off(ints, head.ints.forward), off(ints, head.ints.forward_columns)
+    sparse_product(head.basic, begin, columns, off(floats, head.floats.forward), sums, m)
     products(head, ints, floats, m)
 
 
 @device
-def moment_derivatives(head: Any, ints: Any, floats: Any, work: Any) -> None:
+def moment_derivatives(head: Head, ints: Any, floats: Any, work: Any) -> None:
     """dE/dM of all moments, and from those of the basic ones dE/dS."""
-    m, d = off(work, ldi(head, A_M)), off(work, ldi(head, A_DM))
-    for k in range(ldi(head, MOMENTS)):
+    m, d = off(work, head.area.moments), off(work, head.area.moment_derivatives)
+    for k in range(head.moments):
         store(d, k * W, splat(0.0))
-    mapping, scalars = off(ints, ldi(head, I_MAPPING)), off(floats, ldi(head, F_MOMENTS))
-    for k in range(ldi(head, SCALARS)):
+    mapping, scalars = off(ints, head.ints.mapping), off(floats, head.floats.moments)
+    for k in range(head.scalars):
         store(d, ldi(mapping, k) * W, load_splat(scalars, k))
     product_derivatives(head, ints, floats, m, d)
-    begin, columns = off(ints, ldi(head, I_REVERSE)), off(ints, ldi(head, I_REVERSE_COLUMNS))
-    sparse_product(ldi(head, SUMS), begin, columns, off(floats, ldi(head, F_REVERSE)), d, off(work, ldi(head, A_D)))
+    begin, columns = off(ints, head.ints.reverse), off(ints, head.ints.reverse_columns)
+    sparse_product(head.sums, begin, columns, off(floats, head.floats.reverse), d, off(work, head.area.sum_derivatives))
 
 
 @device
-def pair_forces(head: Any, ints: Any, used: int, report: Any, members: Any, work: Any) -> None:
+def pair_forces(head: Head, ints: Any, used: int, report: Any, members: Any, work: Any) -> None:
     """p_ij = dU_i/dr_j of every slot; with REPORT_RADIAL also dU_i/dc of the radial coefficients."""
-    functions, total = ldi(head, FUNCTIONS), ldi(head, CHANNELS)
-    limits, offsets = off(ints, ldi(head, I_LIMITS)), off(ints, ldi(head, I_OFFSETS))
-    which, odd = off(ints, ldi(head, I_FUNCTION)), off(ints, ldi(head, I_ODD))
-    v, zero = off(work, ldi(head, A_DERIVATIVES)), splat(0.0)
+    functions, total = head.functions, head.channels
+    limits, offsets = off(ints, head.ints.limits), off(ints, head.ints.offsets)
+    which, odd = off(ints, head.ints.function), off(ints, head.ints.odd)
+    v, zero = off(work, head.area.derivatives), splat(0.0)
     for k in range(used):
         if k % 4 == 0:
-            pq = off(work, ldi(head, A_PQ) + 2 * k * W)
-            channel_derivatives(off(work, ldi(head, A_D)), pq, limits, offsets, total, v)
+            pq = off(work, head.area.variables + 2 * k * W)
+            channel_derivatives(off(work, head.area.sum_derivatives), pq, limits, offsets, total, v)
         slot, rinv = (
-            off(work, ldi(head, A_SLOTS) + 4 * k * W),
-            load(work, ldi(head, A_GEOMETRY) + k * GEOMETRY_WORDS * W),
+            off(work, head.area.slots + 4 * k * W),
+            load(work, head.area.geometry + k * GEOMETRY_WORDS * W),
         )
         x, y, z = load(slot, 0) * rinv, load(slot, W) * rinv, load(slot, 2 * W) * rinv
-        G = off(work, ldi(head, A_G) + (2 * (k - k % 4) * functions + k % 4) * W)
-        F = off(work, ldi(head, A_F) + ((k - k % 4) * (total + 3) + k % 4) * W)
+        G = off(work, head.area.functions + (2 * (k - k % 4) * functions + k % 4) * W)
+        F = off(work, head.area.channels + ((k - k % 4) * (total + 3) + k % 4) * W)
         radial = gx = gy = gz = zero
         for ch in range(total):
             part, f, mu = off(v, (12 * ch + k % 4) * W), load(F, 4 * ch * W), ldi(which, ch)
@@ -140,31 +150,31 @@ def pair_forces(head: Any, ints: Any, used: int, report: Any, members: Any, work
             radial = fma(load(G, (8 * mu + 4) * W), value, radial)
             gy = fma(f, load(part, 4 * W), gy)
             gz = fma(f, load(part, 8 * W), gz)
-        if ldi(head, REPORT_RADIAL) == 1:
+        if head.request.report_radial == 1:
             radial_gradients(head, ints, k, x, report, members, work)
         radial = fma(-rinv, fma(gx, x, fma(gy, y, gz * z)), radial)
-        out = off(work, ldi(head, A_P) + 3 * k * W)
+        out = off(work, head.area.forces + 3 * k * W)
         store(out, 0, fma(radial, x, gx * rinv))
         store(out, W, fma(radial, y, gy * rinv))
         store(out, 2 * W, fma(radial, z, gz * rinv))
 
 
 @device
-def radial_gradients(head: Any, ints: Any, k: int, x: Any, report: Any, members: Any, work: Any) -> None:
+def radial_gradients(head: Head, ints: Any, k: int, x: Any, report: Any, members: Any, work: Any) -> None:
     """Add one slot to dU_i/dc[z_i][z_j][mu][n] in terms of T_n, scaling left out."""
-    count, functions = ldi(head, BASIS), ldi(head, FUNCTIONS)
-    width = ldi(head, TYPES) * ldi(head, TYPES) * functions * count
-    v, which, odd = off(work, ldi(head, A_DERIVATIVES)), off(ints, ldi(head, I_FUNCTION)), off(ints, ldi(head, I_ODD))
-    geometry, total = off(work, ldi(head, A_GEOMETRY) + k * GEOMETRY_WORDS * W), off(work, ldi(head, A_VALUES))
+    count, functions = head.basis, head.functions
+    width = head.types * head.types * functions * count
+    v, which, odd = off(work, head.area.derivatives), off(ints, head.ints.function), off(ints, head.ints.odd)
+    geometry, total = off(work, head.area.geometry + k * GEOMETRY_WORDS * W), off(work, head.area.values)
     for mu in range(functions):
         store(total, mu * W, splat(0.0))
-    for ch in range(ldi(head, CHANNELS)):
+    for ch in range(head.channels):
         value, at = load(v, (12 * ch + k % 4) * W), ldi(which, ch) * W
         store(total, at, load(total, at) + (value * x if ldi(odd, ch) == 1 else value))
     for lane in range(W):
         i = ldi(members, lane)
         weight, xi = ldf(geometry, W + lane), ldf(geometry, 3 * W + lane)
-        if i >= ldi(head, ATOMS) or weight == 0.0:
+        if i >= head.atoms or weight == 0.0:
             continue
         row = off(report, i * width + int(ldf(geometry, 5 * W + lane)) * functions * count)
         before, now = xi, 1.0  # T_{-1} and T_0
@@ -175,17 +185,17 @@ def radial_gradients(head: Any, ints: Any, k: int, x: Any, report: Any, members:
 
 
 @device
-def close_repulsion(head: Any, floats: Any, used: int, work: Any) -> Any:
+def close_repulsion(head: Head, floats: Any, used: int, work: Any) -> Any:
     """The exponential of RBChebyshev_repuls below min_dist, added to the pair forces; returns the energies."""
-    clamp = splat(ldf(floats, ldi(head, F_SCALARS) + 2))
+    clamp = splat(ldf(floats, head.floats.scalars + 2))
     total, edge = splat(0.0), REPULSION * vexp((clamp - 1.0) * -DECAY)
     for k in range(used):
-        values = off(work, ldi(head, A_GEOMETRY) + k * GEOMETRY_WORDS * W)
+        values = off(work, head.area.geometry + k * GEOMETRY_WORDS * W)
         r, rinv = load(values, 6 * W), load(values, 0)
         energy = REPULSION * vexp((r - 1.0) * -DECAY)
         total = total + where_less(clamp, r, splat(0.0), energy - edge)
         push = where_less(clamp, r, splat(0.0), energy * -DECAY * rinv)
-        slot, out = off(work, ldi(head, A_SLOTS) + 4 * k * W), off(work, ldi(head, A_P) + 3 * k * W)
+        slot, out = off(work, head.area.slots + 4 * k * W), off(work, head.area.forces + 3 * k * W)
         for axis in range(3):
             store(out, axis * W, fma(push, load(slot, axis * W), load(out, axis * W)))
     return total
@@ -193,57 +203,53 @@ def close_repulsion(head: Any, floats: Any, used: int, work: Any) -> Any:
 
 @device
 def evaluate_block(
-    listing: Any, species: Any, head: Any, ints: Any, floats: Any, members: Any, rows: Any, report: Any, work: Any
+    listing: Any, species: Any, head: Head, ints: Any, floats: Any, members: Any, rows: Any, report: Any, work: Any
 ) -> None:
-    """One block: energies of its atoms to A_ENERGY, forces and virials to `rows`."""
-    n, slots, types = ldi(head, ATOMS), off(work, ldi(head, A_SLOTS)), off(work, ldi(head, A_TYPES))
-    energy = off(work, ldi(head, A_ENERGY))
+    """One block: energies of its atoms to the area `energy`, forces and virials to `rows`."""
+    n, slots, types = head.atoms, off(work, head.area.slots), off(work, head.area.types)
+    energy = off(work, head.area.energy)
     for lane in range(W):
         kind = ldi(species, min(ldi(members, lane), n))
         stf(types, lane, float(kind))
-        stf(energy, lane, ldf(floats, ldi(head, F_SPECIES) + kind))
-    used = gather(listing, members, n, 0.0, ldf(floats, ldi(head, F_SCALARS) + 1), ldi(head, SLOTS), slots)
+        stf(energy, lane, ldf(floats, head.floats.species + kind))
+    used = gather(listing, members, n, 0.0, ldf(floats, head.floats.scalars + 1), head.slots, slots)
     geometry(head, floats, species, used, work)
     fill_channels(head, ints, floats, used, work)
     moments(head, ints, floats, used, work)
-    total, m, mapping = load(energy, 0), off(work, ldi(head, A_M)), off(ints, ldi(head, I_MAPPING))
-    for k in range(ldi(head, SCALARS)):
-        total = fma(load_splat(floats, ldi(head, F_MOMENTS) + k), load(m, ldi(mapping, k) * W), total)
-    if ldi(head, DERIVATIVES) == 1:
+    total, m, mapping = load(energy, 0), off(work, head.area.moments), off(ints, head.ints.mapping)
+    for k in range(head.scalars):
+        total = fma(load_splat(floats, head.floats.moments + k), load(m, ldi(mapping, k) * W), total)
+    if head.request.derivatives == 1:
         moment_derivatives(head, ints, floats, work)
         pair_forces(head, ints, used, report, members, work)
-        if ldi(head, REPULSIVE) == 1:
+        if head.repulsive == 1:
             total = total + close_repulsion(head, floats, used, work)
-        scatter(slots, off(work, ldi(head, A_P)), used, members, n, rows)
+        scatter(slots, off(work, head.area.forces), used, members, n, rows)
     store(energy, 0, total)
 
 
 @kernel
-def evaluate(
-    positions: Any, shifts: Any, start: Any, idx: Any, code: Any, species: Any, order: Any, head: Any, ints: Any,
-    floats: Any, work: Any, energies: Any, accumulators: Any, forces: Any, virials: Any, report: Any, first: int,
-    last: int
-) -> None:  # fmt: skip
-    """Evaluate the chunks first .. last-1 of a configuration.
+def evaluate(listing: Any, model: Any, work: Any, results: Any, report: Any, first: int, last: int) -> None:
+    """Evaluate the chunks first .. last-1 of a configuration; see `potential.evaluate_blocks`.
 
-    `order` lists the atoms of each block and, to fill the last, n.  `report` receives, with REPORT_BASIS, the basis
-    values [n][scalars] or, with REPORT_RADIAL, the derivatives by the radial coefficients [n][S][S][K][R].
+    `report` receives, with report_basis, the basis values [n][scalars] or, with report_radial, the derivatives by the
+    radial coefficients [n][S][S][K][R].
     """
-    h, scratch = ptr(head), ptr(work)
-    n, chunks = ldi(h, ATOMS), ldi(h, CHUNKS)
-    scalars = ldi(h, SCALARS)
-    listing = (ptr(positions), ptr(shifts), ptr(start), ptr(idx), ptr(code))
+    species, order, integers, ints, floats = model
+    energies, accumulators, forces, virials = results
+    head, scratch, neighbors = view(ptr(integers), Head), ptr(work), pointers(listing)
+    n, chunks, scalars = head.atoms, head.chunks, head.scalars
     for chunk in range(first, last):
-        begin, end, rows = open_chunk(listing, ptr(accumulators), chunk, chunks, n)
+        begin, end, rows = open_chunk(neighbors, ptr(accumulators), chunk, chunks, n)
         for block in range(begin, end):
             members = off(ptr(order), block * W)
-            evaluate_block(listing, ptr(species), h, ptr(ints), ptr(floats), members, rows, ptr(report), scratch)
+            evaluate_block(neighbors, ptr(species), head, ptr(ints), ptr(floats), members, rows, ptr(report), scratch)
             for lane in range(min(W, n - block * W)):
                 i = ldi(members, lane)
-                energies[i] = ldf(scratch, ldi(h, A_ENERGY) + lane)
-                if ldi(h, REPORT_BASIS) == 1:
+                energies[i] = ldf(scratch, head.area.energy + lane)
+                if head.request.report_basis == 1:
                     for k in range(scalars):
-                        at = ldi(h, A_M) + ints[ldi(h, I_MAPPING) + k] * W + lane
+                        at = head.area.moments + ints[head.ints.mapping + k] * W + lane
                         report[i * scalars + k] = ldf(scratch, at)
     if chunks == 1:
         sum_rows(ptr(accumulators), 1, n, ptr(forces), ptr(virials))

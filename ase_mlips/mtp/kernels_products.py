@@ -6,7 +6,7 @@ from typing import Any
 
 from ..engine.jit import device, device_from_source
 from ..engine.simd import W, fma, ldi, load, load_splat, off, splat, store
-from .layout import *
+from .layout import Head
 
 _NAMES = {
     "W": W,
@@ -59,12 +59,12 @@ backward_1, backward_2, backward_3, backward_4, backward_5, backward_6 = (
 
 
 @device
-def products(head: Any, ints: Any, floats: Any, m: Any) -> None:
+def products(head: Head, ints: Any, floats: Any, m: Any) -> None:
     """All composite moments from the basic ones."""
-    for k in range(ldi(head, BASIC), ldi(head, MOMENTS)):
+    for k in range(head.basic, head.moments):
         store(m, k * W, splat(0.0))
-    stream, weights = off(ints, ldi(head, I_PROGRAM)), off(floats, ldi(head, F_WEIGHTS))
-    for _ in range(ldi(head, RUNS)):
+    stream, weights = off(ints, head.ints.program), off(floats, head.floats.weights)
+    for _ in range(head.runs):
         n, rows = ldi(stream, 0), ldi(stream, 1)
         body = off(stream, 2)
         if n == 1:
@@ -83,13 +83,13 @@ def products(head: Any, ints: Any, floats: Any, m: Any) -> None:
 
 
 @device
-def product_derivatives(head: Any, ints: Any, floats: Any, m: Any, d: Any) -> None:
+def product_derivatives(head: Head, ints: Any, floats: Any, m: Any, d: Any) -> None:
     """dE/dM of all moments from those of the basis functions: the runs in reverse order."""
-    weights = off(floats, ldi(head, F_WEIGHTS))
-    for k in range(ldi(head, RUNS) - 1, -1, -1):
-        stream = off(ints, ldi(head, I_PROGRAM) + ldi(ints, ldi(head, I_RUNS) + 2 * k))
+    weights = off(floats, head.floats.weights)
+    for k in range(head.runs - 1, -1, -1):
+        stream = off(ints, head.ints.program + ldi(ints, head.ints.runs + 2 * k))
         n, rows = ldi(stream, 0), ldi(stream, 1)
-        body, own = off(stream, 2), off(weights, ldi(ints, ldi(head, I_RUNS) + 2 * k + 1))
+        body, own = off(stream, 2), off(weights, ldi(ints, head.ints.runs + 2 * k + 1))
         if n == 1:
             backward_1(rows, body, own, m, d)
         elif n == 2:

@@ -5,21 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from ..engine.neighbors import NeighborList
-from ..engine.packing import Packer, Plans, padded
+from ..engine.packing import Packer, padded
 from ..engine.radial import expansion
 from ..engine.simd import W
-from ..potential import Evaluation, FloatArray, IntArray, evaluate_blocks
+from ..potential import BlockPotential, Evaluation, FloatArray, IntArray, evaluate_blocks
 from . import kernels, layout, tables
+from .layout import Request
 from .model import MtpModel
 
 _NOTHING = np.zeros(0)
-_PLACES = (
-    layout.SLOTS, layout.ATOMS, layout.CHUNKS, layout.DERIVATIVES, layout.REPORT_BASIS, layout.REPORT_RADIAL,
-)  # fmt: skip
-_FORCES, _BASIS, _RADIAL = (True, False, False), (False, True, False), (True, False, True)  # what a call asks for
+_FORCES, _BASIS, _RADIAL = Request(), Request(derivatives=False, report_basis=True), Request(report_radial=True)
 
 
-class MtpPotential:
+class MtpPotential(BlockPotential[MtpModel, layout.Head]):
     """An MTP model ready for evaluation.
 
     Parameters
@@ -42,24 +40,10 @@ class MtpPotential:
                 f"the file does not name the {len(model.species)} species of this MTP: give them in MLIP's type order, "
                 f'for example species=["Si"]'
             )
-        self.model = model
+        super().__init__(model)
         self.elements = elements
         self.cutoff = model.max_dist
-        self._head = np.zeros(layout.HEAD_SIZE, np.int32)
-        self._ints = Packer(self._head, np.int32)
-        self._floats = Packer(self._head, float)
-        self._fill_moments()
-        self._fill_radial()
-        self._plans = Plans(self._head, (self._ints.join(), self._floats.join()), self._areas, places=_PLACES)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.model!r})"
-
-    def __getstate__(self) -> MtpModel:
-        return self.model
-
-    def __setstate__(self, model: MtpModel) -> None:
-        self.__init__(model)  # type: ignore[misc]
+        self._prepare()
 
     def evaluate(self, neighbors: NeighborList, species: IntArray, num_threads: int = 1) -> Evaluation:
         """Energies, forces and virials; see `Potential.evaluate`."""
@@ -91,71 +75,60 @@ class MtpPotential:
         species: IntArray,
         report: FloatArray,
         *,
-        request: tuple[bool, ...] = _FORCES,
+        request: Request = _FORCES,
         num_threads: int = 1,
     ) -> Evaluation:
         """One pass of the kernel; `report` receives what `request` says."""
-        plan = self._plans(neighbors.longest, species, *request)
+        plan = self._plans(neighbors.longest, species, request)
         return evaluate_blocks(kernels.evaluate, neighbors, plan, report, num_threads=num_threads)
 
-    def _areas(self, slots: int) -> dict[int, int]:
+    def _areas(self, slots: int) -> layout.Areas:
         head = self._head
-        functions, channels = int(head[layout.FUNCTIONS]), int(head[layout.CHANNELS])
-        moments, sums = int(head[layout.MOMENTS]), int(head[layout.SUMS])
-        return {
-            layout.A_SLOTS: 4 * slots + 4 * (slots + W),
-            layout.A_GEOMETRY: layout.GEOMETRY_WORDS * slots,
-            layout.A_PQ: 2 * slots,
-            layout.A_F: (channels + 3) * slots,
-            layout.A_G: 2 * functions * slots,
-            layout.A_P: 3 * slots,
-            layout.A_T: 4 * int(head[layout.BASIS]),
-            layout.A_ROWS: W,
-            layout.A_VALUES: padded(2 * functions),
-            layout.A_DERIVATIVES: 12 * channels,
-            layout.A_S: sums,
-            layout.A_D: sums,
-            layout.A_M: moments,
-            layout.A_DM: moments,
-            layout.A_TYPES: 1,
-            layout.A_ENERGY: 1,
-        }
+        return layout.Areas(
+            slots=4 * slots + 4 * (slots + W),
+            geometry=layout.GEOMETRY_WORDS * slots,
+            variables=2 * slots,
+            channels=(head.channels + 3) * slots,
+            functions=2 * head.functions * slots,
+            forces=3 * slots,
+            polynomials=4 * head.basis,
+            rows=W,
+            values=padded(2 * head.functions),
+            derivatives=12 * head.channels,
+            sums=head.sums,
+            sum_derivatives=head.sums,
+            moments=head.moments,
+            moment_derivatives=head.moments,
+            types=1,
+            energy=1,
+        )
 
-    def _fill_moments(self) -> None:
-        model, head = self.model, self._head
-        channels = tables.channels(model.basic)
-        forward = tables.sums_to_moments(model.basic, channels)
-        reverse = forward.transposed(int(channels.offsets[-1]))
-        program = tables.program(model)
-        head[layout.TYPES], head[layout.FUNCTIONS] = len(self.elements), model.radial_functions
-        head[layout.BASIS], head[layout.CHANNELS] = model.radial_size, len(channels.function)
-        head[layout.SUMS], head[layout.BASIC] = channels.offsets[-1], len(model.basic)
-        head[layout.MOMENTS], head[layout.SCALARS] = model.n_moments, len(model.mapping)
-        head[layout.RUNS] = len(program.places)
-        head[layout.GROUPS] = padded(2 * model.radial_functions) // W
-        for slot, values in (
-            (layout.I_LIMITS, channels.limits),
-            (layout.I_OFFSETS, channels.offsets),
-            (layout.I_FUNCTION, channels.function),
-            (layout.I_ODD, channels.odd),
-            (layout.I_PROGRAM, program.stream),
-            (layout.I_RUNS, program.places),
-            (layout.I_MAPPING, model.mapping),
-        ):
-            self._ints.add(slot, values)
-        places = {"begin": layout.I_FORWARD, "columns": layout.I_FORWARD_COLUMNS, "values": layout.F_FORWARD}
-        self._floats.add_sparse(self._ints, forward, **places)
-        places = {"begin": layout.I_REVERSE, "columns": layout.I_REVERSE_COLUMNS, "values": layout.F_REVERSE}
-        self._floats.add_sparse(self._ints, reverse, **places)
-        self._floats.add(layout.F_WEIGHTS, program.weights)
-        self._floats.add(layout.F_MOMENTS, model.moment_coefficients)
-        self._floats.add(layout.F_SPECIES, model.species_coefficients)
-
-    def _fill_radial(self) -> None:
+    def _pack(self, ints: Packer, floats: Packer) -> layout.Head:
         model = self.model
-        clamped = model.radial_basis.endswith("_repuls")
-        self._head[layout.SMOOTH] = model.radial_basis.startswith("RBChebyshev")
-        self._head[layout.REPULSIVE] = model.radial_basis == "RBChebyshev_repuls"
-        self._floats.add(layout.F_RADIAL, expansion(tables.chebyshev_coefficients(model)))
-        clamp = model.min_dist if clamped else 0.0
-        self._floats.add(layout.F_SCALARS, [model.min_dist, model.max_dist, clamp])
+        channels = tables.channels(model.basic)
+        program = tables.program(model)
+        sums = int(channels.offsets[-1])
+        forward = tables.sums_to_moments(model.basic, channels)
+        floats.add_sparse(ints, forward=forward, reverse=forward.transposed(sums))
+        ints.add(limits=channels.limits, offsets=channels.offsets, function=channels.function, odd=channels.odd)
+        ints.add(program=program.stream, runs=program.places, mapping=model.mapping)
+        floats.add(weights=program.weights, moments=model.moment_coefficients, species=model.species_coefficients)
+        floats.add(radial=expansion(tables.chebyshev_coefficients(model)))
+        clamp = model.min_dist if model.radial_basis.endswith("_repuls") else 0.0
+        floats.add(scalars=[model.min_dist, model.max_dist, clamp])
+        return layout.Head(
+            types=len(self.elements),
+            functions=model.radial_functions,
+            basis=model.radial_size,
+            channels=len(channels.function),
+            sums=sums,
+            basic=len(model.basic),
+            moments=model.n_moments,
+            scalars=len(model.mapping),
+            runs=len(program.places),
+            groups=padded(2 * model.radial_functions) // W,
+            smooth=model.radial_basis.startswith("RBChebyshev"),
+            repulsive=model.radial_basis == "RBChebyshev_repuls",
+            ints=ints.places(layout.Integers),
+            floats=floats.places(layout.Floats),
+        )

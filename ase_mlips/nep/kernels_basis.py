@@ -14,7 +14,7 @@ from ..engine.jit import device
 from ..engine.radial import contract_pairs, expand, polynomials
 from ..engine.simd import W, fma, ldf, ldi, load, load_splat, off, splat, stf, store, vmax, vmin, vsqrt, where_less
 from ..engine.vector_math import sine_cosine
-from .layout import *
+from .layout import GEOMETRY_WORDS, PAIR_WORDS, Head
 
 HALF_PI, PI = 0.5 * np.pi, np.pi
 
@@ -33,10 +33,10 @@ def cutoff_terms(r: Any, inverse: Any, out: Any, at: int) -> None:
 
 
 @device
-def geometry(head: Any, floats: Any, species: Any, slots: Any, used: int, out: Any, work: Any) -> None:
+def geometry(head: Head, floats: Any, species: Any, slots: Any, used: int, out: Any, work: Any) -> None:
     """Distances and cutoff functions of every slot."""
-    table, types = off(floats, ldi(head, F_PAIR)), ldi(head, TYPES)
-    own, row = off(work, ldi(head, A_TYPES)), off(work, ldi(head, A_ROWS))
+    table, types = off(floats, head.floats.pair), head.types
+    own, row = off(work, head.area.types), off(work, head.area.rows)
     for k in range(used):
         slot, values = off(slots, 4 * k * W), off(out, k * GEOMETRY_WORDS * W)
         if types == 1:
@@ -58,11 +58,11 @@ def geometry(head: Any, floats: Any, species: Any, slots: Any, used: int, out: A
 
 
 @device
-def radial_sums(head: Any, floats: Any, used: int, geometry: Any, slopes: Any, work: Any) -> None:
+def radial_sums(head: Head, floats: Any, used: int, geometry: Any, slopes: Any, work: Any) -> None:
     """Add to q_n; one element: to the sums of fc T_k instead, and several: keep dg_n/dr in `slopes`."""
-    types, count, functions = ldi(head, TYPES), ldi(head, K_RADIAL), ldi(head, RADIAL)
-    T, rows, q = off(work, ldi(head, A_T)), off(work, ldi(head, A_ROWS)), off(work, ldi(head, A_Q))
-    sums, values = off(work, ldi(head, A_RADIAL)), off(rows, W * W)
+    types, count, functions = head.types, head.k_radial, head.radial
+    T, rows, q = off(work, head.area.polynomials), off(work, head.area.rows), off(work, head.area.descriptors)
+    sums, values = off(work, head.area.radial), off(rows, W * W)
     for first in range(0, used, 4):
         group = off(geometry, first * GEOMETRY_WORDS * W)
         polynomials(off(group, 3 * W), GEOMETRY_WORDS * W, count, T)
@@ -76,8 +76,8 @@ def radial_sums(head: Any, floats: Any, used: int, geometry: Any, slopes: Any, w
         else:
             for slot in range(4):
                 g = off(group, slot * step)
-                table = off(floats, ldi(head, F_RADIAL))
-                contract_pairs(table, ldi(head, GROUPS_R), count, off(g, 9 * W), off(T, slot * W), rows, values)
+                table = off(floats, head.floats.radial)
+                contract_pairs(table, head.groups_r, count, off(g, 9 * W), off(T, slot * W), rows, values)
                 f, df, fdx = load(g, W), load(g, 2 * W), load(g, W) * load(g, 4 * W)
                 for n in range(functions):
                     value = load(values, n * W)
@@ -87,11 +87,11 @@ def radial_sums(head: Any, floats: Any, used: int, geometry: Any, slopes: Any, w
 
 
 @device
-def finish_radial(head: Any, floats: Any, work: Any) -> None:
+def finish_radial(head: Head, floats: Any, work: Any) -> None:
     """One element: q_n from the sums of fc T_k."""
-    q, sums, table = off(work, ldi(head, A_Q)), off(work, ldi(head, A_RADIAL)), off(floats, ldi(head, F_RADIAL))
-    count = ldi(head, K_RADIAL)
-    for n in range(ldi(head, RADIAL)):
+    q, sums, table = off(work, head.area.descriptors), off(work, head.area.radial), off(floats, head.floats.radial)
+    count = head.k_radial
+    for n in range(head.radial):
         total = splat(0.0)
         for k in range(count):
             total = fma(load_splat(table, 2 * (n * count + k)), load(sums, k * W), total)
@@ -99,13 +99,17 @@ def finish_radial(head: Any, floats: Any, work: Any) -> None:
 
 
 @device
-def radial_weights(head: Any, floats: Any, work: Any) -> None:
+def radial_weights(head: Head, floats: Any, work: Any) -> None:
     """One element: sum_n dE/dq_n C_nk and the same of C'_nk, [k][2], in the place of the sums."""
-    out, fp, table = off(work, ldi(head, A_RADIAL)), off(work, ldi(head, A_FP)), off(floats, ldi(head, F_RADIAL))
-    count = ldi(head, K_RADIAL)
+    out, fp, table = (
+        off(work, head.area.radial),
+        off(work, head.area.descriptor_derivatives),
+        off(floats, head.floats.radial),
+    )
+    count = head.k_radial
     for k in range(count):
         value = slope = splat(0.0)
-        for n in range(ldi(head, RADIAL)):
+        for n in range(head.radial):
             value = fma(load_splat(table, 2 * (n * count + k)), load(fp, n * W), value)
             slope = fma(load_splat(table, 2 * (n * count + k) + 1), load(fp, n * W), slope)
         store(out, 2 * k * W, value)
@@ -113,11 +117,15 @@ def radial_weights(head: Any, floats: Any, work: Any) -> None:
 
 
 @device
-def radial_derivatives(head: Any, first: int, geometry: Any, slopes: Any, work: Any, out: Any) -> None:
+def radial_derivatives(head: Head, first: int, geometry: Any, slopes: Any, work: Any, out: Any) -> None:
     """sum_n dE/dq_n dg_n/dr of four slots, to out[0 .. 3]."""
-    functions, count = ldi(head, RADIAL), ldi(head, K_RADIAL)
-    fp, T, weights = off(work, ldi(head, A_FP)), off(work, ldi(head, A_T)), off(work, ldi(head, A_RADIAL))
-    if ldi(head, TYPES) > 1:
+    functions, count = head.radial, head.k_radial
+    fp, T, weights = (
+        off(work, head.area.descriptor_derivatives),
+        off(work, head.area.polynomials),
+        off(work, head.area.radial),
+    )
+    if head.types > 1:
         for slot in range(4):
             total = splat(0.0)
             for n in range(functions):
@@ -144,29 +152,32 @@ def radial_derivatives(head: Any, first: int, geometry: Any, slopes: Any, work: 
 
 
 @device
-def angular_channels(head: Any, floats: Any, used: int, work: Any) -> None:
+def angular_channels(head: Head, floats: Any, used: int, work: Any) -> None:
     """Channels g_n and g_n x/r, the variables y/r and z/r, and dg_n/dr of the near slots."""
-    types, count, functions = ldi(head, TYPES), ldi(head, K_ANGULAR), ldi(head, ANGULAR)
-    T, rows, geometry = off(work, ldi(head, A_T)), off(work, ldi(head, A_ROWS)), off(work, ldi(head, A_GEOMETRY_NEAR))
-    table, values, stride = off(floats, ldi(head, F_ANGULAR)), off(rows, W * W), (ldi(head, CHANNELS) + 3) * 4
+    types, count, functions = head.types, head.k_angular, head.angular
+    T, rows, geometry = off(work, head.area.polynomials), off(work, head.area.rows), off(work, head.area.near.geometry)
+    table, values, stride = off(floats, head.floats.angular), off(rows, W * W), (head.channels + 3) * 4
     for first in range(0, used, 4):
         group = off(geometry, first * GEOMETRY_WORDS * W)
         polynomials(off(group, 7 * W), GEOMETRY_WORDS * W, count, T)
-        F, G = off(work, ldi(head, A_F) + first // 4 * stride * W), off(work, ldi(head, A_G) + first * functions * W)
+        F, G = (
+            off(work, head.area.channels + first // 4 * stride * W),
+            off(work, head.area.functions + first * functions * W),
+        )
         if types == 1:
             for n in range(functions):
                 expand(off(table, 2 * n * count), count, T, off(F, 4 * n * W), off(G, 4 * n * W))
         for slot in range(4):
             g = off(group, slot * GEOMETRY_WORDS * W)
-            position = off(work, ldi(head, A_NEAR) + 4 * (first + slot) * W)
+            position = off(work, head.area.near.slots + 4 * (first + slot) * W)
             rinv = load(g, 0)
             x = load(position, 0) * rinv
-            pq = off(work, ldi(head, A_PQ) + (2 * first + slot) * W)
+            pq = off(work, head.area.variables + (2 * first + slot) * W)
             store(pq, 0, load(position, W) * rinv)
             store(pq, 4 * W, load(position, 2 * W) * rinv)
             f, df, fdx = load(g, 5 * W), load(g, 6 * W), load(g, 5 * W) * load(g, 8 * W)
             if types > 1:
-                contract_pairs(table, ldi(head, GROUPS_A), count, off(g, 9 * W), off(T, slot * W), rows, values)
+                contract_pairs(table, head.groups_a, count, off(g, 9 * W), off(T, slot * W), rows, values)
             for n in range(functions):
                 at = (4 * n + slot) * W
                 value, slope = load(F, at), load(G, at)

@@ -1,29 +1,118 @@
-"""Where the kernels find sizes, tables and scratch: places in `head` and the widths of table rows."""
+"""What the kernels of NEP find in their tables of integers and doubles and in their scratch, and what a call asks for.
 
-# places in `head`: sizes of the model ...
-(
-    TYPES, NETS, RADIAL, ANGULAR, K_RADIAL, K_ANGULAR, L_MAX, CHANNELS, SUMS, MOMENTS, DESCRIPTORS, NEURONS, HIDDEN,
-    GROUPS_R, GROUPS_A, N_INVARIANTS, SQUARED, ZBL, NET_SIZE,
-) = range(19)  # fmt: skip
-# ... of tables in `ints` ...
-I_LIMITS, I_OFFSETS, I_FORWARD, I_FORWARD_COLUMNS = range(19, 23)
-I_REVERSE, I_REVERSE_COLUMNS, I_INVARIANTS, I_MONOMIALS = range(23, 27)
-# ... in `floats` ...
-(
-    F_FORWARD, F_REVERSE, F_MONOMIALS, F_RADIAL, F_ANGULAR, F_PAIR, F_ZBL, F_SCALER, F_NETWORK, F_SCALARS,
-) = range(27, 37)  # fmt: skip
-# ... for one call: atoms, slots, chunks, which network, whether its energy counts, whether derivatives are wanted,
-# whether more than energies is reported ...
-ATOMS, SLOTS, CHUNKS, NETWORK, ENERGY, DERIVATIVES, REPORT = range(37, 44)
-# ... and the areas of `work`
-(
-    A_NEAR, A_FAR, A_GEOMETRY_NEAR, A_GEOMETRY_FAR, A_SLOPES_NEAR, A_SLOPES_FAR, A_P_NEAR, A_P_FAR, A_PQ, A_F, A_G,
-    A_T, A_ROWS, A_DERIVATIVES, A_S, A_D, A_M, A_DM, A_Q, A_FP, A_E, A_HIDDEN, A_RADIAL, A_TYPES, A_VALUES,
-) = range(44, 69)  # fmt: skip
-HEAD_SIZE = 69
+`packing.Plans` fills a `Head` with sizes and with the places of tables and areas; kernels read it with `fields.view`.
+"""
+
+from __future__ import annotations
+
+from itertools import repeat
+from typing import NamedTuple
+
+from ..engine.packing import named
 
 GEOMETRY_WORDS = 10  # 1/r, radial: f, f', x, x', angular: f, f', x, x', number of the pair of types
 PAIR_WORDS = 3  # 1 / radial cutoff, 1 / angular cutoff, distance from which on ZBL is zero
 ZBL_WORDS = 11  # inner, outer, strength, and four times factor and decay of the screening function
 INVARIANT_WORDS = 3  # place among the invariants, first monomial, their number
 REPORT_WORDS = 13  # charge; sum of r^2 p (3); sum of r p (9)
+
+
+class Integers(NamedTuple):
+    """Where tables begin among the integers."""
+
+    limits: int  # of `lanes.channel_sums`
+    offsets: int
+    forward: int  # sums to moments: rows and columns of a sparse matrix
+    forward_columns: int
+    reverse: int  # dE/dS of moments to that of sums
+    reverse_columns: int
+    invariants: int  # rows of INVARIANT_WORDS
+    monomials: int  # three moments each
+
+
+class Floats(NamedTuple):
+    """Where tables begin among the doubles."""
+
+    forward: int
+    reverse: int
+    monomials: int  # factors
+    radial: int  # Chebyshev coefficients of g_n and g'_n
+    angular: int
+    pair: int  # rows of PAIR_WORDS
+    zbl: int  # rows of ZBL_WORDS
+    scaler: int  # of the descriptors
+    network: int
+    scalars: int  # largest angular cutoff, largest cutoff
+
+
+class Side(NamedTuple):
+    """Where areas of the near or of the far neighbours begin."""
+
+    slots: int  # see `lanes.gather`
+    geometry: int
+    slopes: int  # dg_n/dr of the radial functions
+    forces: int  # p_ij
+
+
+class Areas(NamedTuple):
+    """Where areas of the scratch begin."""
+
+    near: Side
+    far: Side
+    variables: int  # y/r and z/r
+    channels: int
+    functions: int  # dg_n/dr of the angular functions
+    polynomials: int  # T_k
+    rows: int
+    derivatives: int  # of `lanes.channel_derivatives`
+    sums: int  # of `lanes.channel_sums`
+    sum_derivatives: int
+    moments: int
+    moment_derivatives: int
+    descriptors: int
+    descriptor_derivatives: int
+    inputs: int  # scaled descriptors
+    hidden: int  # outputs of the neurons, then their derivatives, then a tile
+    radial: int  # sums of fc T_k, then weights of T_k and T'_k
+    types: int
+    values: int  # energy and charge
+
+
+class Pass(NamedTuple):
+    """What one pass of the kernel is to do."""
+
+    network: int = 0  # 1 for the scalar network of a polarizability model
+    energy: int = True  # False leaves the network's energy and the nuclear repulsion out of the forces
+    derivatives: int = True  # False skips forces and virials, which are then zero
+    report: int = False  # whether to report what `Outputs` holds
+
+
+class Head(NamedTuple):
+    """All of it, and sizes."""
+
+    types: int
+    nets: int  # networks: one, or one for each type
+    radial: int  # functions
+    angular: int
+    k_radial: int  # polynomials of each
+    k_angular: int
+    l_max: int
+    channels: int
+    sums: int
+    moments: int  # S_lm of each function
+    descriptors: int
+    neurons: int
+    hidden: int  # neurons in whole vectors
+    groups_r: int  # vectors that g_n and g'_n of a pair take
+    groups_a: int
+    n_invariants: int  # higher ones, that of `squared` not counted
+    squared: int  # place of q_1111 among the invariants; 0 without
+    zbl: int
+    net_size: int  # doubles of a network
+    ints: Integers
+    floats: Floats
+    atoms: int = 0
+    slots: int = 0
+    chunks: int = 0
+    request: Pass = Pass()
+    area: Areas = named(Areas, repeat(0))

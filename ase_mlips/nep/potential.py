@@ -8,20 +8,17 @@ import numpy as np
 
 from ..engine import zbl
 from ..engine.neighbors import NeighborList
-from ..engine.packing import Packer, Plans, padded
+from ..engine.packing import Packer, padded
 from ..engine.radial import expansion
 from ..engine.simd import W
 from ..files.elements import ELEMENTS
 from ..files.records import one_line
-from ..potential import Evaluation, FloatArray, IntArray, evaluate_blocks
+from ..potential import BlockPotential, Evaluation, FloatArray, IntArray, evaluate_blocks
 from . import kernels, layout, tables
 from .charges import COULOMB, electrostatics
+from .layout import Pass
 from .model import NepModel
 from .radii import RADII
-
-_PLACES = (
-    layout.SLOTS, layout.ATOMS, layout.CHUNKS, layout.NETWORK, layout.ENERGY, layout.DERIVATIVES, layout.REPORT,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, repr=False)
@@ -52,29 +49,7 @@ class Outputs:
         return one_line(self)
 
 
-@dataclass(frozen=True)
-class Pass:
-    """What one pass of the kernel is to do.
-
-    Attributes
-    ----------
-    network : int
-        1 for the scalar network of a polarizability model.
-    energy : bool
-        False leaves the network's energy and the nuclear repulsion out of the forces.
-    derivatives : bool
-        False skips forces and virials, which are then zero.
-    report : bool
-        Report what `Outputs` holds.
-    """
-
-    network: int = 0
-    energy: bool = True
-    derivatives: bool = True
-    report: bool = False
-
-
-class NepPotential:
+class NepPotential(BlockPotential[NepModel, layout.Head]):
     """A NEP model ready for evaluation.
 
     Parameters
@@ -88,7 +63,7 @@ class NepPotential:
     """
 
     def __init__(self, model: NepModel) -> None:
-        self.model = model
+        super().__init__(model)
         self.elements = model.elements
         self.inexact_flux = ""
         if model.charge_mode:  # by 1 to 10 % for small clusters with random parameters; exact for fixed charges
@@ -100,25 +75,8 @@ class NepPotential:
         self._inner = float(angular.max())
         self._charge_cutoff = float(model.radial_cutoffs.max())
         self.cutoff = max(self._inner, float(radial.max()), self._charge_cutoff if model.charge_mode else 0.0)
-        self._head = np.zeros(layout.HEAD_SIZE, np.int32)
-        self._ints = Packer(self._head, np.int32)
-        self._floats = Packer(self._head, float)
-        self._fill_sizes()
-        self._fill_basis(radial, angular)
-        self._fill_network()
-        tables = self._ints.join(), self._floats.join()
-        by_type = len(self.elements) > 1
-        self._plans = Plans(self._head, tables, self._areas, places=_PLACES, by_type=by_type)
-        self._width = model.n_descriptors + int(self._head[layout.NEURONS]) + layout.REPORT_WORDS
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.model!r})"
-
-    def __getstate__(self) -> NepModel:
-        return self.model
-
-    def __setstate__(self, model: NepModel) -> None:
-        self.__init__(model)  # type: ignore[misc]
+        self._prepare(by_type=len(self.elements) > 1)
+        self._width = model.n_descriptors + self._head.neurons + layout.REPORT_WORDS
 
     # -----------------------------------------------------------------------------------------------
     # evaluation
@@ -182,7 +140,7 @@ class NepPotential:
         ``energy + sum_i coupling_i q_i`` with these factors held fixed (qNEP).
         """
         n = neighbors.n
-        plan = self._plans(neighbors.longest, species, what.network, what.energy, what.derivatives, what.report)
+        plan = self._plans(neighbors.longest, species, what)
         lam = np.zeros(n + 1)
         if coupling is not None:
             lam[:n] = coupling
@@ -191,114 +149,117 @@ class NepPotential:
 
     def _split(self, report: FloatArray) -> Outputs:
         table = report.reshape(-1, self._width)
-        d, h = self.model.n_descriptors, int(self._head[layout.NEURONS])
+        d, h = self.model.n_descriptors, self._head.neurons
         pairs = table[:, d + h + 1 :]
         return Outputs(table[:, :d], table[:, d : d + h], table[:, d + h], pairs[:, :3], pairs[:, 3:].reshape(-1, 3, 3))
 
-    def _areas(self, slots: int) -> dict[int, int]:
+    def _areas(self, slots: int) -> layout.Areas:
         head = self._head
-        functions, channels, sums = (int(head[k]) for k in (layout.ANGULAR, layout.CHANNELS, layout.SUMS))
-        radial, descriptors = int(head[layout.RADIAL]), padded(self.model.n_descriptors)
-        moments = functions * int(head[layout.MOMENTS])
-        groups = max(int(head[layout.GROUPS_R]), int(head[layout.GROUPS_A]))
-        basis = max(int(head[layout.K_RADIAL]), int(head[layout.K_ANGULAR]))
-        listed = 4 * slots + 4 * (slots + W)
-        return {
-            layout.A_NEAR: listed,
-            layout.A_FAR: listed,
-            layout.A_GEOMETRY_NEAR: layout.GEOMETRY_WORDS * slots,
-            layout.A_GEOMETRY_FAR: layout.GEOMETRY_WORDS * slots,
-            layout.A_SLOPES_NEAR: radial * slots,
-            layout.A_SLOPES_FAR: radial * slots,
-            layout.A_P_NEAR: 3 * slots,
-            layout.A_P_FAR: 3 * slots,
-            layout.A_PQ: 2 * slots,
-            layout.A_F: (channels + 3) * slots,
-            layout.A_G: functions * slots,
-            layout.A_T: 4 * basis,
-            layout.A_ROWS: W + max(W * groups, W),
-            layout.A_DERIVATIVES: 12 * channels,
-            layout.A_S: sums,
-            layout.A_D: sums,
-            layout.A_M: moments,
-            layout.A_DM: moments,
-            layout.A_Q: descriptors,
-            layout.A_FP: descriptors,
-            layout.A_E: descriptors,
-            layout.A_HIDDEN: 2 * int(head[layout.HIDDEN]) + W,
-            layout.A_RADIAL: 2 * basis,
-            layout.A_TYPES: 1,
-            layout.A_VALUES: 2,
-        }
+        moments, descriptors = head.angular * head.moments, padded(head.descriptors)
+        basis = max(head.k_radial, head.k_angular)
+        side = layout.Side(
+            slots=4 * slots + 4 * (slots + W),
+            geometry=layout.GEOMETRY_WORDS * slots,
+            slopes=head.radial * slots,
+            forces=3 * slots,
+        )
+        return layout.Areas(
+            near=side,
+            far=side,
+            variables=2 * slots,
+            channels=(head.channels + 3) * slots,
+            functions=head.angular * slots,
+            polynomials=4 * basis,
+            rows=W + max(W * max(head.groups_r, head.groups_a), W),
+            derivatives=12 * head.channels,
+            sums=head.sums,
+            sum_derivatives=head.sums,
+            moments=moments,
+            moment_derivatives=moments,
+            descriptors=descriptors,
+            descriptor_derivatives=descriptors,
+            inputs=descriptors,
+            hidden=2 * head.hidden + W,
+            radial=2 * basis,
+            types=1,
+            values=2,
+        )
 
     # -----------------------------------------------------------------------------------------------
     # tables
 
-    def _fill_sizes(self) -> None:
-        model, head = self.model, self._head
-        network = model.network
-        head[layout.TYPES] = len(model.elements)
-        head[layout.NETS] = len(network.w0)
-        head[layout.RADIAL], head[layout.ANGULAR] = model.n_max[0] + 1, model.n_max[1] + 1
-        head[layout.K_RADIAL], head[layout.K_ANGULAR] = model.basis_size[0] + 1, model.basis_size[1] + 1
-        head[layout.L_MAX] = model.l_max
-        head[layout.CHANNELS] = 2 * head[layout.ANGULAR]
-        head[layout.MOMENTS] = (model.l_max + 1) ** 2 - 1
-        head[layout.DESCRIPTORS] = model.n_descriptors
-        head[layout.NEURONS] = network.w0.shape[1]
-        head[layout.HIDDEN] = padded(network.w0.shape[1])
-        head[layout.GROUPS_R] = -(-2 * head[layout.RADIAL] // W)
-        head[layout.GROUPS_A] = -(-2 * head[layout.ANGULAR] // W)
-        head[layout.ZBL] = model.zbl is not None
+    def _pack(self, ints: Packer, floats: Packer) -> layout.Head:
+        model, network = self.model, self.model.network
+        functions = model.n_max[0] + 1, model.n_max[1] + 1
+        invariants, squared = self._pack_invariants(ints, floats)
+        sums = self._pack_basis(ints, floats)
+        size = self._pack_networks(floats)
+        return layout.Head(
+            types=len(model.elements),
+            nets=len(network.w0),
+            radial=functions[0],
+            angular=functions[1],
+            k_radial=model.basis_size[0] + 1,
+            k_angular=model.basis_size[1] + 1,
+            l_max=model.l_max,
+            channels=2 * functions[1],
+            sums=sums,
+            moments=(model.l_max + 1) ** 2 - 1,
+            descriptors=model.n_descriptors,
+            neurons=network.w0.shape[1],
+            hidden=padded(network.w0.shape[1]),
+            groups_r=-(-2 * functions[0] // W),
+            groups_a=-(-2 * functions[1] // W),
+            n_invariants=invariants,
+            squared=squared,
+            zbl=model.zbl is not None,
+            net_size=size,
+            ints=ints.places(layout.Integers),
+            floats=floats.places(layout.Floats),
+        )
 
-    def _fill_basis(self, radial: FloatArray, angular: FloatArray) -> None:
+    def _pack_basis(self, ints: Packer, floats: Packer) -> int:
+        """Tables of radial and angular functions; returns the number of sums over neighbours."""
         model, functions = self.model, self.model.n_max[1] + 1
         limits, offsets = tables.channel_layout(functions, model.l_max)
         forward = tables.sums_to_moments(functions, model.l_max)
-        reverse = forward.transposed(int(offsets[-1]))
-        self._head[layout.SUMS] = offsets[-1]
-        self._ints.add(layout.I_LIMITS, limits)
-        self._ints.add(layout.I_OFFSETS, offsets)
-        places = {"begin": layout.I_FORWARD, "columns": layout.I_FORWARD_COLUMNS, "values": layout.F_FORWARD}
-        self._floats.add_sparse(self._ints, forward, **places)
-        places = {"begin": layout.I_REVERSE, "columns": layout.I_REVERSE_COLUMNS, "values": layout.F_REVERSE}
-        self._floats.add_sparse(self._ints, reverse, **places)
-        self._floats.add(layout.F_RADIAL, expansion(tables.chebyshev_values(model.radial)))
-        self._floats.add(layout.F_ANGULAR, expansion(tables.chebyshev_values(model.angular)))
-        repulsion = self._repulsion()
+        ints.add(limits=limits, offsets=offsets)
+        floats.add_sparse(ints, forward=forward, reverse=forward.transposed(int(offsets[-1])))
+        floats.add(radial=expansion(tables.chebyshev_values(model.radial)))
+        floats.add(angular=expansion(tables.chebyshev_values(model.angular)))
+        repulsion, (radial, angular) = self._repulsion(), self._pair_cutoffs()
         # as in GPUMD, the repulsion acts between angular neighbours only
         pairs = np.stack([1.0 / radial, 1.0 / angular, np.minimum(repulsion[:, :, 1], angular)], axis=-1)
-        self._floats.add(layout.F_PAIR, pairs)
-        self._floats.add(layout.F_ZBL, repulsion)
-        self._floats.add(layout.F_SCALARS, [self._inner, self.cutoff])
-        self._fill_invariants()
+        floats.add(pair=pairs, zbl=repulsion, scalars=[self._inner, self.cutoff])
+        return int(offsets[-1])
 
-    def _fill_invariants(self) -> None:
+    def _pack_invariants(self, ints: Packer, floats: Packer) -> tuple[int, int]:
+        """Tables of the higher invariants; returns their number and the place of q_1111, 0 without that."""
         entries: list[tuple[int, int, int]] = []
         monomials: list[tuple[int, int, int]] = []
         constants: list[float] = []
+        squared = 0
         for place, name in enumerate(self.model.invariants, start=self.model.l_max):
             if name == "1111":
-                self._head[layout.SQUARED] = place
+                squared = place
                 continue
             found = tables.invariant_monomials((int(name[0]), int(name[1]), int(name[2])))
             entries.append((place, len(monomials), len(found)))
             monomials += list(found)
             constants += list(found.values())
-        self._head[layout.N_INVARIANTS] = len(entries)
-        self._ints.add(layout.I_INVARIANTS, entries)
-        self._ints.add(layout.I_MONOMIALS, monomials)
-        self._floats.add(layout.F_MONOMIALS, constants)
+        ints.add(invariants=entries, monomials=monomials)
+        floats.add(monomials=constants)
+        return len(entries), squared
 
-    def _fill_network(self) -> None:
-        model, nets = self.model, int(self._head[layout.NETS])
+    def _pack_networks(self, floats: Packer) -> int:
+        """The scaler and the networks; returns the doubles of one."""
+        model = self.model
         scaler = np.zeros(padded(model.n_descriptors))
         scaler[: model.n_descriptors] = model.scaler
-        self._floats.add(layout.F_SCALER, scaler)
         networks = [model.network] + ([model.scalar_network] if model.scalar_network else [])
-        packed = [tables.pack_network(network, nets) for network in networks]
-        self._head[layout.NET_SIZE] = packed[0].shape[1]
-        self._floats.add(layout.F_NETWORK, np.concatenate(packed))
+        packed = [tables.pack_network(network, len(model.network.w0)) for network in networks]
+        floats.add(scaler=scaler, network=np.concatenate(packed))
+        return int(packed[0].shape[1])
 
     def _pair_cutoffs(self) -> tuple[FloatArray, FloatArray]:
         """Radial and angular cutoff of each pair of types."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..engine.fields import view
 from ..engine.jit import device, kernel
-from ..engine.lanes import channel_derivatives, gather, open_chunk, scatter, sum_rows
+from ..engine.lanes import channel_derivatives, gather, open_chunk, pointers, scatter, sum_rows
 from ..engine.simd import (
     W,
     fma,
@@ -35,15 +36,15 @@ from .kernels_coupling import (
     zero,
 )
 from .kernels_density import block_types, channels, density, geometry, pair_parameters
-from .layout import *
+from .layout import GEOMETRY_WORDS, PAIR_WORDS, ZBL_WORDS, Head
 
 
 @device
-def nuclear_repulsion(head: Any, floats: Any, used: int, work: Any) -> Any:
+def nuclear_repulsion(head: Head, floats: Any, used: int, work: Any) -> Any:
     """Start the pair forces with those of ZBL, switched off as LAMMPS does; returns the energies."""
-    table, types = off(floats, ldi(head, F_ZBL)), ldi(head, TYPES)
-    pairs, own = off(work, ldi(head, A_PAIR)), off(work, ldi(head, A_TYPES))
-    row = off(work, ldi(head, A_DERIVATIVES))
+    table, types = off(floats, head.floats.zbl), head.types
+    pairs, own = off(work, head.area.pairs), off(work, head.area.types)
+    row = off(work, head.area.derivatives)
     total = splat(0.0)
     for k in range(used):
         for lane in range(W):
@@ -51,9 +52,9 @@ def nuclear_repulsion(head: Any, floats: Any, used: int, work: Any) -> Any:
             place = (int(ldf(own, lane)) * types + other) * ZBL_WORDS
             for p in range(ZBL_WORDS):
                 stf(row, p * W + lane, ldf(table, place + p))
-        slot = off(work, ldi(head, A_SLOTS) + 4 * k * W)
+        slot = off(work, head.area.slots + 4 * k * W)
         x, y, z = load(slot, 0), load(slot, W), load(slot, 2 * W)
-        rinv = load(work, ldi(head, A_GEOMETRY) + (k * GEOMETRY_WORDS + 7) * W)
+        rinv = load(work, head.area.geometry + (k * GEOMETRY_WORDS + 7) * W)
         r = 1.0 / rinv
         energy, slope = screened_coulomb(r, rinv, load(row, 0), load(row, W))
         t = r - load(row, 2 * W)
@@ -64,7 +65,7 @@ def nuclear_repulsion(head: Any, floats: Any, used: int, work: Any) -> Any:
         outer = load(row, 6 * W)
         total = total + where_less(r, outer, energy * 0.5, splat(0.0))
         push = where_less(r, outer, slope * 0.5 * rinv, splat(0.0))
-        out = off(work, ldi(head, A_P) + 3 * k * W)
+        out = off(work, head.area.forces + 3 * k * W)
         store(out, 0, push * x)
         store(out, W, push * y)
         store(out, 2 * W, push * z)
@@ -72,17 +73,17 @@ def nuclear_repulsion(head: Any, floats: Any, used: int, work: Any) -> Any:
 
 
 @device
-def pair_forces(head: Any, ints: Any, used: int, element: int, work: Any) -> None:
+def pair_forces(head: Head, ints: Any, used: int, element: int, work: Any) -> None:
     """Add dU_i/dr_j that comes from dE/dS of one element channel."""
-    count, top = ldi(head, CHANNELS), ldi(head, TWOJMAX)
-    limits, offsets = off(ints, ldi(head, I_LIMITS)), off(ints, ldi(head, I_OFFSETS))
-    sums, out = off(work, ldi(head, A_D) + element * ldi(head, SUMS) * W), off(work, ldi(head, A_DERIVATIVES))
-    if ldi(head, ELEMENTS) > 1:
+    count, top = head.channels, head.twojmax
+    limits, offsets = off(ints, head.ints.limits), off(ints, head.ints.offsets)
+    sums, out = off(work, head.area.sum_derivatives + element * head.sums * W), off(work, head.area.derivatives)
+    if head.elements > 1:
         channels(head, used, element, work)
     for k in range(used):
         if k % 4 == 0:
-            channel_derivatives(sums, off(work, ldi(head, A_PQ) + 2 * k * W), limits, offsets, count, out)
-        f = off(work, ldi(head, A_F) + (k // 4 * (count + 3) * 4 + k % 4) * W)
+            channel_derivatives(sums, off(work, head.area.variables + 2 * k * W), limits, offsets, count, out)
+        f = off(work, head.area.channels + (k // 4 * (count + 3) * 4 + k % 4) * W)
         v = off(out, k % 4 * W)
         re, im, m = load(f, 0), splat(0.0), 1.0
         dw, dc, dz = re * load(v, 0), re * load(v, 4 * W), re * load(v, 8 * W)
@@ -101,24 +102,24 @@ def pair_forces(head: Any, ints: Any, used: int, element: int, work: Any) -> Non
 
 
 @device
-def _add_force(head: Any, k: int, dw: Any, dc: Any, dz: Any, dbr: Any, dbi: Any, work: Any) -> None:
-    slot, values = off(work, ldi(head, A_SLOTS) + 4 * k * W), off(work, ldi(head, A_GEOMETRY) + k * GEOMETRY_WORDS * W)
+def _add_force(head: Head, k: int, dw: Any, dc: Any, dz: Any, dbr: Any, dbi: Any, work: Any) -> None:
+    slot, values = off(work, head.area.slots + 4 * k * W), off(work, head.area.geometry + k * GEOMETRY_WORDS * W)
     x, y, z = load(slot, 0), load(slot, W), load(slot, 2 * W)
     s, rinv = load(values, 3 * W), load(values, 7 * W)
     ds = fma(y, dbr, fma(z, dz, -(x * dbi)))
     radial = fma(ds, load(values, 4 * W), fma(dc, load(values, 5 * W), dw * load(values, 6 * W))) * rinv
-    out = off(work, ldi(head, A_P) + 3 * k * W)
+    out = off(work, head.area.forces + 3 * k * W)
     store(out, 0, fma(radial, x, fma(s, -dbi, load(out, 0))))
     store(out, W, fma(radial, y, fma(s, dbr, load(out, W))))
     store(out, 2 * W, fma(radial, z, fma(s, dz, load(out, 2 * W))))
 
 
 @device
-def prepare(listing: Any, species: Any, head: Any, floats: Any, members: Any, work: Any) -> int:
+def prepare(listing: Any, species: Any, head: Head, floats: Any, members: Any, work: Any) -> int:
     """Gather a block and its pair geometry; returns the number of slots, with the sign set if types differ."""
-    slots = off(work, ldi(head, A_SLOTS))
-    cutoff = ldf(floats, ldi(head, F_SCALARS) + 2)
-    used = gather(listing, members, ldi(head, ATOMS), 0.0, cutoff, ldi(head, SLOTS), slots)
+    slots = off(work, head.area.slots)
+    cutoff = ldf(floats, head.floats.scalars + 2)
+    used = gather(listing, members, head.atoms, 0.0, cutoff, head.slots, slots)
     one = block_types(head, species, members, work)
     pair_parameters(head, floats, species, used, work)
     geometry(head, floats, used, work)
@@ -126,94 +127,91 @@ def prepare(listing: Any, species: Any, head: Any, floats: Any, members: Any, wo
 
 
 @device
-def run_head(head: Any, ints: Any, floats: Any, work: Any) -> Any:
+def run_head(head: Head, ints: Any, floats: Any, work: Any) -> Any:
     """Energies from B, and beta = dE/dB."""
-    b, beta = off(work, ldi(head, A_B)), off(work, ldi(head, A_BETA))
-    if ldi(head, NETWORK) == 1:
-        spec, weights = off(ints, ldi(head, I_NETWORK)), off(floats, ldi(head, F_NETWORK))
-        return network(spec, weights, off(work, ldi(head, A_TYPES)), b, beta, off(work, ldi(head, A_NETWORK)))
-    if ldi(head, TYPES) > 1:
+    b, beta = off(work, head.area.descriptors), off(work, head.area.beta)
+    if head.network == 1:
+        spec, weights = off(ints, head.ints.network), off(floats, head.floats.network)
+        return network(spec, weights, off(work, head.area.types), b, beta, off(work, head.area.network))
+    if head.types > 1:
         lane_coefficients(head, floats, work)
-    return polynomial(ldi(head, DESCRIPTORS), ldi(head, QUADRATIC), off(work, ldi(head, A_LANES)), b, beta)
+    return polynomial(head.descriptors, head.quadratic, off(work, head.area.coefficients), b, beta)
 
 
 @device
 def evaluate_block(
-    listing: Any, species: Any, head: Any, ints: Any, floats: Any, members: Any, rows: Any, work: Any
+    listing: Any, species: Any, head: Head, ints: Any, floats: Any, members: Any, rows: Any, work: Any
 ) -> None:
-    """Energies of eight atoms (to A_ENERGY) and their share of forces and virials (to `rows`)."""
+    """Energies of eight atoms (to the area `energy`) and their share of forces and virials (to `rows`)."""
     used = prepare(listing, species, head, floats, members, work)
     one = used >= 0
     used = used if one else -used - 1
     density(head, ints, floats, used, work)
-    if ldi(head, DIRECT) == 1 and one:
-        energy = y_direct(head, ints, floats, int(ldf(work, ldi(head, A_TYPES))), work)
+    if head.direct == 1 and one:
+        energy = y_direct(head, ints, floats, int(ldf(work, head.area.types)), work)
     else:
         store_z(head, ints, floats, work)
         bispectrum(head, ints, floats, work)
         energy = run_head(head, ints, floats, work)
-        terms, factors = off(ints, ldi(head, I_Y)), off(floats, ldi(head, F_FACTOR))
-        y_from_z(head, terms, factors, 0, ldi(head, N_Y), work)
+        terms, factors = off(ints, head.ints.y), off(floats, head.floats.factor)
+        y_from_z(head, terms, factors, 0, head.n_y, work)
     y_to_derivatives(head, ints, floats, work)
-    if ldi(head, ZBL) == 1:
+    if head.zbl == 1:
         energy = energy + nuclear_repulsion(head, floats, used, work)
     else:
-        zero(off(work, ldi(head, A_P)), 3 * used)
-    for e in range(ldi(head, ELEMENTS)):
+        zero(off(work, head.area.forces), 3 * used)
+    for e in range(head.elements):
         pair_forces(head, ints, used, e, work)
-    scatter(off(work, ldi(head, A_SLOTS)), off(work, ldi(head, A_P)), used, members, ldi(head, ATOMS), rows)
-    store(work, ldi(head, A_ENERGY), energy)
+    scatter(off(work, head.area.slots), off(work, head.area.forces), used, members, head.atoms, rows)
+    store(work, head.area.energy, energy)
 
 
 @kernel
-def evaluate(
-    positions: Any, shifts: Any, start: Any, idx: Any, code: Any, species: Any, order: Any, head: Any, ints: Any,
-    floats: Any, work: Any, energies: Any, accumulators: Any, forces: Any, virials: Any, first: int, last: int
-) -> None:  # fmt: skip
-    """Evaluate the chunks first .. last-1 of a configuration.
+def evaluate(listing: Any, model: Any, work: Any, results: Any, first: int, last: int) -> None:
+    """Evaluate the chunks first .. last-1 of a configuration; see `potential.evaluate_blocks`.
 
     Each chunk owns consecutive blocks and a set of accumulator rows, see `lanes.collect`.
     """
-    h, scratch = ptr(head), ptr(work)
-    n, chunks = ldi(h, ATOMS), ldi(h, CHUNKS)
-    listing = (ptr(positions), ptr(shifts), ptr(start), ptr(idx), ptr(code))
-    if ldi(h, TYPES) == 1 and ldi(h, DIRECT) == 0:  # the same for all blocks
-        store(scratch, ldi(h, A_TYPES), splat(0.0))
-        lane_coefficients(h, ptr(floats), scratch)
+    species, order, integers, ints, floats = model
+    energies, accumulators, forces, virials = results
+    head, scratch, neighbors = view(ptr(integers), Head), ptr(work), pointers(listing)
+    n, chunks = head.atoms, head.chunks
+    if head.types == 1 and head.direct == 0:  # the same for all blocks
+        store(scratch, head.area.types, splat(0.0))
+        lane_coefficients(head, ptr(floats), scratch)
     for chunk in range(first, last):
-        begin, end, rows = open_chunk(listing, ptr(accumulators), chunk, chunks, n)
+        begin, end, rows = open_chunk(neighbors, ptr(accumulators), chunk, chunks, n)
         for block in range(begin, end):
             members = off(ptr(order), block * W)
-            evaluate_block(listing, ptr(species), h, ptr(ints), ptr(floats), members, rows, scratch)
+            evaluate_block(neighbors, ptr(species), head, ptr(ints), ptr(floats), members, rows, scratch)
             for lane in range(W):
                 if ldi(members, lane) < n:
-                    energies[ldi(members, lane)] = ldf(scratch, ldi(h, A_ENERGY) + lane)
+                    energies[ldi(members, lane)] = ldf(scratch, head.area.energy + lane)
     if chunks == 1:
         sum_rows(ptr(accumulators), 1, n, ptr(forces), ptr(virials))
 
 
 @kernel
-def count_pairs(
-    positions: Any, shifts: Any, start: Any, idx: Any, code: Any, n: int, cutoff: float, counts: Any
-) -> None:
+def count_pairs(listing: Any, n: int, cutoff: float, counts: Any) -> None:
     """Number of neighbours within the cutoff, by the same arithmetic as `lanes.gather`."""
-    points, limit = ptr(positions), splat(cutoff * cutoff)
+    points, shifts, start, idx, code = pointers(listing)
+    limit = splat(cutoff * cutoff)
     for i in range(n):
         own, count = off(points, 4 * i), 0
         xi, yi, zi = load_splat(own, 0), load_splat(own, 1), load_splat(own, 2)
-        for k in range(start[i], start[i + 1], W):
-            x, y, z = gather_points(points, ptr(shifts), ptr(idx), ptr(code), k)
+        for k in range(ldi(start, i), ldi(start, i + 1), W):
+            x, y, z = gather_points(points, shifts, idx, code, k)
             x, y, z = x - xi, y - yi, z - zi
             count += popcount(mask_less(fma(x, x, fma(y, y, z * z)), limit))
         counts[i] = count
 
 
 @device
-def store_gradients(head: Any, counts: Any, place: Any, first: int, k: int, gradients: Any, work: Any) -> None:
+def store_gradients(head: Head, counts: Any, place: Any, first: int, k: int, gradients: Any, work: Any) -> None:
     """Write the pair gradients of descriptor k, for each atom of the block in the order of its slots."""
-    total = ldi(head, DESCRIPTORS)
-    p = off(work, ldi(head, A_P))
-    for lane in range(min(W, ldi(head, ATOMS) - first)):
+    total = head.descriptors
+    p = off(work, head.area.forces)
+    for lane in range(min(W, head.atoms - first)):
         i = first + lane
         for slot in range(ldi(counts, i)):
             out = (ldi(place, i) + slot) * 3 * total + k
@@ -222,24 +220,26 @@ def store_gradients(head: Any, counts: Any, place: Any, first: int, k: int, grad
 
 
 @kernel
-def describe(
-    positions: Any, shifts: Any, start: Any, idx: Any, code: Any, species: Any, order: Any, head: Any, ints: Any,
-    floats: Any, work: Any, descriptors: Any, counts: Any, place: Any, neighbors: Any, vectors: Any, gradients: Any
-) -> None:  # fmt: skip
-    """Descriptors of all atoms and, unless `gradients` is empty, dB_k/dr_j of all pairs."""
-    h, scratch, table, constants = ptr(head), ptr(work), ptr(ints), ptr(floats)
-    n, total = ldi(h, ATOMS), ldi(h, DESCRIPTORS)
-    slots = off(scratch, ldi(h, A_SLOTS))
-    listing = (ptr(positions), ptr(shifts), ptr(start), ptr(idx), ptr(code))
+def describe(listing: Any, model: Any, work: Any, descriptors: Any, rows: Any, pairs: Any) -> None:
+    """Descriptors of all atoms and, unless `gradients` is empty, dB_k/dr_j of all pairs.
+
+    `rows` are, for each atom, the number of its pairs and the first of them; `pairs` the arrays neighbors, vectors and
+    gradients, which are filled.
+    """
+    species, order, integers, ints, floats = model
+    (counts, place), (neighbors, vectors, gradients) = rows, pairs
+    head, scratch, table, constants = view(ptr(integers), Head), ptr(work), ptr(ints), ptr(floats)
+    n, total, around = head.atoms, head.descriptors, pointers(listing)
+    slots = off(scratch, head.area.slots)
     for first in range(0, n, W):
-        used = prepare(listing, ptr(species), h, constants, off(ptr(order), first), scratch)
+        used = prepare(around, ptr(species), head, constants, off(ptr(order), first), scratch)
         used = used if used >= 0 else -used - 1
-        density(h, table, constants, used, scratch)
-        store_z(h, table, constants, scratch)
-        bispectrum(h, table, constants, scratch)
+        density(head, table, constants, used, scratch)
+        store_z(head, table, constants, scratch)
+        bispectrum(head, table, constants, scratch)
         for lane in range(min(W, n - first)):
             for k in range(total):
-                descriptors[first + lane, k] = ldf(scratch, ldi(h, A_B) + k * W + lane)
+                descriptors[first + lane, k] = ldf(scratch, head.area.descriptors + k * W + lane)
         if gradients.size == 0:
             continue
         for lane in range(min(W, n - first)):
@@ -249,13 +249,13 @@ def describe(
                 for axis in range(3):
                     vectors[row, axis] = ldf(slots, (4 * slot + axis) * W + lane)
         for k in range(total):
-            store(scratch, ldi(h, A_BETA) + k * W, splat(1.0))
-        terms, factors = off(table, ldi(h, I_Y_EXACT)), off(constants, ldi(h, F_FACTOR_EXACT))
+            store(scratch, head.area.beta + k * W, splat(1.0))
+        terms, factors = off(table, head.ints.y_exact), off(constants, head.floats.factor_exact)
         for k in range(total):
-            own = off(table, ldi(h, I_Y_FIRST) + k)
-            y_from_z(h, terms, factors, ldi(own, 0), ldi(own, 1), scratch)
-            y_to_derivatives(h, table, constants, scratch)
-            zero(off(scratch, ldi(h, A_P)), 3 * used)
-            for e in range(ldi(h, ELEMENTS)):
-                pair_forces(h, table, used, e, scratch)
-            store_gradients(h, ptr(counts), ptr(place), first, k, ptr(gradients), scratch)
+            own = off(table, head.ints.y_first + k)
+            y_from_z(head, terms, factors, ldi(own, 0), ldi(own, 1), scratch)
+            y_to_derivatives(head, table, constants, scratch)
+            zero(off(scratch, head.area.forces), 3 * used)
+            for e in range(head.elements):
+                pair_forces(head, table, used, e, scratch)
+            store_gradients(head, ptr(counts), ptr(place), first, k, ptr(gradients), scratch)

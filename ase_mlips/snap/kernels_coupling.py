@@ -7,7 +7,7 @@ from typing import Any
 from ..engine.jit import device, device_from_source
 from ..engine.lanes import sparse_product
 from ..engine.simd import W, fma, ldf, ldi, load, load_splat, off, splat, stf, store
-from .layout import *
+from .layout import B_WORDS, ELEMENT_WORDS, TILE_COLUMNS, TILE_ROWS, TILE_WORDS, Y_WORDS, Head
 
 _NAMES = {"fma": fma, "load": load, "load_splat": load_splat, "off": off, "splat": splat, "store": store}
 
@@ -86,27 +86,25 @@ def zero(p: Any, n: int) -> None:
 
 
 @device
-def y_direct(head: Any, ints: Any, floats: Any, kind: int, work: Any) -> Any:
+def y_direct(head: Head, ints: Any, floats: Any, kind: int, work: Any) -> Any:
     """Y of a linear model whose eight atoms are of one type; returns their energies.
 
     B is a cubic form in U, so sum_k beta_k B_k = Re(Y* . U) / 3 needs neither Z nor B.
     """
-    u, y = off(work, ldi(head, A_U)), off(work, ldi(head, A_Y))
-    zero(y, 2 * ldi(head, HALF))
-    outer = off(floats, ldi(head, F_DIRECT) + kind * ldi(head, F_OUTER_SIZE))
-    inner, words = off(floats, ldi(head, F_INNER)), off(ints, ldi(head, I_TILES))
-    couple(words, ldi(head, N_TILES), outer, inner, u, u, y, 9)
-    return (
-        load_splat(floats, ldi(head, F_SHIFT) + kind) + half_dot(head, ints, u, y, 0, ldi(head, INDEPENDENT), 3) / 3.0
-    )
+    u, y = off(work, head.area.u), off(work, head.area.y)
+    zero(y, 2 * head.half)
+    outer = off(floats, head.floats.direct + kind * head.outer_size)
+    inner, words = off(floats, head.floats.inner), off(ints, head.ints.tiles)
+    couple(words, head.n_tiles, outer, inner, u, u, y, 9)
+    return load_splat(floats, head.floats.shift + kind) + half_dot(head, ints, u, y, 0, head.independent, 3) / 3.0
 
 
 @device
-def half_dot(head: Any, ints: Any, u: Any, y: Any, first: int, count: int, column: int) -> Any:
+def half_dot(head: Head, ints: Any, u: Any, y: Any, first: int, count: int, column: int) -> Any:
     """Weighted sum over half of Re(U* y); `column` 3: y holds all j, 4: it holds one."""
     even = odd = splat(0.0)
     for n in range(first, first + count):
-        entry = off(ints, ldi(head, I_ELEMENTS) + n * ELEMENT_WORDS)
+        entry = off(ints, head.ints.elements + n * ELEMENT_WORDS)
         a, b, weight = ldi(entry, 0) * 2 * W, ldi(entry, column) * 2 * W, splat(float(ldi(entry, 5)))
         even = fma(load(u, a) * weight, load(y, b), even)
         odd = fma(load(u, a + W) * weight, load(y, b + W), odd)
@@ -114,40 +112,40 @@ def half_dot(head: Any, ints: Any, u: Any, y: Any, first: int, count: int, colum
 
 
 @device
-def store_z(head: Any, ints: Any, floats: Any, work: Any) -> None:
+def store_z(head: Head, ints: Any, floats: Any, work: Any) -> None:
     """Z of every coupling and, with chemflag, of every pair of elements."""
-    elements, full, size = ldi(head, ELEMENTS), 2 * ldi(head, FULL) * W, 2 * ldi(head, ZSIZE)
-    z = off(work, ldi(head, A_Z))
+    elements, full, size = head.elements, 2 * head.full * W, 2 * head.zsize
+    z = off(work, head.area.z)
     zero(z, elements * elements * size)
     for e1 in range(elements):
         for e2 in range(elements):
-            u1, u2 = off(work, ldi(head, A_U) + e1 * full), off(work, ldi(head, A_U) + e2 * full)
+            u1, u2 = off(work, head.area.u + e1 * full), off(work, head.area.u + e2 * full)
             out = off(z, (e1 * elements + e2) * size * W)
             if e1 == e2:
-                outer, inner = off(floats, ldi(head, F_OUTER)), off(floats, ldi(head, F_INNER))
-                couple(off(ints, ldi(head, I_TILES)), ldi(head, N_TILES), outer, inner, u1, u2, out, 10)
+                outer, inner = off(floats, head.floats.outer), off(floats, head.floats.inner)
+                couple(off(ints, head.ints.tiles), head.n_tiles, outer, inner, u1, u2, out, 10)
             else:
-                outer, inner = off(floats, ldi(head, F_OUTER_MIXED)), off(floats, ldi(head, F_INNER_MIXED))
-                couple(off(ints, ldi(head, I_TILES_MIXED)), ldi(head, N_TILES_MIXED), outer, inner, u1, u2, out, 10)
+                outer, inner = off(floats, head.floats.outer_mixed), off(floats, head.floats.inner_mixed)
+                couple(off(ints, head.ints.tiles_mixed), head.n_tiles_mixed, outer, inner, u1, u2, out, 10)
 
 
 @device
-def bispectrum(head: Any, ints: Any, floats: Any, work: Any) -> None:
+def bispectrum(head: Head, ints: Any, floats: Any, work: Any) -> None:
     """B from U and the stored Z."""
-    for t in range(ldi(head, N_B)):
-        entry = off(ints, ldi(head, I_B) + t * B_WORDS)
-        u = off(work, ldi(head, A_U) + 2 * ldi(entry, 1) * ldi(head, FULL) * W)
-        z, k = off(work, ldi(head, A_Z) + 2 * ldi(entry, 0) * W), ldi(entry, 4)
+    for t in range(head.n_b):
+        entry = off(ints, head.ints.b + t * B_WORDS)
+        u = off(work, head.area.u + 2 * ldi(entry, 1) * head.full * W)
+        z, k = off(work, head.area.z + 2 * ldi(entry, 0) * W), ldi(entry, 4)
         b = half_dot(head, ints, u, z, ldi(entry, 2), ldi(entry, 3), 4)
-        isolated = load_splat(floats, ldi(head, F_B0) + k) * load(work, ldi(head, A_SELF) + ldi(entry, 1) * W)
-        store(work, ldi(head, A_B) + k * W, b - isolated)
+        isolated = load_splat(floats, head.floats.b0 + k) * load(work, head.area.selves + ldi(entry, 1) * W)
+        store(work, head.area.descriptors + k * W, b - isolated)
 
 
 @device
-def lane_coefficients(head: Any, floats: Any, work: Any) -> None:
+def lane_coefficients(head: Head, floats: Any, work: Any) -> None:
     """Write the coefficients of each lane's type side by side."""
-    n, types = ldi(head, COEFFICIENTS), off(work, ldi(head, A_TYPES))
-    out, table = off(work, ldi(head, A_LANES)), off(floats, ldi(head, F_COEFFICIENTS))
+    n, types = head.coefficients, off(work, head.area.types)
+    out, table = off(work, head.area.coefficients), off(floats, head.floats.coefficients)
     for lane in range(W):
         row = off(table, int(ldf(types, lane)) * n)
         for k in range(n):
@@ -155,23 +153,23 @@ def lane_coefficients(head: Any, floats: Any, work: Any) -> None:
 
 
 @device
-def y_from_z(head: Any, terms: Any, factors: Any, first: int, last: int, work: Any) -> None:
+def y_from_z(head: Head, terms: Any, factors: Any, first: int, last: int, work: Any) -> None:
     """Y of all elements from the stored Z and beta, by the terms first .. last-1."""
-    half = 2 * ldi(head, HALF)
-    zero(off(work, ldi(head, A_Y)), ldi(head, ELEMENTS) * half)
+    half = 2 * head.half
+    zero(off(work, head.area.y), head.elements * half)
     for t in range(first, last):
         entry = off(terms, t * Y_WORDS)
-        z, y = off(work, ldi(head, A_Z) + 2 * ldi(entry, 0) * W), off(work, ldi(head, A_Y) + 2 * ldi(entry, 1) * W)
-        beta = load(work, ldi(head, A_BETA) + ldi(entry, 3) * W) * ldf(factors, t)
+        z, y = off(work, head.area.z + 2 * ldi(entry, 0) * W), off(work, head.area.y + 2 * ldi(entry, 1) * W)
+        beta = load(work, head.area.beta + ldi(entry, 3) * W) * ldf(factors, t)
         for n in range(2 * ldi(entry, 2)):
             store(y, n * W, fma(beta, load(z, n * W), load(y, n * W)))
 
 
 @device
-def y_to_derivatives(head: Any, ints: Any, floats: Any, work: Any) -> None:
+def y_to_derivatives(head: Head, ints: Any, floats: Any, work: Any) -> None:
     """dE/dS of every element channel from Y."""
-    begin, columns = off(ints, ldi(head, I_REVERSE)), off(ints, ldi(head, I_REVERSE_COLUMNS))
-    values, sums = off(floats, ldi(head, F_REVERSE)), ldi(head, SUMS)
-    for e in range(ldi(head, ELEMENTS)):
-        y = off(work, ldi(head, A_Y) + 2 * e * ldi(head, HALF) * W)
-        sparse_product(sums, begin, columns, values, y, off(work, ldi(head, A_D) + e * sums * W))
+    begin, columns = off(ints, head.ints.reverse), off(ints, head.ints.reverse_columns)
+    values, sums = off(floats, head.floats.reverse), head.sums
+    for e in range(head.elements):
+        y = off(work, head.area.y + 2 * e * head.half * W)
+        sparse_product(sums, begin, columns, values, y, off(work, head.area.sum_derivatives + e * sums * W))

@@ -33,37 +33,37 @@ from ..engine.simd import (
     where_less,
 )
 from ..engine.vector_math import sine_cosine
-from .layout import *
+from .layout import ELEMENT_WORDS, GEOMETRY_WORDS, PAIR_WORDS, Head
 
 HALF_PI, PI = 0.5 * np.pi, np.pi
 
 
 @device
-def block_types(head: Any, species: Any, members: Any, work: Any) -> bool:
+def block_types(head: Head, species: Any, members: Any, work: Any) -> bool:
     """Write the types of the eight lanes as doubles and the self weights; say whether all types are equal."""
-    types = off(work, ldi(head, A_TYPES))
-    n, one, first = ldi(head, ATOMS), True, ldi(species, ldi(members, 0))
+    types = off(work, head.area.types)
+    n, one, first = head.atoms, True, ldi(species, ldi(members, 0))
     for lane in range(W):
         t = ldi(species, ldi(members, lane)) if ldi(members, lane) < n else first
         stf(types, lane, float(t))
         one = one and t == first
     own = load(types, 0)
-    selves = off(work, ldi(head, A_SELF))
-    elements = ldi(head, ELEMENTS)
+    selves = off(work, head.area.selves)
+    elements = head.elements
     for e in range(elements):
         weight = splat(1.0)
-        if elements > 1 and ldi(head, SELF_ALL) == 0:
+        if elements > 1 and head.self_all == 0:
             weight = where_less(vabs(own - float(e)), splat(0.5), splat(1.0), splat(0.0))
         store(selves, e * W, weight)
     return one
 
 
 @device
-def pair_parameters(head: Any, floats: Any, species: Any, used: int, work: Any) -> None:
+def pair_parameters(head: Head, floats: Any, species: Any, used: int, work: Any) -> None:
     """Look up the constants of each pair of types, slot by slot."""
-    table = off(floats, ldi(head, F_PAIR))
-    types, pairs, slots = ldi(head, TYPES), off(work, ldi(head, A_PAIR)), off(work, ldi(head, A_SLOTS))
-    own = off(work, ldi(head, A_TYPES))
+    table = off(floats, head.floats.pair)
+    types, pairs, slots = head.types, off(work, head.area.pairs), off(work, head.area.slots)
+    own = off(work, head.area.types)
     for k in range(used):
         out = off(pairs, k * PAIR_WORDS * W)
         if types == 1:
@@ -78,12 +78,12 @@ def pair_parameters(head: Any, floats: Any, species: Any, used: int, work: Any) 
 
 
 @device
-def geometry(head: Any, floats: Any, used: int, work: Any) -> None:
+def geometry(head: Head, floats: Any, used: int, work: Any) -> None:
     """Cayley-Klein parameters, switching function and their radial derivatives of every slot."""
-    scalars = off(floats, ldi(head, F_SCALARS))
+    scalars = off(floats, head.floats.scalars)
     rfac0, rmin0 = ldf(scalars, 0), ldf(scalars, 1)
-    switch, inner = ldi(head, SWITCH), ldi(head, INNER)
-    slots, pairs = off(work, ldi(head, A_SLOTS)), off(work, ldi(head, A_PAIR))
+    switch, inner = head.switch, head.inner
+    slots, pairs = off(work, head.area.slots), off(work, head.area.pairs)
     zero, one = splat(0.0), splat(1.0)
     for k in range(used):
         x, y, z = load(slots, 4 * k * W), load(slots, (4 * k + 1) * W), load(slots, (4 * k + 2) * W)
@@ -110,7 +110,7 @@ def geometry(head: Any, floats: Any, used: int, work: Any) -> None:
             sin_h, cos_h = sine_cosine(vmax(h, zero))
             wf = where_less(zero, h, wf * sin_h * sin_h, zero)
             ratio = where_less(zero, h, fma(steepness * 2.0, cos_h / sin_h, ratio), zero)
-        out = off(work, ldi(head, A_GEOMETRY) + k * GEOMETRY_WORDS * W)
+        out = off(work, head.area.geometry + k * GEOMETRY_WORDS * W)
         wf = where_less(r, cutoff, wf, zero)
         store(out, 0, wf)
         store(out, W, s * y)
@@ -120,46 +120,46 @@ def geometry(head: Any, floats: Any, used: int, work: Any) -> None:
         store(out, 5 * W, -(sine * span * rfac0))
         store(out, 6 * W, where_less(zero, vabs(wf), ratio, zero))  # infinite where f has rounded to zero
         store(out, 7 * W, rinv)
-        pq = off(work, ldi(head, A_PQ) + (k // 4 * 8 + k % 4) * W)
+        pq = off(work, head.area.variables + (k // 4 * 8 + k % 4) * W)
         store(pq, 0, c)
         store(pq, 4 * W, s * z)
 
 
 @device
-def channels(head: Any, used: int, element: int, work: Any) -> None:
+def channels(head: Head, used: int, element: int, work: Any) -> None:
     """Write w f (1, Re b, Im b, Re b^2, ..); with several elements only neighbours of one have weight."""
-    count, elements = ldi(head, CHANNELS), ldi(head, ELEMENTS)
+    count, elements = head.channels, head.elements
     for k in range(used):
-        values = off(work, ldi(head, A_GEOMETRY) + k * GEOMETRY_WORDS * W)
+        values = off(work, head.area.geometry + k * GEOMETRY_WORDS * W)
         wf, br, bi = load(values, 0), load(values, W), load(values, 2 * W)
         if elements > 1:
-            other = load(work, ldi(head, A_PAIR) + (k * PAIR_WORDS + 5) * W)
+            other = load(work, head.area.pairs + (k * PAIR_WORDS + 5) * W)
             wf = where_less(vabs(other - float(element)), splat(0.5), wf, splat(0.0))
-        out = off(work, ldi(head, A_F) + (k // 4 * (count + 3) * 4 + k % 4) * W)
+        out = off(work, head.area.channels + (k // 4 * (count + 3) * 4 + k % 4) * W)
         store(out, 0, wf)
         re, im = wf, splat(0.0)
-        for m in range(1, ldi(head, TWOJMAX) + 1):
+        for m in range(1, head.twojmax + 1):
             re, im = fma(re, br, -(im * bi)), fma(re, bi, im * br)
             store(out, (2 * m - 1) * 4 * W, re)
             store(out, 2 * m * 4 * W, im)
 
 
 @device
-def density(head: Any, ints: Any, floats: Any, used: int, work: Any) -> None:
+def density(head: Head, ints: Any, floats: Any, used: int, work: Any) -> None:
     """U of every element channel: sums over neighbours, the self term, and the mirrored half."""
-    limits, offsets = off(ints, ldi(head, I_LIMITS)), off(ints, ldi(head, I_OFFSETS))
-    sums, parts = off(work, ldi(head, A_S)), off(work, ldi(head, A_PARTS))
-    independent = ldi(head, INDEPENDENT)
-    for e in range(ldi(head, ELEMENTS)):
+    limits, offsets = off(ints, head.ints.limits), off(ints, head.ints.offsets)
+    sums, parts = off(work, head.area.sums), off(work, head.area.parts)
+    independent = head.independent
+    for e in range(head.elements):
         channels(head, used, e, work)
         channel_sums(
-            off(work, ldi(head, A_F)), off(work, ldi(head, A_PQ)), used, limits, offsets, ldi(head, CHANNELS), sums
+            off(work, head.area.channels), off(work, head.area.variables), used, limits, offsets, head.channels, sums
         )
-        begin, columns = off(ints, ldi(head, I_FORWARD)), off(ints, ldi(head, I_FORWARD_COLUMNS))
-        sparse_product(2 * independent, begin, columns, off(floats, ldi(head, F_FORWARD)), sums, parts)
-        u = off(work, ldi(head, A_U) + 2 * e * ldi(head, FULL) * W)
+        begin, columns = off(ints, head.ints.forward), off(ints, head.ints.forward_columns)
+        sparse_product(2 * independent, begin, columns, off(floats, head.floats.forward), sums, parts)
+        u = off(work, head.area.u + 2 * e * head.full * W)
         for n in range(independent):
-            entry = off(ints, ldi(head, I_ELEMENTS) + n * ELEMENT_WORDS)
+            entry = off(ints, head.ints.elements + n * ELEMENT_WORDS)
             place, mirrored, sign = ldi(entry, 0) * 2 * W, ldi(entry, 1) * 2 * W, float(ldi(entry, 2))
             re, im = load(parts, 2 * n * W), load(parts, (2 * n + 1) * W)
             store(u, place, re)
@@ -167,8 +167,8 @@ def density(head: Any, ints: Any, floats: Any, used: int, work: Any) -> None:
             if mirrored != place:
                 store(u, mirrored, re * sign)
                 store(u, mirrored + W, im * -sign)
-        place, own = 0, load(work, ldi(head, A_SELF) + e * W)
-        for j in range(ldi(head, TWOJMAX) + 1):
+        place, own = 0, load(work, head.area.selves + e * W)
+        for j in range(head.twojmax + 1):
             for _ in range(j + 1):
                 store(u, place, load(u, place) + own)
                 place += (j + 2) * 2 * W

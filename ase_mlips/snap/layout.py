@@ -1,26 +1,14 @@
-"""Where the kernels find sizes, tables and scratch: places in `head` and the widths of table rows."""
+"""What the kernels of SNAP find in their tables of integers and doubles and in their scratch.
 
-# places in `head`: sizes of the model ...
-(
-    TWOJMAX, CHANNELS, SUMS, FULL, HALF, INDEPENDENT, ZSIZE, TYPES, ELEMENTS, DESCRIPTORS, COEFFICIENTS, QUADRATIC,
-    DIRECT, SWITCH, INNER, ZBL, SELF_ALL, N_TILES, N_TILES_MIXED, N_B, N_Y, NETWORK,
-) = range(22)  # fmt: skip
-# ... of tables in `ints` ...
-(
-    I_LIMITS, I_OFFSETS, I_FORWARD, I_FORWARD_COLUMNS, I_REVERSE, I_REVERSE_COLUMNS, I_ELEMENTS, I_TILES,
-    I_TILES_MIXED, I_B, I_Y, I_Y_EXACT, I_Y_FIRST, I_NETWORK,
-) = range(22, 36)  # fmt: skip
-# ... in `floats` ...
-(
-    F_FORWARD, F_REVERSE, F_OUTER, F_INNER, F_OUTER_MIXED, F_INNER_MIXED, F_DIRECT, F_OUTER_SIZE, F_SHIFT, F_B0,
-    F_FACTOR, F_FACTOR_EXACT, F_PAIR, F_ZBL, F_COEFFICIENTS, F_SCALARS, F_NETWORK,
-) = range(36, 53)  # fmt: skip
-# ... and, for one call, atoms, slots and the areas of `work`
-(
-    ATOMS, SLOTS, A_SLOTS, A_PAIR, A_GEOMETRY, A_PQ, A_F, A_P, A_DERIVATIVES, A_S, A_U, A_Y, A_D, A_Z, A_B, A_BETA,
-    A_LANES, A_SELF, A_TYPES, A_ENERGY, A_PARTS, A_NETWORK, CHUNKS,
-) = range(53, 76)  # fmt: skip
-HEAD_SIZE = 76
+`packing.Plans` fills a `Head` with sizes and with the places of tables and areas; kernels read it with `fields.view`.
+"""
+
+from __future__ import annotations
+
+from itertools import repeat
+from typing import NamedTuple
+
+from ..engine.packing import named
 
 PAIR_WORDS = 6  # cutoff, pi / (cutoff - rmin0), weight, inner start, pi / (4 inner half width), element
 ZBL_WORDS = 7  # strength, 1 / length, inner, A / 3, B / 4, C, outer
@@ -30,3 +18,102 @@ B_WORDS, Y_WORDS = 5, 4
 
 TILE_ROWS, TILE_COLUMNS = 2, 4  # largest tile of a coupling: 16 accumulators
 TILE_WORDS = 12
+
+
+class Integers(NamedTuple):
+    """Where tables begin among the integers."""
+
+    limits: int  # of `lanes.channel_sums`
+    offsets: int
+    forward: int  # sums to U: rows and columns of a sparse matrix
+    forward_columns: int
+    reverse: int  # Y to dE/dS
+    reverse_columns: int
+    elements: int  # rows of ELEMENT_WORDS
+    tiles: int  # rows of TILE_WORDS: couplings of U with itself
+    tiles_mixed: int  # and with the U of another element
+    b: int  # rows of B_WORDS
+    y: int  # rows of Y_WORDS: those that the forces of this model follow from
+    y_exact: int  # those of the gradient of each descriptor
+    y_first: int  # where the latter begin for each descriptor
+    network: int = 0
+
+
+class Floats(NamedTuple):
+    """Where tables begin among the doubles."""
+
+    forward: int
+    reverse: int
+    outer: int  # coupling constants of the tiles
+    inner: int
+    outer_mixed: int
+    inner_mixed: int
+    direct: int  # `outer` with linear coefficients folded in
+    b0: int  # what bzeroflag subtracts
+    factor: int  # of the terms `y`
+    factor_exact: int
+    pair: int  # rows of PAIR_WORDS
+    zbl: int  # rows of ZBL_WORDS
+    coefficients: int
+    scalars: int  # rfac0, rmin0, largest cutoff
+    shift: int = 0  # energy of each type where B is zero; linear models
+    network: int = 0
+
+
+class Areas(NamedTuple):
+    """Where areas of the scratch begin."""
+
+    slots: int  # see `lanes.gather`
+    pairs: int
+    geometry: int
+    variables: int  # c and z s
+    channels: int
+    forces: int  # p_ij
+    derivatives: int  # of `lanes.channel_derivatives`
+    sums: int  # of `lanes.channel_sums`
+    u: int
+    y: int
+    sum_derivatives: int
+    z: int
+    descriptors: int
+    beta: int
+    coefficients: int  # of the lanes
+    selves: int  # weights of the atoms themselves
+    types: int
+    energy: int
+    parts: int  # independent elements of U
+    network: int
+
+
+class Head(NamedTuple):
+    """All of it, and sizes."""
+
+    twojmax: int
+    channels: int
+    sums: int
+    full: int  # elements of U
+    half: int  # those without their mirror images, as Y has them
+    independent: int
+    zsize: int
+    types: int
+    elements: int  # with chemflag, else 1
+    descriptors: int
+    coefficients: int
+    quadratic: int
+    direct: int  # linear without chemflag: neither Z nor B is needed
+    switch: int
+    inner: int
+    zbl: int
+    self_all: int
+    n_tiles: int
+    n_tiles_mixed: int
+    n_b: int
+    n_y: int
+    outer_size: int
+    network: int
+    ints: Integers
+    floats: Floats
+    atoms: int = 0
+    slots: int = 0
+    chunks: int = 0
+    area: Areas = named(Areas, repeat(0))

@@ -13,11 +13,9 @@ from ..engine.simd import W
 from ..engine.threads import scratch
 from ..files.records import one_line
 from ..heads.tables import pack_network
-from ..potential import Evaluation, FloatArray, IntArray, evaluate_blocks
+from ..potential import BlockPotential, Evaluation, FloatArray, IntArray, evaluate_blocks
 from . import kernels, layout, tables
 from .model import SnapModel, bispectrum_labels
-
-_PLACES = layout.SLOTS, layout.ATOMS, layout.CHUNKS
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,7 +44,7 @@ class PairGradients:
         return one_line(self)
 
 
-class SnapPotential:
+class SnapPotential(BlockPotential[SnapModel, layout.Head]):
     """A SNAP model ready for evaluation.
 
     Parameters
@@ -60,7 +58,7 @@ class SnapPotential:
     """
 
     def __init__(self, model: SnapModel) -> None:
-        self.model = model
+        super().__init__(model)
         self.elements = model.elements
         self.cutoff = model.cutoff
         self.inexact_flux = ""
@@ -69,29 +67,9 @@ class SnapPotential:
                 "the heat flux of this SNAP model is not exact: coefficients of equal descriptors differ, and the"
                 " forces, as in LAMMPS, are then not the gradient of the energy"
             )
-        self._head = np.zeros(layout.HEAD_SIZE, np.int32)
-        self._ints = Packer(self._head, np.int32)
-        self._floats = Packer(self._head, float)
-        self._fill_sizes()
-        self._fill_basis()
-        self._fill_couplings()
-        self._fill_contractions()
-        self._fill_pairs()
-        self._fill_network()
-        model_tables = self._ints.join(), self._floats.join()
-        self._in_order = Plans(self._head, model_tables, self._areas, places=_PLACES)
         # only linear models gain from blocks of one type, see kernels_coupling.y_direct
-        by_type = bool(self._head[layout.DIRECT]) and len(self.elements) > 1
-        self._plans = Plans(self._head, model_tables, self._areas, places=_PLACES, by_type=by_type)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.model!r})"
-
-    def __getstate__(self) -> SnapModel:
-        return self.model
-
-    def __setstate__(self, model: SnapModel) -> None:
-        self.__init__(model)  # type: ignore[misc]
+        self._prepare(by_type=self._linear and len(self.elements) > 1)
+        self._in_order = Plans(self._head, self._tables, self._areas)
 
     # -----------------------------------------------------------------------------------------------
     # evaluation
@@ -113,8 +91,7 @@ class SnapPotential:
     def descriptor_gradients(self, neighbors: NeighborList, species: IntArray) -> PairGradients:
         """Bispectrum components of every atom and their derivatives for every pair."""
         counts = np.zeros(neighbors.n, np.int32)
-        args = neighbors.positions, neighbors.shifts, neighbors.start, neighbors.idx, neighbors.code
-        kernels.count_pairs(*args, neighbors.n, self.cutoff, counts)
+        kernels.count_pairs(neighbors.listing, neighbors.n, self.cutoff, counts)
         return self._describe(neighbors, species, counts, int(counts.sum()))
 
     def _describe(self, neighbors: NeighborList, species: IntArray, counts: IntArray, pairs: int) -> PairGradients:
@@ -127,114 +104,112 @@ class SnapPotential:
             np.empty((pairs, 3, total)),
             np.empty((n, total)),
         )
-        kernels.describe(
-            neighbors.positions,
-            neighbors.shifts,
-            neighbors.start,
-            neighbors.idx,
-            neighbors.code,
-            *plan.model,
-            scratch("work", plan.size),
-            result.descriptors,
-            counts,
-            np.cumsum(counts, dtype=np.int64) - counts,
-            result.neighbors,
-            result.vectors,
-            result.gradients,
-        )
+        first = np.cumsum(counts, dtype=np.int64) - counts
+        pair_arrays = result.neighbors, result.vectors, result.gradients
+        work = scratch("work", plan.size)
+        kernels.describe(neighbors.listing, plan.model, work, result.descriptors, (counts, first), pair_arrays)
         return result
 
-    def _areas(self, slots: int) -> dict[int, int]:
+    def _areas(self, slots: int) -> layout.Areas:
         head = self._head
-        elements, channels, sums = (int(head[slot]) for slot in (layout.ELEMENTS, layout.CHANNELS, layout.SUMS))
-        full, half, independent = (int(head[slot]) for slot in (layout.FULL, layout.HALF, layout.INDEPENDENT))
-        descriptors, coefficients = int(head[layout.DESCRIPTORS]), int(head[layout.COEFFICIENTS])
-        return {
-            layout.A_SLOTS: 4 * slots + 4 * (slots + W),
-            layout.A_PAIR: layout.PAIR_WORDS * slots,
-            layout.A_GEOMETRY: layout.GEOMETRY_WORDS * slots,
-            layout.A_PQ: 2 * slots,
-            layout.A_F: (channels + 3) * slots,
-            layout.A_P: 3 * slots,
-            layout.A_DERIVATIVES: 12 * channels,
-            layout.A_S: sums,
-            layout.A_U: 2 * elements * full,
-            layout.A_Y: 2 * elements * half,
-            layout.A_D: elements * sums,
-            layout.A_Z: 2 * elements**2 * int(head[layout.ZSIZE]),
-            layout.A_B: descriptors,
-            layout.A_BETA: padded(descriptors),
-            layout.A_LANES: coefficients,
-            layout.A_SELF: elements,
-            layout.A_TYPES: 1,
-            layout.A_ENERGY: 1,
-            layout.A_PARTS: 2 * independent,
-            layout.A_NETWORK: self._network_work,
-        }
+        return layout.Areas(
+            slots=4 * slots + 4 * (slots + W),
+            pairs=layout.PAIR_WORDS * slots,
+            geometry=layout.GEOMETRY_WORDS * slots,
+            variables=2 * slots,
+            channels=(head.channels + 3) * slots,
+            forces=3 * slots,
+            derivatives=12 * head.channels,
+            sums=head.sums,
+            u=2 * head.elements * head.full,
+            y=2 * head.elements * head.half,
+            sum_derivatives=head.elements * head.sums,
+            z=2 * head.elements**2 * head.zsize,
+            descriptors=head.descriptors,
+            beta=padded(head.descriptors),
+            coefficients=head.coefficients,
+            selves=head.elements,
+            types=1,
+            energy=1,
+            parts=2 * head.independent,
+            network=self._network_work,
+        )
 
     # -----------------------------------------------------------------------------------------------
     # tables
 
-    def _fill_sizes(self) -> None:
-        model, head = self.model, self._head
-        top = model.twojmax
-        limits, offsets = tables.channel_layout(top)
-        head[layout.TWOJMAX] = top
-        head[layout.CHANNELS] = 2 * top + 1
-        head[layout.SUMS] = offsets[-1]
-        head[layout.FULL] = tables.full_offset(top + 1)
-        head[layout.HALF] = tables.half_offset(top + 1)
-        head[layout.INDEPENDENT] = len(tables.mirror(top))
-        head[layout.ZSIZE] = tables.z_offsets(top)[-1, -1, -1]
-        head[layout.TYPES] = len(model.elements)
-        head[layout.ELEMENTS] = len(model.elements) if model.chemflag else 1
-        head[layout.DESCRIPTORS] = model.n_descriptors
-        head[layout.COEFFICIENTS] = model.coefficients.shape[1]
-        head[layout.QUADRATIC] = model.quadraticflag
-        head[layout.NETWORK] = model.network is not None
-        head[layout.DIRECT] = not (model.quadraticflag or model.chemflag or model.network)
-        head[layout.SWITCH] = model.switchflag
-        head[layout.INNER] = model.switchinnerflag
-        head[layout.ZBL] = model.zbl is not None
-        head[layout.SELF_ALL] = model.wselfallflag
-        self._ints.add(layout.I_LIMITS, limits)
-        self._ints.add(layout.I_OFFSETS, offsets)
+    @property
+    def _channels(self) -> int:
+        """Element channels of the density."""
+        return len(self.elements) if self.model.chemflag else 1
 
-    def _fill_basis(self) -> None:
+    @property
+    def _linear(self) -> bool:
+        return not (self.model.quadraticflag or self.model.chemflag or self.model.network)
+
+    def _pack(self, ints: Packer, floats: Packer) -> layout.Head:
+        model, top = self.model, self.model.twojmax
+        limits, offsets = tables.channel_layout(top)
+        ints.add(limits=limits, offsets=offsets)
+        self._pack_basis(ints, floats)
+        self._network_work = self._pack_network(ints, floats)
+        own, mixed = self._pack_couplings(ints, floats)
+        terms = self._pack_contractions(ints, floats)
+        self._pack_pairs(floats)
+        return layout.Head(
+            twojmax=top,
+            channels=2 * top + 1,
+            sums=int(offsets[-1]),
+            full=tables.full_offset(top + 1),
+            half=tables.half_offset(top + 1),
+            independent=len(tables.mirror(top)),
+            zsize=int(tables.z_offsets(top)[-1, -1, -1]),
+            types=len(model.elements),
+            elements=self._channels,
+            descriptors=model.n_descriptors,
+            coefficients=model.coefficients.shape[1],
+            quadratic=model.quadraticflag,
+            direct=self._linear,
+            switch=model.switchflag,
+            inner=model.switchinnerflag,
+            zbl=model.zbl is not None,
+            self_all=model.wselfallflag,
+            n_tiles=len(own.words),
+            n_tiles_mixed=len(mixed.words),
+            n_b=len(terms.b),
+            n_y=len(terms.y),
+            outer_size=own.outer.size,
+            network=model.network is not None,
+            ints=ints.places(layout.Integers),
+            floats=floats.places(layout.Floats),
+        )
+
+    def _pack_basis(self, ints: Packer, floats: Packer) -> None:
         top = self.model.twojmax
-        forward, reverse = tables.sums_to_u(top), tables.y_to_sums(top)
-        places = {"begin": layout.I_FORWARD, "columns": layout.I_FORWARD_COLUMNS, "values": layout.F_FORWARD}
-        self._floats.add_sparse(self._ints, forward, **places)
-        places = {"begin": layout.I_REVERSE, "columns": layout.I_REVERSE_COLUMNS, "values": layout.F_REVERSE}
-        self._floats.add_sparse(self._ints, reverse, **places)
+        floats.add_sparse(ints, forward=tables.sums_to_u(top), reverse=tables.y_to_sums(top))
         elements = [(j, mb, ma) for j in range(top + 1) for mb, ma in tables.half_elements(j)]
         rows = [
             (full, mirrored, int(sign), tables.half_offset(*e), mb * (j + 1) + ma, int(tables.half_weight(*e)))
             for (full, mirrored, sign), e in zip(tables.mirror(top), elements, strict=True)
             for j, mb, ma in [e]
         ]
-        self._ints.add(layout.I_ELEMENTS, rows)
+        ints.add(elements=rows)
 
-    def _fill_couplings(self) -> None:
+    def _pack_couplings(self, ints: Packer, floats: Packer) -> tuple[tables.Tiles, tables.Tiles]:
+        """Couplings of U with itself and with that of another element."""
         model = self.model
-        for symmetric, words, count, outer, inner in (
-            (True, layout.I_TILES, layout.N_TILES, layout.F_OUTER, layout.F_INNER),
-            (False, layout.I_TILES_MIXED, layout.N_TILES_MIXED, layout.F_OUTER_MIXED, layout.F_INNER_MIXED),
-        ):
-            wanted = symmetric or model.chemflag
-            tiles = tables.coupling_tiles(model.twojmax if wanted else 0, bnorm=model.bnormflag, symmetric=symmetric)
-            self._ints.add(words, tiles.words)
-            self._head[count] = len(tiles.words)
-            self._floats.add(outer, tiles.outer)
-            self._floats.add(inner, tiles.inner)
-            if symmetric:
-                self._head[layout.F_OUTER_SIZE] = tiles.outer.size
-                self._floats.add(layout.F_DIRECT, self._direct(tiles))
+        top = model.twojmax
+        own = tables.coupling_tiles(top, bnorm=model.bnormflag, symmetric=True)
+        mixed = tables.coupling_tiles(top if model.chemflag else 0, bnorm=model.bnormflag, symmetric=False)
+        ints.add(tiles=own.words, tiles_mixed=mixed.words)
+        floats.add(outer=own.outer, inner=own.inner, outer_mixed=mixed.outer, inner_mixed=mixed.inner)
+        floats.add(direct=self._direct(own))
+        return own, mixed
 
     def _direct(self, tiles: tables.Tiles) -> FloatArray:
         """Coupling constants with the linear coefficients of each type folded in."""
         model = self.model
-        if not self._head[layout.DIRECT]:
+        if not self._linear:
             return np.zeros(0)
         numbers = tables.label_numbers(model.twojmax)
         terms = [tables.adjoint_term(*c, bnorm=model.bnormflag) for c in tables.couplings(model.twojmax)]
@@ -243,28 +218,22 @@ class SnapPotential:
         folded = model.coefficients[:, 1 + which] * factors
         return np.asarray(tiles.outer * folded[:, tiles.triplet])
 
-    def _fill_contractions(self) -> None:
-        model, head = self.model, self._head
-        elements = int(head[layout.ELEMENTS])
+    def _pack_contractions(self, ints: Packer, floats: Packer) -> tables.Contractions:
+        """What makes B and Y of Z, and coefficients."""
+        model = self.model
         # a network has another beta for each of several equal descriptors, which LAMMPS's way would mix up
         gradient = model.network is not None and model.chemflag
-        for lammps, words, factors in (
-            (False, layout.I_Y_EXACT, layout.F_FACTOR_EXACT),
-            (not gradient, layout.I_Y, layout.F_FACTOR),
-        ):
-            table = tables.contractions(model.twojmax, elements, bnorm=model.bnormflag, lammps=lammps)
-            self._ints.add(words, table.y)
-            self._floats.add(factors, table.factors)
-            if not lammps:
-                first = np.searchsorted(table.y[:, 3], np.arange(model.n_descriptors + 1))
-                self._ints.add(layout.I_Y_FIRST, first)
-        self._ints.add(layout.I_B, table.b)
-        head[layout.N_B], head[layout.N_Y] = len(table.b), len(table.y)
+        exact, used = (
+            tables.contractions(model.twojmax, self._channels, bnorm=model.bnormflag, lammps=lammps)
+            for lammps in (False, not gradient)
+        )
+        first = np.searchsorted(exact.y[:, 3], np.arange(model.n_descriptors + 1))
+        ints.add(y_exact=exact.y, y_first=first, y=used.y, b=used.b)
         b0 = self._isolated()
-        self._floats.add(layout.F_B0, b0)
+        floats.add(factor_exact=exact.factors, factor=used.factors, b0=b0, coefficients=model.coefficients)
         if model.network is None:
-            self._floats.add(layout.F_SHIFT, model.coefficients[:, 0] - model.coefficients[:, 1 : 1 + b0.size] @ b0)
-        self._floats.add(layout.F_COEFFICIENTS, model.coefficients)
+            floats.add(shift=model.coefficients[:, 0] - model.coefficients[:, 1 : 1 + b0.size] @ b0)
+        return used
 
     def _isolated(self) -> FloatArray:
         """What bzeroflag subtracts: B of an isolated atom whose element stands in all three places."""
@@ -272,12 +241,12 @@ class SnapPotential:
         if not model.bzeroflag:
             return np.zeros(model.n_descriptors)
         own = np.array([1.0 if model.bnormflag else j + 1.0 for _, _, j in labels])
-        n = int(self._head[layout.ELEMENTS])
+        n = self._channels
         subtract = np.ones((n, n, n, 1)) if model.wselfallflag else np.zeros((n, n, n, 1))
         subtract[range(n), range(n), range(n)] = 1.0
         return np.asarray(subtract * own).ravel()
 
-    def _fill_pairs(self) -> None:
+    def _pack_pairs(self, floats: Packer) -> None:
         model = self.model
         n = len(model.elements)
         pairs = np.zeros((n, n, layout.PAIR_WORDS))
@@ -291,17 +260,16 @@ class SnapPotential:
             pairs[:, :, 3] = center - half
             pairs[:, :, 4] = np.pi / (4.0 * half)
         pairs[:, :, 5] = np.arange(n)
-        self._floats.add(layout.F_PAIR, pairs)
-        self._floats.add(layout.F_ZBL, self._repulsion())
-        self._floats.add(layout.F_SCALARS, [model.rfac0, model.rmin0, model.cutoff])
+        floats.add(pair=pairs, zbl=self._repulsion(), scalars=[model.rfac0, model.rmin0, model.cutoff])
 
-    def _fill_network(self) -> None:
-        self._network_work = 0
-        if self.model.network is not None:
-            packed = pack_network(self.model.network)
-            self._ints.add(layout.I_NETWORK, packed.spec)
-            self._floats.add(layout.F_NETWORK, packed.weights)
-            self._network_work = packed.work
+    def _pack_network(self, ints: Packer, floats: Packer) -> int:
+        """Vectors of scratch that the network takes."""
+        if self.model.network is None:
+            return 0
+        packed = pack_network(self.model.network)
+        ints.add(network=packed.spec)
+        floats.add(network=packed.weights)
+        return packed.work
 
     def _repulsion(self) -> FloatArray:
         """ZBL constants of each pair of types, with LAMMPS's switching polynomial."""

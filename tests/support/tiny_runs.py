@@ -201,12 +201,13 @@ class Unforgiving:
     def _apart(self, add: Callable) -> Callable:
         """Lets a gap follow each table."""
 
-        def add_with_gap(packer: Packer, slot: int, values) -> None:
-            add(packer, slot, values)
-            packer._parts.append(self._filled(self.GAP, packer._dtype))
-            packer._size += self.GAP
+        def add_with_gaps(packer: Packer, **tables) -> None:
+            for name, values in tables.items():
+                add(packer, **{name: values})
+                packer._parts.append(self._filled(self.GAP, packer._dtype))
+                packer._size += self.GAP
 
-        return add_with_gap
+        return add_with_gaps
 
     def _exact(self, name: str, size: int) -> np.ndarray:
         buffer = np.full(size, np.nan)
@@ -219,16 +220,16 @@ class Unforgiving:
     def _spaced(self, original: Callable) -> Callable:
         """Lets a gap precede each area of scratch, and one or more end it, so that each size stands for one layout."""
 
-        def lay_out(plans: Plans, head: np.ndarray, slots: int) -> int:
-            size = original(plans, head, slots)
-            ordered = sorted(plans._areas(slots), key=head.__getitem__)
-            head[ordered] += self.GAP * np.arange(1, len(ordered) + 1, dtype=head.dtype)
-            end = size + self.GAP * len(ordered)
+        def lay_out(plans: Plans, slots: int) -> tuple[tuple, int]:
+            areas, size = original(plans, slots)
+            places = packing.flatten(areas)
+            places += self.GAP * np.arange(1, len(places) + 1, dtype=places.dtype)
+            end = size + self.GAP * len(places)
             size = end + self.GAP
             while size in self._gaps:
                 size += self.GAP
-            self._gaps[size] = [*(head[ordered] - self.GAP), *range(end, size, self.GAP)]
-            return size
+            self._gaps[size] = [*(places - self.GAP), *range(end, size, self.GAP)]
+            return packing.named(type(areas), places), size
 
         return lay_out
 

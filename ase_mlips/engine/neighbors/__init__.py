@@ -188,6 +188,11 @@ class NeighborList:
             self._longest = int(np.max(self.start[1:] - self.start[:-1], initial=0))
         return self._longest
 
+    @property
+    def listing(self) -> tuple[FloatArray, FloatArray, NDArray[np.int64], IntArray, IntArray]:
+        """The arrays in the order in which kernels take them, see `lanes.Listing`."""
+        return self.positions, self.shifts, self.start, self.idx, self.code
+
     def _expose(self, n: int, entries: int) -> None:
         """Point the public arrays to the results in the buffers."""
         self._longest = -1
