@@ -229,7 +229,7 @@ def rdf(
     >>> from ase_mlips.analysis import rdf
     >>> silicon = rdf(bulk("Si", cubic=True), r_max=5.0)
     >>> silicon
-    RDF(Si-Si, 200 bins to 5 A, 1 frames)
+    RDF(Si-Si, 200 bins to 5 Å, 1 frames)
     >>> float(silicon.coordination["Si", "Si"][silicon.r < 3.0][-1])  # neighbours within 3 A
     4.0
     >>> silicon.save("rdf.npz")

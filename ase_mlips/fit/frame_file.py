@@ -44,7 +44,16 @@ class FrameFile(LazyFrames):
 
     Examples
     --------
-    >>> train, test = split_frames(FrameFile("large.xyz"), 0.05)  # doctest: +SKIP
+    >>> from ase.build import bulk
+    >>> from ase.calculators.singlepoint import SinglePointCalculator
+    >>> from ase_mlips.fit import FrameFile, split_frames
+    >>> atoms = bulk("Si")
+    >>> atoms.calc = SinglePointCalculator(atoms, energy=-10.8)
+    >>> for _ in range(20):
+    ...     atoms.write("large.xyz", append=True)
+    >>> train, test = split_frames(FrameFile("large.xyz"), 0.05)
+    >>> len(train), len(test)
+    (19, 1)
     """
 
     def __init__(
