@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ase import Atoms
+from support.listing import listed
 from support.mtp_models import synthetic_mtp_model
 from support.nep_models import synthetic_nep_models
 from support.snap_models import network_models, synthetic_models
@@ -28,7 +29,7 @@ def public_objects():
     atoms = PAIR.copy()
     yield from (snap, snap.model, snap.potential, synthetic_models()["zbl"].zbl, network_models()["network_two"])
     yield from (network_models()["network_two"].network, snap.get_descriptor_gradients(atoms))
-    yield snap.potential.evaluate(*snap._neighbors(atoms))
+    yield snap.potential.evaluate(*listed(snap, atoms))
     yield from (snap.get_heat_flux_parts(atoms), snap.get_heat_flux_parts(atoms, per_atom=True))
     nep = NEP(synthetic_nep_models()["charge1_zbl"])
     yield from (nep, nep.model, nep.potential, nep.model.network, nep.model.zbl)

@@ -69,6 +69,11 @@ def looks_like_nep(path: str | PathLike[str]) -> bool:
     return b"\0" not in content and _BEGINNING.match(content) is not None
 
 
+def first_word(path: str | PathLike[str]) -> str:
+    """That of the file, in a NEP potential `NepModel.token`; empty if the file cannot be read."""
+    return "".join(beginning(path, _EXAMINED).decode("latin-1").split(None, 1)[:1])
+
+
 def _read_numbers(path: FilePath, lines: list[str], header: Header) -> FloatArray:
     """The numbers behind the header, after a check that there are as many as expected."""
     start, elements = len(header.rows), len(header.fields["elements"])
