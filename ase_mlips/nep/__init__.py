@@ -18,7 +18,7 @@ from ..registry import register_name
 from ..results import checked
 from .charges import require_cost
 from .files import first_word, looks_like_nep, read_nep, write_nep
-from .model import NepModel, Network, Zbl
+from .model import NepModel, NepNetwork, NepZbl
 from .potential import NepPotential
 
 __all__ = [
@@ -27,9 +27,9 @@ __all__ = [
     "NEPDipole",
     "NEPPolarizability",
     "NepModel",
+    "NepNetwork",
     "NepPotential",
-    "Network",
-    "Zbl",
+    "NepZbl",
     "read_nep",
     "write_nep",
 ]
@@ -161,7 +161,7 @@ class QNEP(NEP):
             that the sum over wave vectors would take too long.
         """
         with self._lock:
-            self._check_cell(atoms)
+            self._require_cell(atoms)
             super().calculate(atoms, properties, system_changes)
 
     def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
@@ -184,7 +184,7 @@ class QNEP(NEP):
             charges = self._nep.born_effective_charges(neighbors, species)
             return checked("Born effective charges", charges, self._of_atoms(neighbors, species))
 
-    def _check_cell(self, atoms: Atoms | None) -> None:
+    def _require_cell(self, atoms: Atoms | None) -> None:
         atoms = self.atoms if atoms is None else atoms
         if self.model.charge_mode not in (1, 2) or atoms is None:
             return
