@@ -6,8 +6,8 @@ import os
 import threading
 import warnings
 import weakref
-from collections.abc import Callable
-from copy import deepcopy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,18 +20,16 @@ from ase.calculators.calculator import (
     InputError,
     PropertyNotImplementedError,
     all_changes,
-    external_calculators,
-    register_calculator_class,
 )
 from ase.data import atomic_numbers, chemical_symbols
 
-from .engine.jit import kernel
 from .engine.neighbors import NeighborList
+from .engine.threads import default_threads
 from .heat_flux import HeatFlux, heat_flux
 from .potential import Evaluation, FloatArray, IntArray, Potential
+from .registry import register_family
+from .results import CHANGES, Snapshot, ase_results, state_key
 
-families: list[type[PotentialCalculator]] = []
-_CHANGES = ("positions", "numbers", "cell", "pbc")
 _live: weakref.WeakSet[PotentialCalculator] = weakref.WeakSet()
 
 
@@ -48,7 +46,8 @@ class PotentialCalculator(Calculator):  # type: ignore[misc]
     skin : float
         Margin of the neighbour list in A: it is rebuilt once an atom has moved by half of it.
     num_threads : int, optional
-        Default: the first number in OMP_NUM_THREADS, else the number of CPUs this process may use.
+        Default: the first number in OMP_NUM_THREADS, else the number of CPUs this process may use; 1 in a process that
+        multiprocessing has started, such as a worker of a pool, which has company.
     **kwargs
         Handed to `ase.calculators.calculator.Calculator`, for example ``atoms`` or ``label``.
 
@@ -63,7 +62,7 @@ class PotentialCalculator(Calculator):  # type: ignore[misc]
     -----
     A new family derives from this class and defines the class method `recognizes` and `file_endings`;
     `load` and ASE's own lookup by name then find it.  It may override `_describe`.  A getter of its own
-    holds ``self._lock`` while it uses what `_neighbors` returns.
+    computes within ``with self._listed(atoms) as (neighbors, species):``.
     """
 
     implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "energies", "forces", "stress", "stresses"]
@@ -72,15 +71,13 @@ class PotentialCalculator(Calculator):  # type: ignore[misc]
     file_endings: ClassVar[tuple[str, ...]] = ()
 
     _warned = False  # that the heat flux is not exact
-    _last: _Snapshot | None = None
+    _last: Snapshot | None = None
     _evaluation: Evaluation | None = None
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "recognizes" in cls.__dict__:
-            families.append(cls)
-            if cls.__name__.lower() not in external_calculators:
-                register_calculator_class(cls.__name__.lower(), cls)
+            register_family(cls)
 
     def __init__(
         self, potential: Potential, *, skin: float = 1.0, num_threads: int | None = None, **kwargs: Any
@@ -122,8 +119,15 @@ class PotentialCalculator(Calculator):  # type: ignore[misc]
         """Make what no two calculators, and no parent and forked child, may have in common."""
         self._lock = threading.RLock()
         self._neighbor_list = NeighborList(self.potential.cutoff, self.parameters["skin"])
-        self._num_threads = self.parameters["num_threads"] or _available_cpus()
+        self._default_threads: int | None = None
         _live.add(self)
+
+    @property
+    def _num_threads(self) -> int:
+        """As given, or the default; found at the first use, since a forked child learns late that it is a worker."""
+        if self._default_threads is None:
+            self._default_threads = default_threads()
+        return int(self.parameters["num_threads"] or self._default_threads)
 
     def __getstate__(self) -> dict[str, Any]:
         with self._lock:
@@ -143,16 +147,16 @@ class PotentialCalculator(Calculator):  # type: ignore[misc]
     @atoms.setter
     def atoms(self, atoms: Atoms | None) -> None:
         self._evaluation = None
-        self._last = None if atoms is None else _Snapshot(atoms)
+        self._last = None if atoms is None else Snapshot(atoms)
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         """Names of what differs from the last calculation; every bit counts, whatever `tol`."""
         if self._last is None:
             return list(all_changes)
-        key = _key(atoms)
+        key = state_key(atoms)
         if key == self._last.key:
             return []
-        return [name for name, new, old in zip(_CHANGES, key, self._last.key, strict=True) if new != old]
+        return [name for name, new, old in zip(CHANGES, key, self._last.key, strict=True) if new != old]
 
     def get_property(self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True) -> Any:
         """One of `implemented_properties`, as ASE defines it; see `ase.calculators.calculator`.
@@ -199,7 +203,7 @@ class PotentialCalculator(Calculator):  # type: ignore[misc]
             The model gave a result that is not finite.
         """
         with self._lock:
-            snapshot = self._last if atoms is None else _Snapshot(atoms)
+            snapshot = self._last if atoms is None else Snapshot(atoms)
             if snapshot is None:
                 raise CalculatorSetupError("no atoms to calculate: give them to the getter, or set atoms.calc")
             self.reset()
@@ -208,7 +212,7 @@ class PotentialCalculator(Calculator):  # type: ignore[misc]
                 evaluation = self.potential.evaluate(neighbors, species, self._num_threads)
             except OverflowError as error:
                 raise CalculationFailed(str(error)) from error
-            self.results = _results(evaluation, snapshot.cell)
+            self.results = ase_results(evaluation, snapshot.cell)
             self._evaluation = evaluation
             self._last = snapshot
 
@@ -255,11 +259,13 @@ class PotentialCalculator(Calculator):  # type: ignore[misc]
             raise CalculationFailed(f"{type(self).__name__}.calculate did not run that of PotentialCalculator")
         return self._evaluation
 
-    def _neighbors(self, atoms: Atoms) -> tuple[NeighborList, IntArray]:
-        """The neighbour list and the species (N,) of `atoms`; hold ``self._lock`` while they are in use."""
-        return self._updated(_Snapshot(atoms))
+    @contextmanager
+    def _listed(self, atoms: Atoms) -> Iterator[tuple[NeighborList, IntArray]]:
+        """The neighbour list and the species (N,) of `atoms`, with the lock held, since the next call changes them."""
+        with self._lock:
+            yield self._updated(Snapshot(atoms))
 
-    def _updated(self, snapshot: _Snapshot) -> tuple[NeighborList, IntArray]:
+    def _updated(self, snapshot: Snapshot) -> tuple[NeighborList, IntArray]:
         numbers_key = snapshot.key[1]
         if self._species is None or self._species[0] != numbers_key:
             self._species = (numbers_key, self._to_species(snapshot.arrays["numbers"]))
@@ -281,107 +287,6 @@ class PotentialCalculator(Calculator):  # type: ignore[misc]
         return species
 
 
-def checked(name: str, values: FloatArray, of_atoms: Callable[[], FloatArray] | None = None) -> FloatArray:
-    """`values`, or CalculationFailed if they are not finite, as they are where two atoms coincide.
-
-    Parameters
-    ----------
-    name : str
-        What they are.
-    values : array
-        A row for each atom, or else `of_atoms` gives an array that has one and is not finite for the same reason.
-    """
-    if np.isfinite(values).all():
-        return values
-    lost = np.argwhere(~np.isfinite(values if of_atoms is None else of_atoms()))
-    place = f", first for atom {lost[0, 0]}" if len(lost) else ""
-    raise CalculationFailed(f"{name}: the model gave a value that is not finite{place}")
-
-
-class _Snapshot:
-    """What a calculation was asked for, safe from later changes of the user's atoms."""
-
-    __slots__ = ("_atoms", "arrays", "cell", "key", "pbc", "positions", "rest")
-
-    def __init__(self, atoms: Atoms) -> None:
-        self.key = _key(atoms)
-        self.arrays = {name: array.copy() for name, array in atoms.arrays.items()}
-        self.positions: FloatArray = np.ascontiguousarray(self.arrays["positions"], np.float64)
-        self.cell: FloatArray = atoms.cell.array.copy()
-        self.pbc = atoms.pbc.copy()
-        self.rest = (atoms.info, atoms.constraints, atoms.get_celldisp())
-        self._atoms: Atoms | None = None
-
-    @property
-    def atoms(self) -> Atoms:
-        if self._atoms is None:
-            info, constraints, celldisp = self.rest
-            self._atoms = Atoms(cell=self.cell, pbc=self.pbc, info=info, celldisp=celldisp)
-            self._atoms.arrays = {name: array.copy() for name, array in self.arrays.items()}
-            self._atoms.constraints = deepcopy(constraints)
-        return self._atoms
-
-
-def _key(atoms: Atoms) -> tuple[bytes, bytes, bytes, bytes]:
-    """What determines the results, in the order of `_CHANGES`; copying the bytes beats comparing arrays."""
-    arrays = atoms.arrays
-    return arrays["positions"].tobytes(), arrays["numbers"].tobytes(), atoms.cell.array.tobytes(), atoms.pbc.tobytes()
-
-
-def _results(evaluation: Evaluation, cell: FloatArray) -> dict[str, Any]:
-    """ASE's results; the arrays may be those of `evaluation`, since getters copy."""
-    stresses = np.empty((len(evaluation.energies), 6))
-    totals = np.empty(8)
-    if not _summarise(evaluation.energies, evaluation.forces, evaluation.virials, cell, stresses, totals):
-        for name in ("energies", "forces", "virials"):
-            checked(name, getattr(evaluation, name))
-    energy = float(totals[0])
-    results = {"energy": energy, "free_energy": energy, "energies": evaluation.energies, "forces": evaluation.forces}
-    if totals[7] > 0.0:
-        results["stress"] = totals[1:7]
-        results["stresses"] = stresses
-    return results
-
-
-@kernel
-def _summarise(
-    energies: FloatArray,
-    forces: FloatArray,
-    virials: FloatArray,
-    cell: FloatArray,
-    stresses: FloatArray,
-    totals: FloatArray,
-) -> bool:
-    """Fill totals (energy, six of stress, volume) and stresses (N, 6); True if everything is finite."""
-    volume = 0.0
-    for a in range(3):
-        b, c = (a + 1) % 3, (a + 2) % 3
-        volume += cell[0, a] * (cell[1, b] * cell[2, c] - cell[1, c] * cell[2, b])
-    volume = abs(volume)
-    scale = -0.5 / volume if volume > 0.0 else 0.0
-    totals[:] = 0.0
-    totals[7] = volume
-    lost = 0.0
-    finite = True
-    for i in range(energies.size):
-        # Compensated: a difference of two energies of many atoms is what finite differences and NVE drift look at.
-        term = energies[i] - lost
-        total = totals[0] + term
-        lost = (total - totals[0]) - term
-        totals[0] = total
-        finite &= np.isfinite(energies[i])
-        for a in range(3):
-            finite &= np.isfinite(forces[i, a])
-            b, c = (a + 1) % 3, (a + 2) % 3
-            stresses[i, a] = 2.0 * scale * virials[i, a, a]
-            stresses[i, 3 + a] = scale * (virials[i, b, c] + virials[i, c, b])
-            for d in range(3):
-                finite &= np.isfinite(virials[i, a, d])
-        for k in range(6):
-            totals[1 + k] += stresses[i, k]
-    return finite
-
-
 def _species_table(elements: tuple[str, ...]) -> IntArray:
     """Species of each atomic number, -1 where there is none; the last entry stays -1."""
     table = np.full(len(chemical_symbols) + 1, -1, np.int32)
@@ -390,13 +295,6 @@ def _species_table(elements: tuple[str, ...]) -> IntArray:
             raise CalculatorSetupError(f"the potential's elements are {elements}; {symbol!r} is not a chemical symbol")
         table[atomic_numbers[symbol]] = species
     return table
-
-
-def _available_cpus() -> int:
-    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    if wanted.isdigit() and int(wanted) > 0:
-        return int(wanted)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 if hasattr(os, "register_at_fork"):  # a lock that another thread held stays locked for ever in the child

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import Any
 
-from .calculator import PotentialCalculator, families
+from .calculator import PotentialCalculator
 from .files.text import beginning, require_file, unpacker
+from .registry import families
 
 
 def load(path: str | os.PathLike[str], **kwargs: Any) -> PotentialCalculator:
@@ -40,7 +41,8 @@ def load(path: str | os.PathLike[str], **kwargs: Any) -> PotentialCalculator:
         require_file(path)
     for family in families:
         if family.recognizes(Path(path)):
-            return family(path, **kwargs)  # type: ignore[arg-type]
+            calculator: PotentialCalculator = family(path, **kwargs)
+            return calculator
     known = "; ".join(f"{family.__name__} ({', '.join(family.file_endings)})" for family in families)
     if not there:
         raise FileNotFoundError(f"{path}: expected a file of {known}; there is none of that name")

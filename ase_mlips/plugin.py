@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from . import load  # noqa: F401  registers every family
-from .calculator import families
+from .registry import families
 
 
 @cache

@@ -10,9 +10,10 @@ from ase.calculators.calculator import (
     PropertyNotImplementedError,
 )
 from support import morse
+from support.listing import listed
 from support.morse import Morse, MorseCalculator
 
-import ase_mlips.calculator
+import ase_mlips.results
 from ase_mlips.calculator import PotentialCalculator
 from ase_mlips.potential import Evaluation
 
@@ -44,7 +45,7 @@ def test_results_hold_only_what_ase_knows_in_its_shapes(atoms):
 
 def test_results_are_those_of_the_potential(atoms):
     calculator = atoms.calc
-    evaluation = calculator.potential.evaluate(*calculator._neighbors(atoms))
+    evaluation = calculator.potential.evaluate(*listed(calculator, atoms))
     stress = -evaluation.virials.sum(0) / atoms.get_volume()
     assert atoms.get_potential_energy() == pytest.approx(evaluation.energies.sum(), rel=1e-14)
     assert atoms.get_potential_energy(force_consistent=True) == atoms.get_potential_energy()
@@ -144,7 +145,7 @@ def test_a_subclass_may_add_to_results(atoms):
 def test_every_kernel_is_compiled_for_one_signature(atoms):
     for other in (atoms, Atoms(), atoms[::2]):
         atoms.calc.get_forces(other)
-    compiled = getattr(ase_mlips.calculator._summarise, "signatures", None)
+    compiled = getattr(ase_mlips.results._summarise, "signatures", None)
     if compiled is None:
         pytest.skip("kernels are not compiled in this run")
     assert len(compiled) == 1

@@ -17,7 +17,7 @@ from ase.io import Trajectory
 from support import morse
 from support.morse import Morse, MorseCalculator
 
-import ase_mlips.calculator
+import ase_mlips.registry
 from ase_mlips.calculator import PotentialCalculator
 from ase_mlips.loading import load
 
@@ -122,8 +122,8 @@ def test_only_a_class_with_its_own_recognizes_is_a_family():
     class Special(MorseCalculator):
         pass
 
-    assert MorseCalculator in ase_mlips.calculator.families
-    assert Special not in ase_mlips.calculator.families
+    assert MorseCalculator in ase_mlips.registry.families
+    assert Special not in ase_mlips.registry.families
 
 
 def test_ase_finds_a_family_by_name():

@@ -54,8 +54,8 @@ def test_info_of_a_nep_file(here, capsys):
     assert said["angular_cutoffs"] == ["4.1", "3.6", "4.4"]
     assert said["n_max"] == ["3", "2"]
     assert said["invariants"] == ["222"]
-    assert " ".join(said["network"]) == "Network(3 of 10 neurons, 19 descriptors)"
-    assert " ".join(said["zbl"]) == "Zbl(flexible, 6 pairs)"
+    assert " ".join(said["network"]) == "NepNetwork(3 of 10 neurons, 19 descriptors)"
+    assert " ".join(said["zbl"]) == "NepZbl(flexible, 6 pairs)"
     assert "charges" in said["properties"]
     assert "scalar_network" not in said
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ase import Atoms
+from support.listing import listed
 from support.mtp_models import synthetic_mtp_model
 from support.nep_models import synthetic_nep_models
 from support.snap_models import network_models, synthetic_models
@@ -15,10 +16,11 @@ from support.snap_texts import DESCRIPTOR
 from support.torch_files import Archive, zipped
 
 from ase_mlips import MTP, NEP, SNAP, load
+from ase_mlips.files.records import Record
 from ase_mlips.mtp import untrained
 from ase_mlips.mtp.grade import maxvol
 from ase_mlips.mtp.model import ordered
-from ase_mlips.snap import read_snap, write_snap
+from ase_mlips.snap import Zbl, read_snap, write_snap
 
 PAIR = Atoms("CuNi", [[0, 0, 0], [2.4, 0, 0]])
 
@@ -28,7 +30,7 @@ def public_objects():
     atoms = PAIR.copy()
     yield from (snap, snap.model, snap.potential, synthetic_models()["zbl"].zbl, network_models()["network_two"])
     yield from (network_models()["network_two"].network, snap.get_descriptor_gradients(atoms))
-    yield snap.potential.evaluate(*snap._neighbors(atoms))
+    yield snap.potential.evaluate(*listed(snap, atoms))
     yield from (snap.get_heat_flux_parts(atoms), snap.get_heat_flux_parts(atoms, per_atom=True))
     nep = NEP(synthetic_nep_models()["charge1_zbl"])
     yield from (nep, nep.model, nep.potential, nep.model.network, nep.model.zbl)
@@ -54,6 +56,27 @@ def test_reprs_are_one_line():
         assert "array(" not in text
         assert " object at " not in text
         assert len(text) < 200, text
+
+
+def test_models_and_their_parts_are_records():
+    """What differs is not equal, to the last bit, and copies are checked and read-only again."""
+    found = {type(thing): thing for thing in public_objects() if isinstance(thing, Record)}
+    assert {kind.__name__ for kind in found} >= {
+        "SnapModel",
+        "Zbl",
+        "Network",
+        "NepModel",
+        "NepZbl",
+        "NepNetwork",
+        "MtpModel",
+    }
+    for thing in found.values():
+        copied = pickle.loads(pickle.dumps(thing))
+        assert copied == thing
+        assert hash(copied) == hash(thing)
+        assert all(not value.flags.writeable for value in vars(copied).values() if isinstance(value, np.ndarray))
+    zbl = found[Zbl]
+    assert replace(zbl, inner=np.nextafter(zbl.inner, 0.0)) != zbl
 
 
 def test_what_a_repr_says_of_arrays():

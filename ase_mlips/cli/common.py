@@ -21,8 +21,8 @@ from ase.io import read
 from ase.io.formats import UnknownFileTypeError, filetype, ioformats
 
 import ase_mlips
-from ase_mlips.calculator import families
 from ase_mlips.files.reading import readable
+from ase_mlips.registry import families
 
 _LABELS = "known are energy, forces, stress and virial, alone or with REF_ or DFT_ before or _ref or _dft after them"
 

@@ -22,7 +22,7 @@ from ase_mlips.engine.kernel_cache import writable_directory
 from ase_mlips.engine.neighbors import NeighborList
 from ase_mlips.fit import LabelledFrame, Training, fit_network, fit_snap, snap_template
 from ase_mlips.mtp import MTP, MtpModel
-from ase_mlips.nep import NEP, NepModel, Network
+from ase_mlips.nep import NEP, NepModel, NepNetwork
 from ase_mlips.snap import SNAP, SnapModel
 
 from .common import print_table
@@ -105,7 +105,7 @@ def _nep(*elements: str, charge_mode: int = 0) -> NepModel:
         basis_size=(0, 0),
         l_max=1,
         invariants=(),
-        network=Network(np.zeros((types, 1, 2)), weights, weights, 0.0, weights if charge_mode else None),
+        network=NepNetwork(np.zeros((types, 1, 2)), weights, weights, 0.0, weights if charge_mode else None),
         radial=np.zeros((1, 1, types, types)),
         angular=np.zeros((1, 1, types, types)),
         scaler=np.ones(2),

@@ -53,7 +53,7 @@ class _Summary:
 
 def run(args: Namespace) -> int:
     """Evaluate ``args.files``, print one line each and the errors, and write what is asked for."""
-    _check_names(args)
+    _require_names(args)
     outputs = {"-o": args.output, "--parity": args.parity}
     claim(outputs, [*map(file_of, args.files), *model_files(args.model)], force=args.force)
     with deferred_interrupt() as interrupted:
@@ -75,7 +75,7 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _check_names(args: Namespace) -> None:
+def _require_names(args: Namespace) -> None:
     if args.output is not None and not args.output.endswith((".xyz", ".extxyz")):
         raise ValueError(
             f"{args.output}: results are written as extended XYZ, expected a name that ends in .extxyz or .xyz"

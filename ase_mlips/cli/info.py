@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ase_mlips import MTP
 from ase_mlips.mtp import read_mtp
+from ase_mlips.registry import families
 
 from .common import chosen_model
 
@@ -26,7 +27,7 @@ def run(args: Namespace) -> int:
         calculator = chosen_model(args)
         potential = calculator.potential
         rows = {
-            "family": type(calculator).__name__,
+            "family": next(family.__name__ for family in families if isinstance(calculator, family)),
             "elements": " ".join(potential.elements),
             "cutoff": f"{potential.cutoff:g} Å",
             "properties": " ".join(calculator.implemented_properties),

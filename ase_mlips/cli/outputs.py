@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from ase_mlips.analysis.tables import Tabulated
-from ase_mlips.calculator import families
 from ase_mlips.files.places import require_place
+from ase_mlips.registry import families
 
 from .common import split_index
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import threading
 import time
@@ -11,6 +12,20 @@ from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
+
+
+def default_threads() -> int:
+    """The first number in OMP_NUM_THREADS; else 1 in a process that multiprocessing has started; else all CPUs.
+
+    Workers of pools, those of `concurrent.futures` and loky among them, share the CPUs already; the affinity counts.
+    """
+    wanted = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if wanted.isdigit() and int(wanted) > 0:
+        return int(wanted)
+    if multiprocessing.parent_process() is not None:
+        return 1
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
 
 _pool: tuple[int, int, ThreadPoolExecutor] | None = None
 _pool_lock = threading.Lock()

@@ -11,7 +11,8 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from ..calculator import PotentialCalculator, checked
+from ..calculator import PotentialCalculator
+from ..results import checked
 from .active_set import ActiveSet
 from .files import looks_like_mtp, read_active_set, read_mtp
 from .grade import Grade, extrapolation_grade, select, warn_if_incomplete
@@ -111,13 +112,13 @@ class MTP(PotentialCalculator):
 
     def get_descriptors(self, atoms: Atoms) -> FloatArray:
         """Basis functions B of every atom, (N, nS), in the order of the moment coefficients."""
-        with self._lock:
-            return checked("descriptors", self._mtp.basis(*self._neighbors(atoms)))
+        with self._listed(atoms) as (neighbors, species):
+            return checked("descriptors", self._mtp.basis(neighbors, species))
 
     def get_parameter_gradients(self, atoms: Atoms) -> FloatArray:
         """Derivatives of every atomic energy by all parameters, (N, n), in the order of MLIP's files."""
-        with self._lock:
-            return checked("parameter gradients", self._mtp.parameter_gradients(*self._neighbors(atoms)))
+        with self._listed(atoms) as (neighbors, species):
+            return checked("parameter gradients", self._mtp.parameter_gradients(neighbors, species))
 
     def get_extrapolation_grade(self, atoms: Atoms) -> Grade:
         """How far `atoms` lie from the active set: grades above about 3 extrapolate, above 10 are not to be trusted.

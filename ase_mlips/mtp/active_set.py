@@ -93,7 +93,7 @@ def parse_active_set(path: FilePath, content: bytes, start: int, size: int) -> A
     if content[start : start + 1] == b"^":
         line = content.count(b"\n", 0, start) + 1
         raise complaint(path, line, f"the active set of MLIP-3 ({_TITLE.decode()})", "that of MLIP-2")
-    reader.expect(_TITLE + b"\n", _TITLE.decode())
+    reader.require(_TITLE + b"\n", _TITLE.decode())
     weights = [reader.setting(name) for name in (*WEIGHTS, "weight_scaling")]
     energy, force, stress, site = (row.number(row.words[1], row.words[0]) for row in weights[:-1])
     scaling = weights[-1].integer(weights[-1].words[1], "weight_scaling")
@@ -103,7 +103,7 @@ def parse_active_set(path: FilePath, content: bytes, start: int, size: int) -> A
         row = reader.row("<configuration> <equation>", 2)
         links.append([row.integer(word, "the link of a row") for word in row.words])
         lines.append(row)
-    reader.expect(b"#\n", "# behind the links")
+    reader.require(b"#\n", "# behind the links")
     configurations = reader.configurations()
     for row, (number, equation) in zip(lines, links, strict=True):
         if (number, equation) != (-1, -1) and not (0 <= number < len(configurations) and equation >= 0):
@@ -155,7 +155,7 @@ class _Reader:
             raise row.error(f"{name} <number>")
         return row
 
-    def expect(self, what: bytes, expected: str) -> None:
+    def require(self, what: bytes, expected: str) -> None:
         """Go past `what`."""
         found = self._content[self._next : self._next + len(what)]
         if found != what:
@@ -165,7 +165,7 @@ class _Reader:
 
     def matrices(self, size: int) -> tuple[FloatArray, FloatArray]:
         """Both matrices with what stands around them."""
-        self.expect(b"#", "# before the matrices")
+        self.require(b"#", "# before the matrices")
         length, line = size * size * _SIZE, self._line
         parts = []
         for _ in range(2):
@@ -179,7 +179,7 @@ class _Reader:
             parts.append(np.frombuffer(part, dtype="<f8").reshape(size, size))
         if not all(np.all(np.isfinite(part)) for part in parts):
             raise complaint(self._path, line, f"two matrices of {size} x {size} finite numbers", "others")
-        self.expect(b"\n#\n", f"# behind two matrices of {size} x {size} numbers")
+        self.require(b"\n#\n", f"# behind two matrices of {size} x {size} numbers")
         return parts[0], parts[1]
 
     def configurations(self) -> tuple[str, ...]:

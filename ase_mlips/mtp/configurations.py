@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from ..files.elements import ELEMENTS
 from ..files.text import FilePath, Row, complaint, quoted, require_regular
 from .model import Species
-from .writing_configurations import check_species, write_mlip_cfg
+from .writing_configurations import checked_species, write_mlip_cfg
 
 __all__ = ["read_mlip_cfg", "write_mlip_cfg"]
 
@@ -70,7 +70,7 @@ def read_mlip_cfg(fd: IO[str], index: int | slice = -1, *, species: Species | No
         with `species`.
     """
     path = getattr(fd, "name", "<text>")
-    symbols = check_species(species)
+    symbols = checked_species(species)
     lines = _lines(path, fd)
     blocks = list(_blocks(path, lines))
     if not blocks and index != slice(None):

@@ -82,19 +82,19 @@ class MtpModel(Record):
     labels: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        self._check_texts()
-        self._check_species()
-        self._check_radial_basis()
-        self._check_moments()
-        self._check_coefficients()
+        self._require_texts()
+        self._require_species()
+        self._require_radial_basis()
+        self._require_moments()
+        self._require_coefficients()
 
-    def _check_texts(self) -> None:
+    def _require_texts(self) -> None:
         for field, value, joint in (("name", self.name, ""), ("tag", self.tag, " ")):
             if not isinstance(value, str) or value != joint.join(value.split()) or "#" in value or "\0" in value:
                 what = "one line" if joint else "one word"
                 raise ValueError(f"expected {field} to be {what} without #, got {value!r}")
 
-    def _check_species(self) -> None:
+    def _require_species(self) -> None:
         if isinstance(self.species, str):
             raise ValueError(f"expected species as a sequence of symbols, got the string {self.species!r}")
         object.__setattr__(self, "species", ordered(self.species))
@@ -111,7 +111,7 @@ class MtpModel(Record):
                 raise ValueError(f"expected labels as {len(self.species)} distinct numbers, got {labels}")
             object.__setattr__(self, "labels", None if labels == tuple(range(len(labels))) else labels)
 
-    def _check_radial_basis(self) -> None:
+    def _require_radial_basis(self) -> None:
         if self.radial_basis not in RADIAL_BASES:
             raise ValueError(f"expected radial_basis to be one of {', '.join(RADIAL_BASES)}, got {self.radial_basis!r}")
         for name in ("scaling", "min_dist", "max_dist"):
@@ -121,7 +121,7 @@ class MtpModel(Record):
         if self.max_dist <= self.min_dist:
             raise ValueError(f"expected max_dist above min_dist {self.min_dist:g}, got {self.max_dist:g}")
 
-    def _check_moments(self) -> None:
+    def _require_moments(self) -> None:
         for name, width in (("basic", 4), ("times", 4), ("mapping", 0)):
             object.__setattr__(self, name, frozen_integers(name, getattr(self, name), width))
         object.__setattr__(self, "n_moments", integer("n_moments", self.n_moments, 1, MAX_MOMENTS))
@@ -132,7 +132,7 @@ class MtpModel(Record):
         _require("basic", self.basic, self.basic[:, 0] < MAX_RADIAL, f"with mu below {MAX_RADIAL}")
         ranks = self.basic[:, 1:].sum(axis=1, dtype=np.int64)
         _require("basic", self.basic, ranks <= MAX_RANK, f"with a + b + c up to {MAX_RANK}")
-        self._check_times(count)
+        self._require_times(count)
         if not 0 < len(self.mapping) <= self.n_moments:
             raise ValueError(f"expected mapping of 1 to {self.n_moments} moments, got {len(self.mapping)}")
         defined = self._defined()
@@ -142,7 +142,7 @@ class MtpModel(Record):
         first[np.unique(self.mapping, return_index=True)[1]] = True
         _require("mapping", self.mapping, first, "with distinct moments")
 
-    def _check_times(self, basics: int) -> None:
+    def _require_times(self, basics: int) -> None:
         first, second, multiplicity, target = self.times.T
         factors = self.times[:, :2]
         _require("times", self.times, multiplicity > 0, "with positive multiplicities")
@@ -160,7 +160,7 @@ class MtpModel(Record):
         defined[self.times[:, 3]] = True
         return defined
 
-    def _check_coefficients(self) -> None:
+    def _require_coefficients(self) -> None:
         for name in ("radial_coefficients", "species_coefficients", "moment_coefficients"):
             object.__setattr__(self, name, frozen_array(name, getattr(self, name)))
         radial = self.radial_coefficients

@@ -46,14 +46,14 @@ def write_mlip_cfg(fd: IO[str], images: Atoms | Iterable[Atoms], *, species: Spe
     ValueError
         If an element is not one of `species`, or a number is not finite; nothing is then written.
     """
-    species = check_species(species)
+    species = checked_species(species)
     symbols = ELEMENTS if species is None else tuple(species)
     types = {symbol: n for n, symbol in enumerate(symbols, 1 if species is None else 0)}
     frames = [images] if isinstance(images, Atoms) else images
     fd.write("".join(_Frame(n, atoms, types).text() for n, atoms in enumerate(frames)))
 
 
-def check_species(species: Species | None) -> tuple[str, ...] | None:
+def checked_species(species: Species | None) -> tuple[str, ...] | None:
     """The species in the order of their types, or None; ValueError unless they are chemical symbols."""
     if species is None:
         return None

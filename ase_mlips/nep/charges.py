@@ -11,12 +11,13 @@ from math import erfc, exp, pi, sqrt
 
 import numpy as np
 
+from ..engine import zbl
 from ..engine.neighbors import NeighborList
 from ..files.records import one_line
 from ..potential import FloatArray
 from . import kernels_charge
 
-COULOMB = 14.399645  # e^2 / (4 pi eps0) in eV A, the value of GPUMD
+COULOMB = zbl.COULOMB
 MAX_WAVES = 10_000_000  # of a half sphere: a cube of 270 A for a cutoff of 5 A
 MAX_TERMS = 20_000_000_000  # waves times atoms, some minutes a call
 

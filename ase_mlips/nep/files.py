@@ -11,7 +11,7 @@ import numpy as np
 
 from ..files.text import FilePath, Row, beginning, complaint, quoted, read_text, require_whole
 from .header import Header
-from .model import ZBL_PAIR, FloatArray, NepModel, Network, Zbl
+from .model import ZBL_PAIR, FloatArray, NepModel, NepNetwork, NepZbl
 from .writing import write_nep
 
 __all__ = ["looks_like_nep", "read_nep", "write_nep"]
@@ -48,7 +48,7 @@ def read_nep(path: str | PathLike[str], *, temperature: float | None = None) -> 
     while lines and not lines[-1].strip():
         lines.pop()
     header = Header(path, lines)
-    _check_temperature(header, temperature)
+    _require_temperature(header, temperature)
     numbers = _read_numbers(path, lines, header)
     if not complete:
         start = len(header.rows)
@@ -67,6 +67,11 @@ def looks_like_nep(path: str | PathLike[str]) -> bool:
     """Whether the file begins like a NEP potential, whatever its version; False if it cannot be read."""
     content = beginning(path, _EXAMINED)
     return b"\0" not in content and _BEGINNING.match(content) is not None
+
+
+def first_word(path: str | PathLike[str]) -> str:
+    """That of the file, in a NEP potential `NepModel.token`; empty if the file cannot be read."""
+    return "".join(beginning(path, _EXAMINED).decode("latin-1").split(None, 1)[:1])
 
 
 def _read_numbers(path: FilePath, lines: list[str], header: Header) -> FloatArray:
@@ -125,10 +130,10 @@ def _fields(path: FilePath, header: Header, values: FloatArray) -> dict[str, Any
     network = _take_blocks(numbers, header)
     if charges:
         fields["sqrt_epsilon"] = float(numbers.take(1)[0])
-    fields["network"] = Network(bias=float(numbers.take(1)[0]), **network)
+    fields["network"] = NepNetwork(bias=float(numbers.take(1)[0]), **network)
     if fields["kind"] == "polarizability":
         scalar = _take_blocks(numbers, header)
-        fields["scalar_network"] = Network(bias=float(numbers.take(1)[0]), **scalar)
+        fields["scalar_network"] = NepNetwork(bias=float(numbers.take(1)[0]), **scalar)
     for n, name in enumerate(("radial", "angular")):
         fields[name] = numbers.take(*header.shape(name))
         if header.old:
@@ -141,12 +146,12 @@ def _fields(path: FilePath, header: Header, values: FloatArray) -> dict[str, Any
         first = len(header.rows) + values.size - table.size + 1
         for n in range(len(table)):
             with Row(path, first + n * ZBL_PAIR, ()).blamed():
-                Zbl(0.0, 0.0, flexible=table[n : n + 1])
-        fields["zbl"] = Zbl(0.0, 0.0, flexible=table)
+                NepZbl(0.0, 0.0, flexible=table[n : n + 1])
+        fields["zbl"] = NepZbl(0.0, 0.0, flexible=table)
     return fields
 
 
-def _check_temperature(header: Header, temperature: float | None) -> None:
+def _require_temperature(header: Header, temperature: float | None) -> None:
     row = header.rows["nep"]
     if header.temperature and temperature is None:
         raise row.error("a model of one temperature, or NEP(..., temperature=<K>)", quoted(row.words[0]))

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..files.records import integer
 from ..files.text import FilePath, Row, complaint, quoted
-from .model import INVARIANTS, MAX_FUNCTIONS, MAX_L, MAX_NEIGHBORS, MAX_NEURONS, ZBL_PAIR, Zbl, count_descriptors
+from .model import INVARIANTS, MAX_FUNCTIONS, MAX_L, MAX_NEIGHBORS, MAX_NEURONS, ZBL_PAIR, NepZbl, count_descriptors
 
 _TOKEN = re.compile(r"nep([345]?)(_zbl)?(?:_(dipole|polarizability|temperature)|_charge([123]))?")
 _TOKENS = (
@@ -34,7 +34,7 @@ class Header:
         Those of `NepModel` that the header says.
     repulsion : bool
         Whether the token has _zbl.
-    zbl : Zbl or None
+    zbl : NepZbl or None
         None where there is no repulsion or the numbers define it (flexible).
     neurons : int
     old : bool
@@ -167,7 +167,7 @@ class Header:
         self.fields["typewise_factors"] = tuple(factors[:2]) if max(factors[:2]) > 0.0 else None
         return factors[2]
 
-    def _finish_zbl(self, zbl: tuple[float, float, float | None], factor: float) -> Zbl | None:
+    def _finish_zbl(self, zbl: tuple[float, float, float | None], factor: float) -> NepZbl | None:
         """The repulsion of the zbl line with the factor of an old cutoff line; None if it is flexible."""
         inner, outer, own = zbl
         flexible = inner == outer == 0.0
@@ -176,7 +176,7 @@ class Header:
         if flexible:
             return None
         with self.rows["zbl"].blamed():
-            return Zbl(inner, outer, factor if factor > 0.0 else own, typewise_inner_half=factor > 0.0)
+            return NepZbl(inner, outer, factor if factor > 0.0 else own, typewise_inner_half=factor > 0.0)
 
     def _read_l_max(self) -> None:
         row = self._next("l_max", f"l_max <l> [<flag>] up to {len(INVARIANTS)} times", *range(2, 3 + len(INVARIANTS)))

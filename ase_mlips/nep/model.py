@@ -25,7 +25,7 @@ ZBL_PAIR = 10  # numbers of a pair of types in a flexible repulsion
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Network(Record):
+class NepNetwork(Record):
     """One hidden layer of tanh: ``sum_mu w1 tanh(w0 . x - b0) - type_bias - bias``.
 
     T = 1 where all types share it (NEP3).
@@ -70,9 +70,9 @@ class Network(Record):
 
     def __repr__(self) -> str:
         types, neurons, length = self.w0.shape
-        return f"Network({types} of {neurons} neurons, {length} descriptors)"
+        return f"NepNetwork({types} of {neurons} neurons, {length} descriptors)"
 
-    def _subset(self, order: list[int]) -> Network:
+    def _subset(self, order: list[int]) -> NepNetwork:
         return replace(
             self,
             w0=self.w0[order],
@@ -84,8 +84,8 @@ class Network(Record):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Zbl(Record):
-    """Screened nuclear repulsion on top of the network.
+class NepZbl(Record):
+    """Screened repulsion of the elements' nuclei, on top of the network.
 
     Attributes
     ----------
@@ -125,14 +125,14 @@ class Zbl(Record):
         elif self.typewise_inner_half:
             raise ValueError("expected factor of zbl because typewise_inner_half is set, got none")
         if self.flexible is not None:
-            self._check_flexible()
+            self._require_flexible()
         elif not 0.0 <= self.inner < self.outer <= MAX_CUTOFF:
             raise ValueError(
                 f"expected inner and outer of zbl as 0 <= inner < outer <= {MAX_CUTOFF:g}, "
                 f"got {self.inner:g} and {self.outer:g}"
             )
 
-    def _check_flexible(self) -> None:
+    def _require_flexible(self) -> None:
         table = frozen_array("flexible of zbl", self.flexible)
         object.__setattr__(self, "flexible", table)
         if self.inner or self.outer:
@@ -151,11 +151,11 @@ class Zbl(Record):
 
     def __repr__(self) -> str:
         if self.flexible is not None:
-            return f"Zbl(flexible, {len(self.flexible)} pairs)"
+            return f"NepZbl(flexible, {len(self.flexible)} pairs)"
         typewise = "" if self.factor is None else f", typewise {self.factor:g}"
-        return f"Zbl({self.inner:g} to {self.outer:g} A{typewise})"
+        return f"NepZbl({self.inner:g} to {self.outer:g} A{typewise})"
 
-    def _subset(self, order: list[int], count: int) -> Zbl:
+    def _subset(self, order: list[int], count: int) -> NepZbl:
         if self.flexible is None:
             return self
         pairs = [(min(a, b), max(a, b)) for n, a in enumerate(order) for b in order[n:]]
@@ -184,9 +184,9 @@ class NepModel(Record):
     l_max : int
     invariants : tuple of str
         Those of `INVARIANTS` that are switched on.
-    network : Network
+    network : NepNetwork
         Of the energy or the dipole; of a polarizability model that of the tensor part.
-    scalar_network : Network, optional
+    scalar_network : NepNetwork, optional
         Of the isotropic part of a polarizability model.
     radial, angular : (n_max + 1, basis_size + 1, T, T) arrays
         Expansion coefficients c_nk^{ij}, [n, k, centre, neighbour].
@@ -214,26 +214,26 @@ class NepModel(Record):
     basis_size: tuple[int, int]
     l_max: int
     invariants: tuple[str, ...]
-    network: Network
+    network: NepNetwork
     radial: FloatArray
     angular: FloatArray
     scaler: FloatArray
     charge_mode: int = 0
-    scalar_network: Network | None = None
+    scalar_network: NepNetwork | None = None
     sqrt_epsilon: float | None = None
-    zbl: Zbl | None = None
+    zbl: NepZbl | None = None
     typewise_factors: tuple[float, float] | None = None
     max_neighbors: tuple[int, int] = (0, 0)
 
     def __post_init__(self) -> None:
-        self._check_elements()
-        self._check_sizes()
-        self._check_cutoffs()
-        self._check_kind()
-        self._check_arrays()
-        self._check_networks()
+        self._require_elements()
+        self._require_sizes()
+        self._require_cutoffs()
+        self._require_kind()
+        self._require_arrays()
+        self._require_networks()
 
-    def _check_elements(self) -> None:
+    def _require_elements(self) -> None:
         if isinstance(self.elements, str):
             raise ValueError(f"expected elements as a sequence of symbols, got the string {self.elements!r}")
         object.__setattr__(self, "elements", tuple(self.elements))
@@ -246,7 +246,7 @@ class NepModel(Record):
             if symbol in self.elements[:n]:
                 raise ValueError(f"expected elements to be distinct, got {symbol} twice")
 
-    def _check_sizes(self) -> None:
+    def _require_sizes(self) -> None:
         object.__setattr__(self, "l_max", integer("l_max", self.l_max, 0, MAX_L))
         for name, highest in (
             ("n_max", MAX_FUNCTIONS),
@@ -262,7 +262,7 @@ class NepModel(Record):
             if int(max(name)) > self.l_max:
                 raise ValueError(f"expected l_max of at least {max(name)} for the invariant {name}, got {self.l_max}")
 
-    def _check_cutoffs(self) -> None:
+    def _require_cutoffs(self) -> None:
         for name in ("radial_cutoffs", "angular_cutoffs"):
             values = frozen_array(name, getattr(self, name))
             require_shape(name, values, (len(self.elements),))
@@ -279,7 +279,7 @@ class NepModel(Record):
             if max(factors) <= 0.0:
                 raise ValueError(f"expected one of typewise_factors to be positive, got {factors}")
 
-    def _check_kind(self) -> None:
+    def _require_kind(self) -> None:
         object.__setattr__(self, "version", integer("version", self.version, 3, 5))
         object.__setattr__(self, "charge_mode", integer("charge_mode", self.charge_mode, 0, 3))
         if self.kind not in KINDS:
@@ -296,7 +296,7 @@ class NepModel(Record):
         if self.sqrt_epsilon is not None:
             object.__setattr__(self, "sqrt_epsilon", finite("sqrt_epsilon", self.sqrt_epsilon))
 
-    def _check_arrays(self) -> None:
+    def _require_arrays(self) -> None:
         count = len(self.elements)
         for n, name in enumerate(("radial", "angular")):
             values = frozen_array(name, getattr(self, name))
@@ -304,12 +304,12 @@ class NepModel(Record):
             object.__setattr__(self, name, values)
         object.__setattr__(self, "scaler", frozen_array("scaler", self.scaler))
         require_shape("scaler", self.scaler, (self.n_descriptors,))
-        if self.zbl is not None and not isinstance(self.zbl, Zbl):
-            raise ValueError(f"expected zbl to be a Zbl, got {type(self.zbl).__name__}")
+        if self.zbl is not None and not isinstance(self.zbl, NepZbl):
+            raise ValueError(f"expected zbl to be a NepZbl, got {type(self.zbl).__name__}")
         if self.zbl is not None and self.zbl.flexible is not None:
             require_shape("flexible of zbl", self.zbl.flexible, (count * (count + 1) // 2, ZBL_PAIR))
 
-    def _check_networks(self) -> None:
+    def _require_networks(self) -> None:
         if (self.scalar_network is None) == (self.kind == "polarizability"):
             got = "none" if self.scalar_network is None else "one"
             raise ValueError(f"expected scalar_network in polarizability models and only there, got {got}")
@@ -317,8 +317,8 @@ class NepModel(Record):
         for name, network in (("network", self.network), ("scalar_network", self.scalar_network)):
             if network is None and name == "scalar_network":
                 continue
-            if not isinstance(network, Network):
-                raise ValueError(f"expected {name} to be a Network, got {type(network).__name__}")
+            if not isinstance(network, NepNetwork):
+                raise ValueError(f"expected {name} to be a NepNetwork, got {type(network).__name__}")
             require_shape(f"w0 of {name}", network.w0, (types, self.network.w0.shape[1], self.n_descriptors))
             if (network.charge is None) != (self.charge_mode == 0):
                 got = "none" if network.charge is None else "some"

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine.packing import Sparse, W, padded
-from .model import Network
+from .model import NepNetwork
 
 IntArray = NDArray[np.int32]
 FloatArray = NDArray[np.float64]
@@ -131,7 +131,7 @@ def chebyshev_values(coefficients: FloatArray) -> FloatArray:
     return values
 
 
-def pack_network(network: Network, nets: int) -> FloatArray:
+def pack_network(network: NepNetwork, nets: int) -> FloatArray:
     """Weights of each type: w0 by tiles of eight neurons, w0 by tiles of eight descriptors, b0, w1, charge, bias.
 
     Neurons and descriptors that fill up a tile have weight zero.

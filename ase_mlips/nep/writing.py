@@ -9,7 +9,7 @@ from os import PathLike
 import numpy as np
 
 from ..files.text import replace_files
-from .model import INVARIANTS, FloatArray, NepModel, Network
+from .model import INVARIANTS, FloatArray, NepModel, NepNetwork
 
 _SHORT_FLAGS = 2  # without the newer invariants the l_max line keeps the length that older programs want
 
@@ -78,7 +78,7 @@ def _numbers(model: NepModel) -> list[float]:
     return numbers
 
 
-def _blocks(network: Network) -> FloatArray:
+def _blocks(network: NepNetwork) -> FloatArray:
     """Weights of each type in turn."""
     types = len(network.w0)
     parts = [network.w0, network.b0, network.w1, network.charge, network.type_bias]

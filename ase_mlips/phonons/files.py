@@ -183,7 +183,7 @@ def _require_crystal(data: Any, matrix: NDArray[np.int64]) -> None:
     if getattr(cell, "has_weighted_species", False):
         raise _RefusedError("expected one element on each site, got a mixture")
     for what, values in (("lattice", cell.cell), ("coordinates", cell.positions), ("masses", cell.masses)):
-        _require_finite(values, what)
+        _require_finite(what, values)
     if matrix.shape != (3, 3) or (cells := _determinant(matrix)) < 1:
         raise _RefusedError(
             f"expected a supercell matrix of 3 x 3 integers with a positive determinant, got {matrix.tolist()}"
@@ -192,12 +192,12 @@ def _require_crystal(data: Any, matrix: NDArray[np.int64]) -> None:
         raise _RefusedError(f"expected a supercell that is less skewed than by {matrix.tolist()}")
     atoms = len(cell) * cells
     if data.primitive_matrix is not None:
-        _require_shape(data.primitive_matrix, (3, 3), "primitive matrix")
+        _require_shape("primitive matrix", data.primitive_matrix, (3, 3))
     if data.supercell is not None and len(data.supercell) != atoms:
         raise _RefusedError(f"expected a supercell of {atoms} atoms, as its matrix says, got {len(data.supercell)}")
     if data.force_constants is not None:
         rows = len(data.force_constants)
-        _require_shape(data.force_constants, (rows, atoms, 3, 3), "force constants")
+        _require_shape("force constants", data.force_constants, (rows, atoms, 3, 3))
     forces = _require_forces(data.dataset or {}, atoms)
     if data.force_constants is None and not forces:
         raise _RefusedError("has neither force constants nor the forces to make them from")
@@ -214,33 +214,33 @@ def _require_forces(dataset: dict[str, Any], atoms: int) -> bool:
     if "first_atoms" not in dataset:
         there = [name for name in ("displacements", "forces") if name in dataset]
         for name in there:
-            _require_shape(dataset[name], (len(dataset["displacements"]), atoms, 3), name)
+            _require_shape(name, dataset[name], (len(dataset["displacements"]), atoms, 3))
         return "forces" in there
     for k, one in enumerate(dataset["first_atoms"], start=1):
         if not 0 <= one["number"] < atoms:
             raise _RefusedError(f"displacement {k}: expected an atom from 1 to {atoms}, got {one['number'] + 1}")
-        _require_shape(one["displacement"], (3,), f"displacement {k}")
+        _require_shape(f"displacement {k}", one["displacement"], (3,))
         if "forces" in one:
-            _require_shape(one["forces"], (atoms, 3), f"forces of displacement {k}")
+            _require_shape(f"forces of displacement {k}", one["forces"], (atoms, 3))
     dataset["natom"] = atoms
     return all("forces" in one for one in dataset["first_atoms"])
 
 
 def _checked_charges(given: dict[str, Any], atoms: int) -> dict[str, Any]:
-    _require_shape(given["born"], (atoms, 3, 3), "Born charges")
-    _require_shape(given["dielectric"], (3, 3), "dielectric tensor")
+    _require_shape("Born charges", given["born"], (atoms, 3, 3))
+    _require_shape("dielectric tensor", given["dielectric"], (3, 3))
     if "factor" in given:
-        _require_finite(given["factor"], "unit conversion factor")
+        _require_finite("unit conversion factor", given["factor"])
     return given
 
 
-def _require_shape(values: FloatArray, shape: tuple[int, ...], what: str) -> None:
+def _require_shape(what: str, values: FloatArray, shape: tuple[int, ...]) -> None:
     if np.shape(values) != shape:
         raise _RefusedError(f"{what}: expected shape {shape}, got {np.shape(values)}")
-    _require_finite(values, what)
+    _require_finite(what, values)
 
 
-def _require_finite(values: Any, what: str) -> None:
+def _require_finite(what: str, values: Any) -> None:
     bad = np.argwhere(~np.isfinite(np.asarray(values, dtype=np.float64)))
     if len(bad):
         at = f" at {tuple(int(k) + 1 for k in bad[0])}" if bad.shape[1] else ""

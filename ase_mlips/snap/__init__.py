@@ -11,7 +11,8 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from ..calculator import PotentialCalculator, checked
+from ..calculator import PotentialCalculator
+from ..results import checked
 from .files import read_snap, write_snap
 from .fitsnap import import_fitsnap
 from .model import SnapModel, Zbl
@@ -126,13 +127,13 @@ class SNAP(PotentialCalculator):
 
     def get_descriptors(self, atoms: Atoms) -> NDArray[np.float64]:
         """Bispectrum components B of every atom, (N, K), dimensionless, in the order of ``compute sna/atom``."""
-        with self._lock:
-            return checked("descriptors", self._snap.descriptors(*self._neighbors(atoms)))
+        with self._listed(atoms) as (neighbors, species):
+            return checked("descriptors", self._snap.descriptors(neighbors, species))
 
     def get_descriptor_gradients(self, atoms: Atoms) -> PairGradients:
         """Derivatives of the bispectrum components with respect to the neighbours' positions, pair by pair."""
-        with self._lock:
-            pairs = self._snap.descriptor_gradients(*self._neighbors(atoms))
+        with self._listed(atoms) as (neighbors, species):
+            pairs = self._snap.descriptor_gradients(neighbors, species)
         checked("descriptors", pairs.descriptors)
         checked("descriptor gradients", pairs.gradients, lambda: _rows_of_atoms(pairs))
         return pairs

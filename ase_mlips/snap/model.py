@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..files.records import finite, frozen_array, identical, require_shape
+from ..files.records import Record, finite, frozen_array, integer, require_shape
 from ..heads.network import Network
 
 FloatArray = NDArray[np.float64]
@@ -20,8 +19,8 @@ _FLAGS = ("switchflag", "bzeroflag", "quadraticflag", "chemflag", "bnormflag", "
 _ARRAYS = ("radii", "weights", "coefficients", "sinner", "dinner")
 
 
-@dataclass(frozen=True)
-class Zbl:
+@dataclass(frozen=True, eq=False, repr=False)
+class Zbl(Record):
     """The screened nuclear repulsion that LAMMPS overlays (``pair_style hybrid/overlay zbl inner outer``).
 
     Attributes
@@ -51,8 +50,8 @@ class Zbl:
             raise ValueError(f"expected zbl charges that are positive, got {min(self.charges)}")
 
 
-@dataclass(frozen=True, eq=False)
-class SnapModel:
+@dataclass(frozen=True, eq=False, repr=False)
+class SnapModel(Record):
     """A SNAP potential; names and defaults are those of LAMMPS's ``pair_style snap``.
 
     Arrays are copied and made read-only.  Two models are equal if all their fields are, bit by bit.
@@ -109,10 +108,10 @@ class SnapModel:
 
     def __post_init__(self) -> None:
         self._normalise()
-        self._check_elements()
-        self._check_scalars()
-        self._check_arrays()
-        self._check_head()
+        self._require_elements()
+        self._require_scalars()
+        self._require_arrays()
+        self._require_head()
         if self.zbl is not None and len(self.zbl.charges) != len(self.elements):
             raise ValueError(f"expected zbl charges of {len(self.elements)} elements, got {len(self.zbl.charges)}")
 
@@ -131,11 +130,9 @@ class SnapModel:
             if not isinstance(value, int | np.bool_ | np.integer) or value not in (0, 1):
                 raise ValueError(f"expected {name} to be 0 or 1, got {value!r}")
             object.__setattr__(self, name, bool(value))
-        if isinstance(self.twojmax, bool) or not isinstance(self.twojmax, int | np.integer):
-            raise ValueError(f"expected twojmax to be an integer, got {self.twojmax!r}")
-        object.__setattr__(self, "twojmax", int(self.twojmax))
+        object.__setattr__(self, "twojmax", integer("twojmax", self.twojmax, 0, MAX_TWOJMAX))
 
-    def _check_elements(self) -> None:
+    def _require_elements(self) -> None:
         if not self.elements:
             raise ValueError("expected elements, got none")
         for symbol in self.elements:
@@ -145,9 +142,7 @@ class SnapModel:
             twice = next(s for n, s in enumerate(self.elements) if s in self.elements[:n])
             raise ValueError(f"expected elements to be distinct, got {twice} twice")
 
-    def _check_scalars(self) -> None:
-        if not 0 <= self.twojmax <= MAX_TWOJMAX:
-            raise ValueError(f"expected twojmax between 0 and {MAX_TWOJMAX}, got {self.twojmax}")
+    def _require_scalars(self) -> None:
         if self.rcutfac <= 0.0:
             raise ValueError(f"expected rcutfac to be positive, got {self.rcutfac}")
         if not 0.0 < self.rfac0 <= 1.0:
@@ -155,7 +150,7 @@ class SnapModel:
         if self.rmin0 < 0.0:
             raise ValueError(f"expected rmin0 not to be negative, got {self.rmin0}")
 
-    def _check_arrays(self) -> None:
+    def _require_arrays(self) -> None:
         count = len(self.elements)
         require_shape("radii", self.radii, (count,))
         require_shape("weights", self.weights, (count,))
@@ -176,7 +171,7 @@ class SnapModel:
         if self.dinner is not None and np.min(self.dinner) <= 0.0:
             raise ValueError(f"expected dinner to be positive, got {np.min(self.dinner)}")
 
-    def _check_head(self) -> None:
+    def _require_head(self) -> None:
         count, network = len(self.elements), self.network
         if network is None:
             quadratic = self.n_descriptors * (self.n_descriptors + 1) // 2 if self.quadraticflag else 0
@@ -189,17 +184,6 @@ class SnapModel:
             raise ValueError(f"expected network sizes that begin with {self.n_descriptors}, got {network.sizes}")
         if len(network.parameters) not in (1, count):
             raise ValueError(f"expected network parameters of {count} elements or one, got {len(network.parameters)}")
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, SnapModel):
-            return NotImplemented
-        return all(identical(getattr(self, f.name), getattr(other, f.name)) for f in fields(self))
-
-    def __hash__(self) -> int:
-        return hash((self.elements, self.twojmax, self.rcutfac, self.coefficients.shape))
-
-    def __reduce__(self) -> tuple[type[SnapModel], tuple[Any, ...]]:
-        return SnapModel, tuple(getattr(self, f.name) for f in fields(self))  # unpickled arrays are read-only again
 
     def __repr__(self) -> str:
         kinds = [name.removesuffix("flag") for name in ("quadraticflag", "chemflag") if getattr(self, name)]

@@ -19,6 +19,10 @@ from ase import Atoms, units
 from ase.build import bulk
 from ase.md.verlet import VelocityVerlet
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from support.calibration import fma_gflops
+from support.listing import listed
+
 import ase_mlips
 from ase_mlips import SNAP
 from ase_mlips.calculator import PotentialCalculator
@@ -57,7 +61,7 @@ def threads(make: Make, model: str) -> None:
     """Two threads against one, alternating, wall time."""
     for repeat in (1, 2, 4, 8):
         atoms, calc = silicon(repeat), make()
-        neighbors, species = calc._neighbors(atoms)
+        neighbors, species = listed(calc, atoms)
         evaluate = calc.potential.evaluate
         times: dict[int, list[float]] = {1: [], 2: []}
         results = {count: evaluate(neighbors, species, count) for count in times}
@@ -103,7 +107,7 @@ def memory(make: Make, model: str) -> None:
     grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / len(atoms)
     print(f"{len(atoms)} atoms: {grown:.1f} kB/atom")
     atoms = silicon(8)
-    neighbors, species = calc._neighbors(atoms)
+    neighbors, species = listed(calc, atoms)
     builds, steps = [], []
     for turn in range(1, 10):  # every time far enough for a rebuild
         begin = time.perf_counter()
@@ -132,9 +136,6 @@ def main() -> None:
 
     def make() -> PotentialCalculator:
         return ase_mlips.load(args.model, **options) if args.model else SNAP.embedded("Si")
-
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-    from support.calibration import fma_gflops
 
     print(f"{make()}; FMA loop: {fma_gflops():.0f} GFlop/s")
     for part in args.parts or PARTS:

@@ -14,6 +14,7 @@ from ase_mlips import MTP, NEP, SNAP
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from support.calibration import fma_gflops
+from support.listing import listed
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 
@@ -29,7 +30,7 @@ def main() -> None:
     }
     atoms = bulk("Si", cubic=True) * (4, 4, 4)
     atoms.rattle(0.06, seed=1)
-    work = {name: (calc, *calc._neighbors(atoms)) for name, calc in calculators.items()}
+    work = {name: (calc, *listed(calc, atoms)) for name, calc in calculators.items()}
     best = dict.fromkeys(work, float("inf"))
     for turn in range(8):
         for name, (calc, neighbors, species) in work.items():

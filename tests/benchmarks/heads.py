@@ -16,6 +16,7 @@ from ase.build import bulk
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from support.calibration import fma_gflops
+from support.listing import listed
 from support.synthetic_networks import random_network
 
 from ase_mlips import SNAP
@@ -46,7 +47,7 @@ def measure(repeat: int) -> dict[str, float]:
     calls, count = {}, max(1, 400 // len(atoms))
     for name, model in models().items():
         calc = SNAP(model, num_threads=1)
-        calls[name] = (calc.potential, calc._neighbors(atoms))
+        calls[name] = (calc.potential, listed(calc, atoms))
         calc.potential.evaluate(*calls[name][1])
     best = dict.fromkeys(calls, np.inf)
     for _ in range(ROUNDS):

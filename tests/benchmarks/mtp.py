@@ -29,6 +29,7 @@ from motep.potentials.mtp.cext import _mtp_cext
 from motep.potentials.mtp.cext.engine import CExtMTPEngine
 from motep.potentials.mtp.data import get_types
 from support.calibration import fma_gflops
+from support.listing import listed
 
 from ase_mlips import MTP
 from ase_mlips.mtp.files import write_mtp
@@ -126,7 +127,7 @@ def measure(case: Case, folder: Path, factor: float) -> dict[str, float | int]:
     n = len(atoms)
     peer = Motep(path, atoms)
     calc = MTP(path, species=SPECIES[: case.species], num_threads=1)
-    neighbors, species = calc._neighbors(atoms)
+    neighbors, species = listed(calc, atoms)
     result = calc.potential.evaluate(neighbors, species)
     ours = result.energies, result.forces, result.virials.sum(axis=0)
     differences = [float(np.abs(a - b).max()) for a, b in zip(ours, peer.bare(), strict=True)]

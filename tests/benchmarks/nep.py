@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from calorine.calculators import CPUNEP
 from support.calibration import fma_gflops
+from support.listing import listed
 
 from ase_mlips import NEP
 
@@ -90,7 +91,7 @@ def measure(case: Case, repeat: int, floor: float) -> dict[str, float | str | in
     n = len(atoms)
     peer = Calorine(MODELS / case.file, atoms)
     calc = NEP(MODELS / case.file, num_threads=1)
-    neighbors, species = calc._neighbors(atoms)
+    neighbors, species = listed(calc, atoms)
     result = calc.potential.evaluate(neighbors, species)
     differences = [
         float(np.abs(ours - theirs).max())

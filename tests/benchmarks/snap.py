@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from support.calibration import fma_gflops
 from support.lammps_peer import Lammps
+from support.listing import listed
 
 from ase_mlips import SNAP
 from ase_mlips.snap import SnapModel, write_snap
@@ -85,7 +86,7 @@ def measure(case: Case, potentials: Path, repeat: int) -> dict[str, float | str 
     peer = Lammps(atoms, elements, ["pair_style snap", f"pair_coeff * * {coefficients}"])
     atoms.calc = calc
     difference = float(np.abs(atoms.get_forces() - peer.forces()).max())
-    neighbors, species = calc._neighbors(atoms)
+    neighbors, species = listed(calc, atoms)
     ours, through_ase, with_energy, without = ([] for _ in range(4))
     evaluations = max(3, 2000 // len(atoms))
     steps = max(2, 200 // len(atoms))

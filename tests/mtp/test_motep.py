@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.data import atomic_numbers
+from support.listing import listed
 from support.mtp_models import synthetic_mtp_models
 from support.mtp_oracle import MtpOracle
 
@@ -100,7 +101,7 @@ def test_parameter_gradients(case: Case) -> None:
     peer.get_potential_energy()
     expected = mlip_order(peer.calc.engine.jac_energies(peer).parameters.T, case.model)
     calc = MTP(case.path, species=case.model.species)
-    neighbors, species = calc._neighbors(atoms)
+    neighbors, species = listed(calc, atoms)
     assert_close(case.oracle(atoms).parameter_gradients, expected)
     assert_close(calc.potential.parameter_gradients(neighbors, species), expected)
 

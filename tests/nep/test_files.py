@@ -9,7 +9,7 @@ import pytest
 from support.nep_models import synthetic_nep_models
 
 from ase_mlips.nep.files import looks_like_nep, read_nep, write_nep
-from ase_mlips.nep.model import INVARIANTS, Network, Zbl
+from ase_mlips.nep.model import INVARIANTS, NepNetwork, NepZbl
 
 MODELS = synthetic_nep_models()
 HEADER = "cutoff 5 4 100 60\nn_max 1 0\nbasis_size 0 1\nl_max 1 0 0\nANN 2 0\n"  # three descriptors
@@ -48,7 +48,7 @@ def single_precision(model):
 
     def network(net):
         arrays = {name: short(getattr(net, name)) for name in ("w0", "b0", "w1", "charge", "type_bias")}
-        return Network(bias=float(f"{net.bias:.7e}"), **arrays)
+        return NepNetwork(bias=float(f"{net.bias:.7e}"), **arrays)
 
     zbl = model.zbl
     if zbl is not None and zbl.flexible is not None:
@@ -105,13 +105,13 @@ def test_order_of_numbers_with_charges_and_flexible_repulsion(tmp_path):
     assert model.network.bias == 26
     np.testing.assert_array_equal(model.radial, numbers_from(27, 2, 1, 2, 2))
     np.testing.assert_array_equal(model.scaler, [43, 44, 45])
-    assert model.zbl == Zbl(0.0, 0.0, flexible=numbers_from(46, 3, 10))
+    assert model.zbl == NepZbl(0.0, 0.0, flexible=numbers_from(46, 3, 10))
 
 
 def test_order_of_numbers_in_polarizability_models(tmp_path):
     model = read_count(tmp_path, "nep4_polarizability 2 Si O\n" + HEADER, 61)
     assert model.kind == "polarizability"
-    assert model.network == Network(
+    assert model.network == NepNetwork(
         [numbers_from(1, 2, 3), numbers_from(11, 2, 3)], [[7, 8], [17, 18]], [[9, 10], [19, 20]], 21
     )
     np.testing.assert_array_equal(model.scalar_network.w0, [numbers_from(22, 2, 3), numbers_from(32, 2, 3)])
@@ -146,10 +146,10 @@ def test_forms_of_the_cutoff_line(tmp_path, line, fields):
 def test_old_cutoff_line_can_carry_the_factor_of_the_repulsion(tmp_path):
     text = text_of(tmp_path, MODELS["nep4_zbl_universal"])
     model = read_text(tmp_path, text.replace("cutoff 5 4 100 60", "cutoff 5 4 100 60 0 0 0.7"))
-    assert model.zbl == Zbl(1.3, 2.6, 0.7, typewise_inner_half=True)
+    assert model.zbl == NepZbl(1.3, 2.6, 0.7, typewise_inner_half=True)
     assert model.typewise_factors is None
     model = read_text(tmp_path, text.replace("cutoff 5 4 100 60", "cutoff 5 4 100 60 2 1 0"))
-    assert model.zbl == Zbl(1.3, 2.6)
+    assert model.zbl == NepZbl(1.3, 2.6)
     assert model.typewise_factors == (2.0, 1.0)
 
 
@@ -220,7 +220,7 @@ def test_newer_flags_of_l_max_are_written_only_where_they_are_set(tmp_path):
 
 def test_typewise_factors_exclude_cutoffs_of_each_element(tmp_path):
     model = replace(MODELS["per_type"], typewise_factors=(2.0, 1.0))
-    half = replace(MODELS["per_type"], zbl=Zbl(1.0, 2.0, 0.7, typewise_inner_half=True))
+    half = replace(MODELS["per_type"], zbl=NepZbl(1.0, 2.0, 0.7, typewise_inner_half=True))
     for other in (model, half):
         with pytest.raises(ValueError, match=r"nep.txt: expected cutoffs that are alike because there are typewise"):
             write_nep(tmp_path / "nep.txt", other)

@@ -10,7 +10,7 @@ from support.nep_models import synthetic_nep_models
 
 from ase_mlips.files.elements import ELEMENTS as ALL_ELEMENTS
 from ase_mlips.nep.files import read_nep, write_nep
-from ase_mlips.nep.model import NepModel, Network
+from ase_mlips.nep.model import NepModel, NepNetwork
 
 ELEMENTS = ALL_ELEMENTS[:94]  # as far as the tables of radii go
 
@@ -219,7 +219,7 @@ def test_a_million_numbers_are_read_fast(tmp_path):
     count = 89
     rng = np.random.default_rng(0)
     table = np.round(rng.normal(size=(count, 80, 35)), 7)
-    network = Network(w0=table, b0=table[:, :, 0], w1=table[:, :, 1], bias=1.5)
+    network = NepNetwork(w0=table, b0=table[:, :, 0], w1=table[:, :, 1], bias=1.5)
     coefficients = np.round(rng.normal(size=(5, 9, count, count)), 7)
     sizes = {"n_max": (4, 4), "basis_size": (8, 8), "l_max": 4, "invariants": ("222", "1111")}
     arrays = {"radial": coefficients, "angular": coefficients, "scaler": np.ones(35)}

@@ -9,7 +9,7 @@ import pytest
 from support import nep_oracle
 from support.nep_models import MANY, synthetic_nep_models
 
-from ase_mlips.nep.model import NepModel, Network, Zbl
+from ase_mlips.nep.model import NepModel, NepNetwork, NepZbl
 
 MODELS = synthetic_nep_models()
 MIXED = {name: model for name, model in MODELS.items() if len(model.elements) > 1}
@@ -57,7 +57,7 @@ def test_models_differ_in_any_bit_of_any_part():
 
 def test_arrays_are_copied():
     w0 = np.ones((2, 3, 4))
-    network = Network(**{**NET, "w0": w0})
+    network = NepNetwork(**{**NET, "w0": w0})
     w0[:] = 7.0
     assert network.w0.max() == 1.0
     with pytest.raises(ValueError, match="read-only"):
@@ -71,10 +71,10 @@ def test_representations_are_short():
         "NepModel(nep5_zbl Si-O-Al: 22 descriptors, 8 neurons, cutoffs 5 and 4 A)"
     )
     assert repr(MODELS["elements16"]).startswith("NepModel(nep4 16 elements: 18 descriptors, ")
-    assert repr(MODELS["nep4"].network) == "Network(3 of 8 neurons, 19 descriptors)"
-    assert repr(MODELS["nep4_zbl_flexible"].zbl) == "Zbl(flexible, 6 pairs)"
-    assert repr(MODELS["nep4_zbl_typewise"].zbl) == "Zbl(1.3 to 2.6 A, typewise 0.75)"
-    assert repr(MODELS["nep4_zbl_universal"].zbl) == "Zbl(1.3 to 2.6 A)"
+    assert repr(MODELS["nep4"].network) == "NepNetwork(3 of 8 neurons, 19 descriptors)"
+    assert repr(MODELS["nep4_zbl_flexible"].zbl) == "NepZbl(flexible, 6 pairs)"
+    assert repr(MODELS["nep4_zbl_typewise"].zbl) == "NepZbl(1.3 to 2.6 A, typewise 0.75)"
+    assert repr(MODELS["nep4_zbl_universal"].zbl) == "NepZbl(1.3 to 2.6 A)"
 
 
 @pytest.mark.parametrize(
@@ -143,9 +143,9 @@ WRONG_MODELS = [
     ("charge1", {"kind": "dipole"}, "a dipole model to be .*, got nep4_dipole_charge1"),
     ("nep4", {"kind": "polarizability"}, "scalar_network in polarizability models and only there, got none"),
     ("polarizability", {"kind": "dipole"}, "scalar_network in polarizability models and only there, got one"),
-    ("polarizability", {"scalar_network": 1}, "scalar_network to be a Network, got int"),
-    ("nep4", {"network": None}, "network to be a Network, got NoneType"),
-    ("nep4", {"zbl": (1.0, 2.0)}, "zbl to be a Zbl, got tuple"),
+    ("polarizability", {"scalar_network": 1}, "scalar_network to be a NepNetwork, got int"),
+    ("nep4", {"network": None}, "network to be a NepNetwork, got NoneType"),
+    ("nep4", {"zbl": (1.0, 2.0)}, "zbl to be a NepZbl, got tuple"),
     ("nep4", {"zbl": MODELS["nep3_zbl_flexible"].zbl}, r"flexible of zbl of shape \(6, 10\), got \(3, 10\)"),
     ("nep4", {"charge_mode": 4}, "charge_mode between 0 and 3, got 4"),
     ("nep4", {"charge_mode": 1}, "sqrt_epsilon where charge_mode is not 0 and only there, got none"),
@@ -191,15 +191,15 @@ WRONG_MODELS = [
 
 @pytest.mark.parametrize(("fields", "message"), WRONG_NETWORKS)
 def test_wrong_networks(fields, message):
-    Network(**NET)
+    NepNetwork(**NET)
     with pytest.raises(ValueError, match=f"^expected {message}"):
-        Network(**{**NET, **fields})
+        NepNetwork(**{**NET, **fields})
 
 
 @pytest.mark.parametrize(("distances", "fields", "message"), WRONG_ZBL)
 def test_wrong_repulsions(distances, fields, message):
     with pytest.raises(ValueError, match=f"^expected {message}"):
-        Zbl(*distances, **fields)
+        NepZbl(*distances, **fields)
 
 
 @pytest.mark.parametrize(("name", "fields", "message"), WRONG_MODELS)
@@ -245,7 +245,7 @@ def test_subset_takes_the_pairs_of_a_flexible_repulsion():
     numbers = model.zbl.flexible.copy()
     pairs = [frozenset((a, b)) for n, a in enumerate(MANY) for b in MANY[n:]]
     numbers[:, 2] = range(len(pairs))
-    part = replace(model, zbl=Zbl(0.0, 0.0, flexible=numbers)).subset(("Zr", "Au", "Pb"))
+    part = replace(model, zbl=NepZbl(0.0, 0.0, flexible=numbers)).subset(("Zr", "Au", "Pb"))
     found = [pairs[int(n)] for n in part.zbl.flexible[:, 2]]
     assert found == [frozenset(p) for p in (("Zr",), ("Zr", "Au"), ("Zr", "Pb"), ("Au",), ("Au", "Pb"), ("Pb",))]
 

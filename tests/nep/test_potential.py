@@ -408,4 +408,4 @@ def test_copies_of_a_calculator_give_the_same(name: str) -> None:
 def test_reading_gives_what_was_written(tmp_path) -> None:
     write_nep(tmp_path / "any.name", MODELS["charge1_zbl"])
     assert read_nep(tmp_path / "any.name") == MODELS["charge1_zbl"]
-    assert repr(load(tmp_path / "any.name")) == "NEP(Si, O, Al, nep4_zbl_charge1, cutoff=5 A)"
+    assert repr(load(tmp_path / "any.name")) == "QNEP(Si, O, Al, nep4_zbl_charge1, cutoff=5 A)"

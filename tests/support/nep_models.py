@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 from numpy.polynomial import chebyshev, legendre
 
-from ase_mlips.nep.model import INVARIANTS, NepModel, Network, Zbl
+from ase_mlips.nep.model import INVARIANTS, NepModel, NepNetwork, NepZbl
 
 ONE = {"elements": ("Si",)}
 TWO = {"elements": ("Te", "Pb")}
@@ -127,10 +127,10 @@ def build_model(recipe: Recipe, seed: int) -> NepModel:
     )
 
 
-def _network(recipe: Recipe, length: int, rng: np.random.Generator) -> Network:
+def _network(recipe: Recipe, length: int, rng: np.random.Generator) -> NepNetwork:
     count = 1 if recipe.version == 3 else len(recipe.elements)
     shape = (count, recipe.neurons)
-    return Network(
+    return NepNetwork(
         w0=rng.normal(0.0, 1.0 / np.sqrt(length), (*shape, length)),
         b0=rng.normal(0.0, 0.4, shape),
         w1=rng.normal(0.0, 0.5, shape),
@@ -140,16 +140,16 @@ def _network(recipe: Recipe, length: int, rng: np.random.Generator) -> Network:
     )
 
 
-def _zbl(recipe: Recipe, rng: np.random.Generator) -> Zbl | None:
+def _zbl(recipe: Recipe, rng: np.random.Generator) -> NepZbl | None:
     if recipe.zbl is None:
         return None
     if recipe.zbl == "universal":
-        return Zbl(1.3, 2.6)
+        return NepZbl(1.3, 2.6)
     if recipe.zbl == "flexible":
         pairs = len(recipe.elements) * (len(recipe.elements) + 1) // 2
         ranges = np.column_stack([rng.uniform(0.8, 1.3, pairs), rng.uniform(2.2, 2.7, pairs)])
-        return Zbl(0.0, 0.0, flexible=np.hstack([ranges, SCREENING * rng.uniform(0.8, 1.2, (pairs, 8))]))
-    return Zbl(1.3, 2.6, factor=0.75, typewise_inner_half=recipe.zbl == "half")
+        return NepZbl(0.0, 0.0, flexible=np.hstack([ranges, SCREENING * rng.uniform(0.8, 1.2, (pairs, 8))]))
+    return NepZbl(1.3, 2.6, factor=0.75, typewise_inner_half=recipe.zbl == "half")
 
 
 def _magnitudes(recipe: Recipe, coefficients: tuple[np.ndarray, np.ndarray], rng: np.random.Generator) -> np.ndarray:

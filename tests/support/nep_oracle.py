@@ -11,7 +11,7 @@ from ase import Atoms
 from ase.data import atomic_numbers
 from ase.neighborlist import neighbor_list
 
-from ase_mlips.nep.model import NepModel, Network, Zbl
+from ase_mlips.nep.model import NepModel, NepNetwork, NepZbl
 from ase_mlips.potential import Evaluation
 
 from .nep_descriptor_oracle import RADII, Descriptors, Pairs
@@ -118,21 +118,21 @@ class NepOracle:
         scalar = self._output(self.model.scalar_network)[0]
         return virials.sum(axis=0) + scalar.sum() * np.eye(3)
 
-    def _row(self, network: Network):
+    def _row(self, network: NepNetwork):
         return self.species if len(network.w0) > 1 else np.zeros_like(self.species)
 
-    def _hidden(self, network: Network):
+    def _hidden(self, network: NepNetwork):
         row = self._row(network)
         return np.tanh(np.einsum("nhd,nd->nh", network.w0[row], self.descriptors) - network.b0[row])
 
-    def _propagate(self, network: Network, weights):
+    def _propagate(self, network: NepNetwork, weights):
         """Sum over the hidden layer with `weights` (T, H): value (N,) and its derivatives by unscaled descriptors."""
         row, hidden = self._row(network), self._hidden(network)
         weights = weights[row]
         slopes = np.einsum("nh,nhd->nd", weights * (1.0 - hidden**2), network.w0[row]) * self.model.scaler
         return np.sum(weights * hidden, axis=1), slopes
 
-    def _output(self, network: Network):
+    def _output(self, network: NepNetwork):
         values, slopes = self._propagate(network, network.w1)
         if network.type_bias is not None:
             values = values - network.type_bias[self.species]
@@ -152,7 +152,7 @@ class NepOracle:
         np.add.at(virials, pairs.j, -pairs.D[:, :, None] * gradients[:, None, :])
         return forces, virials
 
-    def _zbl(self, zbl: Zbl):
+    def _zbl(self, zbl: NepZbl):
         """Energy (P,) of each pair and its derivative by the distance.
 
         J. F. Ziegler, J. P. Biersack, U. Littmark, The Stopping and Range of Ions in Matter (1985).
