@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from ase_mlips.arrays import FloatArray
 
 _MOST = 16  # blocks; more are merged two by two
 

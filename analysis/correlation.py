@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
-from .kernels_correlation import add_products
+from ase_mlips.arrays import FloatArray
 
-FloatArray = NDArray[np.float64]
+from .kernels_correlation import add_products
 
 _BLOCK = 1 << 18  # numbers transformed at once: 2 MB, which stay in the cache of a core from one step to the next
 _TILE = 1024  # frames transposed at once, for the same reason

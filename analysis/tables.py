@@ -9,14 +9,10 @@ from html import escape
 from io import BytesIO
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from ase_mlips.arrays import FloatArray
 from ase_mlips.files.text import replace_files
 
 from .results import Result
-
-FloatArray = NDArray[np.float64]
 
 
 class Tabulated(Result):

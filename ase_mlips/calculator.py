@@ -23,10 +23,11 @@ from ase.calculators.calculator import (
 )
 from ase.data import atomic_numbers, chemical_symbols
 
+from .arrays import FloatArray, IntArray
 from .engine.neighbors import NeighborList
 from .engine.threads import default_threads
 from .heat_flux import HeatFlux, heat_flux
-from .potential import Evaluation, FloatArray, IntArray, Potential
+from .potential import Evaluation, Potential
 from .registry import register_family
 from .results import CHANGES, Snapshot, ase_results, state_key
 

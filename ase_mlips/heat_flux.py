@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import FloatArray
 from .engine.jit import kernel
 from .files.records import one_line
-
-FloatArray = NDArray[np.float64]
 
 
 class HeatFlux(NamedTuple):

@@ -7,16 +7,14 @@ from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import FloatArray, IntArray
 from .engine import lanes
 from .engine.neighbors import NeighborList
 from .engine.packing import Packer, Plan, Plans
 from .engine.threads import run_chunks, scratch
 from .files.records import one_line
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int32]
 Model = TypeVar("Model")
 Head = TypeVar("Head", bound=tuple[Any, ...])
 

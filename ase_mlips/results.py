@@ -10,8 +10,9 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import CalculationFailed
 
+from .arrays import FloatArray
 from .engine.jit import kernel
-from .potential import Evaluation, FloatArray
+from .potential import Evaluation
 
 CHANGES = ("positions", "numbers", "cell", "pbc")
 

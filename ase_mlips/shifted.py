@@ -6,9 +6,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from .arrays import FloatArray, IntArray
 from .calculator import PotentialCalculator
 from .engine.neighbors import NeighborList
-from .potential import Evaluation, FloatArray, IntArray, Potential
+from .potential import Evaluation, Potential
 
 
 class ShiftedPotential:

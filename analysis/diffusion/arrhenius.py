@@ -11,7 +11,8 @@ import numpy as np
 from ase import units
 from numpy.typing import ArrayLike
 
-from ..correlation import FloatArray
+from ase_mlips.arrays import FloatArray
+
 from ..formatting import with_error
 from ..results import new_axes
 from ..tables import Tabulated

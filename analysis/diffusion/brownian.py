@@ -12,11 +12,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..correlation import FloatArray
-
-IntArray = NDArray[np.int64]
+from ase_mlips.arrays import FloatArray, Int64Array
 
 _POINTS = 10  # of a fit; more are more of the same
 _RESOLUTION = 8  # coarse frames in the shortest lag of a fit: long lags need no finer time origins
@@ -35,7 +32,7 @@ class Statistics(NamedTuple):
 
     frames: int
     walkers: int
-    lags: IntArray | None = None
+    lags: Int64Array | None = None
     excess: FloatArray | None = None
     blocks: FloatArray | None = None
     runs: int = 1
@@ -105,13 +102,13 @@ def exponent(curve: FloatArray, statistics: Statistics, line: Line, cage: float)
     return float(weights @ np.log(values)), error
 
 
-def excess(curve: FloatArray, lags: IntArray, spreads: FloatArray) -> FloatArray:
+def excess(curve: FloatArray, lags: Int64Array, spreads: FloatArray) -> FloatArray:
     """Of the variance `spreads` (J,) of squared displacements at some lags over a Gaussian's with `curve` (K, C)."""
     beyond: FloatArray = spreads - 2.0 * np.sum(curve[lags] ** 2, axis=1)
     return beyond
 
 
-def covariance(lags: IntArray, origins: IntArray, curve: FloatArray) -> FloatArray:
+def covariance(lags: Int64Array, origins: Int64Array, curve: FloatArray) -> FloatArray:
     """Covariance of the windowed mean squared displacement of one walker along one direction.
 
     For a Gaussian process with stationary increments, by Isserlis' theorem,
@@ -142,7 +139,7 @@ def covariance(lags: IntArray, origins: IntArray, curve: FloatArray) -> FloatArr
     return result
 
 
-def _overlap_covariance(lags: IntArray, origins: IntArray) -> FloatArray:
+def _overlap_covariance(lags: Int64Array, origins: Int64Array) -> FloatArray:
     """The same for the part of a fourth cumulant of 1 per frame, which independent increments share by overlap."""
     result = np.empty((len(lags), len(lags)))
     d = np.arange(-lags[-1], lags[-1] + 1)
@@ -154,9 +151,9 @@ def _overlap_covariance(lags: IntArray, origins: IntArray) -> FloatArray:
     return result
 
 
-def _pairs(d: IntArray, one: int, others: IntArray) -> IntArray:
+def _pairs(d: Int64Array, one: int, others: Int64Array) -> Int64Array:
     """Number of pairs of time origins ``t < one`` and ``u < others`` (L,) with ``u - t = d``, (L, D)."""
-    pairs: IntArray = np.maximum(0, np.minimum(others[:, None], one + d) - np.maximum(0, d))
+    pairs: Int64Array = np.maximum(0, np.minimum(others[:, None], one + d) - np.maximum(0, d))
     return pairs
 
 
@@ -182,13 +179,13 @@ class _Motion(NamedTuple):
         frames = (statistics.frames - 1) // step + 1
         return cls(step, frames, total[::step], share, step * _cumulant(statistics, first), statistics.walkers)
 
-    def estimate(self, lags: IntArray) -> tuple[FloatArray, FloatArray]:
+    def estimate(self, lags: Int64Array) -> tuple[FloatArray, FloatArray]:
         """Weights (2, L) of generalised least squares, and the model of the curve whose covariance they are of."""
         weights, model = _generalised(self.total, lags, self.frames)
         model[1 : lags[0]] = self.total[1 : lags[0]]
         return weights, model
 
-    def noise(self, lags: IntArray, origins: IntArray, model: FloatArray) -> FloatArray:
+    def noise(self, lags: Int64Array, origins: Int64Array, model: FloatArray) -> FloatArray:
         """Covariance (L, L) of the points at some lags, averaged over so many time origins each."""
         noise = self.share * covariance(lags, origins, model)
         if self.cumulant > 0.0:
@@ -250,7 +247,7 @@ def _line(weights: FloatArray, values: FloatArray, error: float, step: int, ends
     return Line(float(slope) / step, error / step, float(intercept), *ends)
 
 
-def _generalised(total: FloatArray, lags: IntArray, frames: int) -> tuple[FloatArray, FloatArray]:
+def _generalised(total: FloatArray, lags: Int64Array, frames: int) -> tuple[FloatArray, FloatArray]:
     """Weights (2, L) that give slope and intercept, and the model whose covariance they are of."""
     values = total[lags]
     slope, intercept = (values[-1] - values[0]) / (lags[-1] - lags[0]), 0.0
@@ -264,14 +261,14 @@ def _generalised(total: FloatArray, lags: IntArray, frames: int) -> tuple[FloatA
     return weights, model
 
 
-def _spread_out(weights: FloatArray, lags: IntArray, over: IntArray) -> FloatArray:
+def _spread_out(weights: FloatArray, lags: Int64Array, over: Int64Array) -> FloatArray:
     """The weights (2, L) of some lags as those of more, zero for the others."""
     wide = np.zeros((2, len(over)))
     wide[:, np.searchsorted(over, lags)] = weights
     return wide
 
 
-def _weights(lags: IntArray, matrix: FloatArray) -> FloatArray:
+def _weights(lags: Int64Array, matrix: FloatArray) -> FloatArray:
     """What turns the points into slope and intercept, (2, L)."""
     design = np.stack([lags, np.ones(len(lags))], axis=1)
     whitened = np.linalg.solve(matrix, design)

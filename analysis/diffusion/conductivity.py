@@ -11,8 +11,10 @@ import numpy as np
 from ase import units
 from numpy.typing import ArrayLike
 
+from ase_mlips.arrays import FloatArray
+
 from ..blocking import mean_of_runs
-from ..correlation import FloatArray, squared_displacements
+from ..correlation import squared_displacements
 from ..formatting import below, with_error
 from ..results import new_axes
 from ..tables import Tabulated

@@ -12,9 +12,10 @@ from ase.geometry import complete_cell
 from ase.io.cube import write_cube
 from ase.io.xsf import write_xsf
 from ase.units import Bohr
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ..correlation import FloatArray
+from ase_mlips.arrays import FloatArray, Int64Array
+
 from ..results import new_axes
 from ..tables import Tabulated
 from ..trajectories.atoms import selected_atoms
@@ -39,7 +40,7 @@ class IonDensity(Tabulated):
 
     density: FloatArray
     cell: FloatArray
-    numbers: NDArray[np.int64]
+    numbers: Int64Array
     positions: FloatArray
 
     @property

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ase_mlips.arrays import FloatArray
+
 from ..blocking import mean_of_runs
-from ..correlation import FloatArray
 from ..formatting import below, with_error
 from ..results import new_axes
 from ..tables import Tabulated

@@ -7,17 +7,17 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ..correlation import FloatArray, squared_displacements
+from ase_mlips.arrays import FloatArray, Int64Array
+
+from ..correlation import squared_displacements
 from ..results import new_axes
 from ..tables import Tabulated
 from ..trajectories.atoms import selected_atoms
 from ..trajectories.series import Series
 from ..trajectories.trajectory import Source, Trajectory, as_trajectory
 from .brownian import BLOCKS
-
-IntArray = NDArray[np.int64]
 
 _SAMPLED_LAGS = 32  # lags at which the spread between displacements is measured
 _FINE = 4  # time origins within a lag that count in blocks: more are more of the same
@@ -56,10 +56,10 @@ class MSD(Tabulated):
 
     times: FloatArray
     symbols: tuple[str, ...]
-    counts: IntArray
+    counts: Int64Array
     directional: FloatArray
     collective: FloatArray
-    sampled_lags: IntArray
+    sampled_lags: Int64Array
     spreads: FloatArray
     blocks: FloatArray
     frames: int
@@ -204,7 +204,7 @@ class Displacements(NamedTuple):
     blocks: FloatArray
 
 
-def displacements(series: Series, atoms: IntArray, lags: int, *, origin: FloatArray | None = None) -> Displacements:
+def displacements(series: Series, atoms: Int64Array, lags: int, *, origin: FloatArray | None = None) -> Displacements:
     """Squared displacements of the unwrapped positions of some atoms up to a lag, reading them block by block.
 
     `origin` (F, 3), if given, is subtracted from all positions.
@@ -225,7 +225,7 @@ def displacements(series: Series, atoms: IntArray, lags: int, *, origin: FloatAr
     return Displacements(squares / len(atoms), summed, spread, blocks / len(atoms))
 
 
-def sampled_lags(lags: int) -> IntArray:
+def sampled_lags(lags: int) -> Int64Array:
     """Some lags in frames, up to the longest, evenly spaced on a logarithmic scale."""
     return np.unique(np.rint(np.geomspace(1, lags, _SAMPLED_LAGS)).astype(np.int64))
 

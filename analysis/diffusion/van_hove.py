@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 from ase.geometry import complete_cell
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ..correlation import FloatArray
+from ase_mlips.arrays import BoolArray, FloatArray, Int64Array
+
 from ..results import new_axes
 from ..tables import Tabulated
 from ..trajectories.atoms import selected_atoms
 from ..trajectories.series import Series
 from ..trajectories.trajectory import Source, Trajectory, as_trajectory
 from .kernels_van_hove import count_pairs
-from .msd import IntArray, longest_lag
+from .msd import longest_lag
 
 _PAIRS = 50_000_000  # distances at each time: beyond, some time origins are left out
 
@@ -122,7 +123,7 @@ def van_hove(
     return series.deliver(VanHove(timestep * np.array(lags), bins, own, distinct))
 
 
-def _own(series: Series, atoms: IntArray, lags: list[int], edges: FloatArray) -> FloatArray:
+def _own(series: Series, atoms: Int64Array, lags: list[int], edges: FloatArray) -> FloatArray:
     """Fraction of the displacements in each bin, (T, B)."""
     shares = np.zeros((len(lags), len(edges) - 1))
     for _, block in series.blocks(atoms):
@@ -132,7 +133,7 @@ def _own(series: Series, atoms: IntArray, lags: list[int], edges: FloatArray) ->
     return shares
 
 
-def _distinct(series: Series, pbc: NDArray[np.bool_], atoms: IntArray, lag: int, edges: FloatArray) -> FloatArray:
+def _distinct(series: Series, pbc: BoolArray, atoms: Int64Array, lag: int, edges: FloatArray) -> FloatArray:
     """Other atoms around each atom over their mean density, for each bin, in A^3."""
     result = np.full(len(edges) - 1, np.nan)
     cells = series.cells

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.integrate import cumulative_trapezoid
 
-from ..correlation import FloatArray, correlation
+from ase_mlips.arrays import FloatArray, Int64Array
+
+from ..correlation import correlation
 from ..heat.plateau import Plateau
 from ..trajectories.atoms import selected_atoms
 from ..trajectories.series import Series
@@ -16,8 +18,6 @@ from ..trajectories.trajectory import Source, Trajectory, as_trajectory
 from .diffusion import CM2_PER_S, Diffusion
 from .msd import lag_times, longest_lag
 from .window import AT_REST, CAGE, DIFFUSES, GIVEN, GROWTH, SHARP, TOO_SHORT, is_at_rest, upper_limit
-
-IntArray = NDArray[np.int64]
 
 _PART = 4  # the longest lag is this part of a trajectory
 _LADDER = 2.0**0.25  # from one time to the next that is tried
@@ -116,7 +116,7 @@ class _Species(NamedTuple):
     bound: float
 
 
-def _species(series: Series, atoms: IntArray, ends: tuple[int, int | None], timestep: float) -> _Species:
+def _species(series: Series, atoms: Int64Array, ends: tuple[int, int | None], timestep: float) -> _Species:
     """The coefficient of some atoms; `ends` are the longest lag and where the integral is read, if that is given."""
     frames, (lags, end) = series.shape[0], ends
     integral = timestep * cumulative_trapezoid(_autocorrelation(series, atoms, slice(None), lags), initial=0.0)
@@ -140,7 +140,7 @@ def _species(series: Series, atoms: IntArray, ends: tuple[int, int | None], time
     return _Species(integral, noise, plateau, value, error, DIFFUSES, nothing)
 
 
-def _autocorrelation(series: Series, atoms: IntArray, frames: slice, lags: int) -> FloatArray:
+def _autocorrelation(series: Series, atoms: Int64Array, frames: slice, lags: int) -> FloatArray:
     """Of the velocities of some atoms, summed over directions, (K,) in A^2/ps^2."""
     curve = np.zeros(lags + 1)
     for _, block in series.blocks(atoms):
@@ -164,7 +164,7 @@ def _plateau(integral: FloatArray, displacement: FloatArray, samples: float) -> 
     return Plateau(max(1, longest * 2), max(2, longest * 4), found=False)
 
 
-def _scatter(series: Series, atoms: IntArray, plateau: Plateau, timestep: float) -> float:
+def _scatter(series: Series, atoms: Int64Array, plateau: Plateau, timestep: float) -> float:
     """Standard error of the integral by its scatter between pieces; infinite where these would be too short for it."""
     fitting = [pieces for pieces in _PIECES if series.shape[0] // pieces >= _ROOM * plateau.last]
     if not fitting:

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..correlation import FloatArray
+from ase_mlips.arrays import FloatArray
+
 from .brownian import Line, Statistics, exponent, fit_line
 
 DIFFUSES, AT_REST, TOO_SHORT, GIVEN = "diffuses", "does not diffuse", "too short", "window given"

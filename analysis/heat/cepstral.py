@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from scipy import fft
 from scipy.special import polygamma, psi
 
+from ase_mlips.arrays import FloatArray
+
 from ..results import new_axes
 from ..tables import Tabulated
 from .correlations import independent_currents
-from .series import Ensemble, FloatArray, HeatFluxSeries, as_ensemble, in_watts
+from .series import Ensemble, HeatFluxSeries, as_ensemble, in_watts
 
 FEWEST = 200  # frames
 _POWER = 0.9  # share of the power of the flux that lies below the cut-off frequency

@@ -10,8 +10,10 @@ from scipy import fft
 from scipy.integrate import cumulative_trapezoid
 from scipy.linalg import eigh
 
+from ase_mlips.arrays import FloatArray
+
 from ..correlation import correlation
-from .series import Ensemble, FloatArray, HeatFluxSeries
+from .series import Ensemble, HeatFluxSeries
 
 PARTS = ("total", "convective", "conductive", "cross")
 _MODES = 8  # lowest frequencies of all runs together, at which a current is looked at

@@ -10,6 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import f as variance_ratio
 
+from ase_mlips.arrays import FloatArray
+
 from .cepstral import FEWEST, cepstral
 from .correlations import (
     Correlations,
@@ -26,7 +28,7 @@ from .correlations import (
 )
 from .green_kubo_result import GreenKubo
 from .plateau import FALL, Plateau, find_plateau
-from .series import Ensemble, FloatArray, HeatFluxSeries, as_ensemble, in_watts
+from .series import Ensemble, HeatFluxSeries, as_ensemble, in_watts
 from .verdict import CONVERGED, destroyed_by, halves_differ, mean_period, thermostats, too_short, too_uncertain
 
 _UNLIKELY = 0.05  # probability of chance below which a difference between directions is significant

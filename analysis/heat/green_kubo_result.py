@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from ase_mlips.arrays import FloatArray
+
 from ..results import new_axes
 from ..tables import Tabulated
-from .series import FloatArray, in_watts
+from .series import in_watts
 from .verdict import CONVERGED
 
 

@@ -13,13 +13,14 @@ from ase.md.nose_hoover_chain import NoseHooverChainNVT
 from ase.md.verlet import VelocityVerlet
 from numpy.typing import ArrayLike
 
+from ase_mlips.arrays import FloatArray
+
 from ..blocking import standard_error
 from ..results import new_axes
 from ..tables import Tabulated
 from .correlations import diffusing_currents
 from .nonequilibrium import (
     WATTS,
-    FloatArray,
     check_at_rest,
     check_atoms,
     check_cell,

@@ -11,12 +11,13 @@ from ase import Atoms, units
 from ase.md.verlet import VelocityVerlet
 from numpy.typing import NDArray
 
+from ase_mlips.arrays import BoolArray, FloatArray
+
 from ..blocking import BlockAverage
 from ..results import new_axes
 from ..tables import Tabulated
 from .nonequilibrium import (
     WATTS,
-    FloatArray,
     check_at_rest,
     check_atoms,
     check_cell,
@@ -63,7 +64,7 @@ class MullerPlatheResult(Tabulated):
     positions: FloatArray
     temperature: FloatArray
     temperature_error: FloatArray
-    fitted: NDArray[np.bool_]
+    fitted: BoolArray
     gradients: FloatArray
     gradient_errors: FloatArray
     heat: float
@@ -280,7 +281,7 @@ class MullerPlathe:
         self._average.add(np.concatenate([energies, counts, [heat]]))
 
 
-def _slope_weights(positions: FloatArray, fitted: NDArray[np.bool_]) -> FloatArray:
+def _slope_weights(positions: FloatArray, fitted: BoolArray) -> FloatArray:
     """Weights (2, S) of the temperatures in the two slopes of linear least squares, the second one downwards."""
     weights: FloatArray = np.zeros((2, len(positions)))
     half = len(positions) // 2
@@ -297,7 +298,7 @@ class _Fit:
     def __init__(self, slabs: int, length: float, area: float, atoms: int) -> None:
         self.positions: FloatArray = np.multiply(np.arange(slabs) + 0.5, length / slabs)
         from_exchange = np.arange(slabs) % (slabs // 2)
-        self.fitted: NDArray[np.bool_] = (from_exchange > 1) & (from_exchange < slabs // 2 - 1)
+        self.fitted: BoolArray = (from_exchange > 1) & (from_exchange < slabs // 2 - 1)
         self._weights = _slope_weights(self.positions, self.fitted)
         self._slabs, self._area = slabs, area
         self._per_kelvin = 1.5 * units.kB * (1.0 - 1.0 / atoms)  # the centre of mass is at rest

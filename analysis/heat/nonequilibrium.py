@@ -7,9 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from ase import Atoms, units
 from ase.md.md import MolecularDynamics
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from ase_mlips.arrays import FloatArray
 
 #: W/(m K) of 1 eV/(fs A K); with ASE's unit of time in the place of fs it is 157376.92.
 WATTS = 1e25 * float(units._e)

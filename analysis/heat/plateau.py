@@ -6,10 +6,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.integrate import cumulative_trapezoid
 
-FloatArray = NDArray[np.float64]
+from ase_mlips.arrays import FloatArray
 
 _LADDER = 2.0**0.25  # from one time to the next that is tried
 # Standard errors of the difference to averages at twice and four times that time, and to those at 8, 16, ... times:

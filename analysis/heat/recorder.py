@@ -14,13 +14,14 @@ from ase.constraints import FixCom
 from ase.md.md import MolecularDynamics
 from ase.md.verlet import VelocityVerlet
 
+from ase_mlips.arrays import FloatArray
 from ase_mlips.files.appending import AppendedFile
 from ase_mlips.files.places import require_place
 
 from ..trajectories.frame import TruncatedError, require_regular
 from ..trajectories.text_readers import Header, Text
 from .nonequilibrium import check_steps, check_timestep
-from .series import UNKNOWN, FloatArray, HeatFluxCalculator, HeatFluxSeries, Meter, require_heat_flux, series_of
+from .series import UNKNOWN, HeatFluxCalculator, HeatFluxSeries, Meter, require_heat_flux, series_of
 
 _TITLE = "# heat flux, format"
 _FORMATS = ("1", "2")  # the first one does not say the ensemble

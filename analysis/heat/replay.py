@@ -9,9 +9,11 @@ from typing import Any, Protocol, Self
 import numpy as np
 from ase import Atoms, units
 
+from ase_mlips.arrays import FloatArray
+
 from ..results import Interrupted, new_axes
 from ..trajectories.trajectory import Source, Trajectory, as_trajectory
-from .series import FloatArray, HeatFluxCalculator, HeatFluxSeries, Meter, require_heat_flux, series_of
+from .series import HeatFluxCalculator, HeatFluxSeries, Meter, require_heat_flux, series_of
 
 _BINS = 100  # of a distribution
 

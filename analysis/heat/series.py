@@ -11,14 +11,13 @@ from ase import Atoms, units
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
+from ase_mlips.arrays import FloatArray
 from ase_mlips.heat_flux import HeatFlux
 
 from ..formatting import with_error
 from ..results import new_axes
 from ..tables import Tabulated
 from .kernels_currents import peculiar
-
-FloatArray = NDArray[np.float64]
 
 #: W/(m K) per (eV A/fs)^2 fs / (K^2 A^3): kappa = KAPPA / (T^2 V) times the integral of <J(0) J(t)>.
 KAPPA = 1e25 * float(units._e) ** 2 / float(units._k)

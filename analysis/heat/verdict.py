@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy import fft
 
+from ase_mlips.arrays import FloatArray
+
 from .correlations import Diffusing, reduced_integrals, without_species
 from .plateau import Plateau
-from .series import UNKNOWN, Ensemble, FloatArray, HeatFluxSeries
+from .series import UNKNOWN, Ensemble, HeatFluxSeries
 
 CONVERGED = "converged"
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 from ase.data import chemical_symbols
-from numpy.typing import NDArray
 
+from ase_mlips.arrays import FloatArray, Int64Array
 from ase_mlips.engine.neighbors import NeighborList
 from ase_mlips.engine.threads import scratch
 
@@ -22,7 +22,6 @@ from ..trajectories.trajectory import Source, Trajectory, as_trajectory
 from .kernels_histogram import count_angles
 from .limits import require_memory
 
-FloatArray = NDArray[np.float64]
 Triplet = tuple[str, str, str]
 
 _LARGEST = 1e10  # pairs of bonds in a frame: some two minutes
@@ -178,7 +177,7 @@ def _cutoff_table(cutoff: float | Mapping[tuple[str, str], float], symbols: list
     return table
 
 
-def _count(neighbors: NeighborList, species: NDArray[np.int64], cutoffs: FloatArray, bins: int) -> FloatArray:
+def _count(neighbors: NeighborList, species: Int64Array, cutoffs: FloatArray, bins: int) -> FloatArray:
     """Number of angles (S, S, S, bins) by central and outer species."""
     counts = np.zeros((*(3 * (len(cutoffs),)), bins), np.int64)
     lists = (neighbors.positions, neighbors.shifts, neighbors.start, neighbors.idx, neighbors.code)

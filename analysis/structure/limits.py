@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 from ase.geometry import complete_cell
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from ase_mlips.arrays import BoolArray, FloatArray
 
 _BYTES = 8  # per neighbour
 _LARGEST = 2e9  # bytes
 
 
-def expected_neighbors(atoms: int, cell: FloatArray, pbc: NDArray[np.bool_], cutoff: float) -> float:
+def expected_neighbors(atoms: int, cell: FloatArray, pbc: BoolArray, cutoff: float) -> float:
     """About how many neighbours one of `atoms` atoms has: all images that reach, or the density times the sphere."""
     periodic = pbc & np.any(cell != 0.0, axis=1)
     full = complete_cell(cell)
@@ -23,7 +22,7 @@ def expected_neighbors(atoms: int, cell: FloatArray, pbc: NDArray[np.bool_], cut
     return min(images, atoms * 4.0 / 3.0 * np.pi * cutoff**3 / abs(float(np.linalg.det(full))))
 
 
-def require_memory(atoms: int, cell: FloatArray, pbc: NDArray[np.bool_], cutoff: float, name: str) -> None:
+def require_memory(atoms: int, cell: FloatArray, pbc: BoolArray, cutoff: float, name: str) -> None:
     """Raise ValueError when the neighbours within `cutoff`, the argument `name`, take more than 2 GB."""
     neighbors = expected_neighbors(atoms, cell, pbc, cutoff)
     if neighbors * atoms * _BYTES > _LARGEST:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from ase_mlips.arrays import FloatArray
 
 _WIDTHS = (0.02, 0.05, 0.1, 0.15)  # A, standard deviations of the smoothing, from fine to coarse
 _SMOOTH = 0.02  # typical error after smoothing, from which on a coarser one is not needed

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 from ase.data import chemical_symbols
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ase_mlips.arrays import BoolArray, FloatArray, Int64Array
 from ase_mlips.engine.neighbors import NeighborList
 from ase_mlips.engine.threads import scratch
 
@@ -24,7 +25,6 @@ from .kernels_histogram import SCRATCH, count_listed, count_nearest_images
 from .limits import require_memory
 from .minimum import first_minimum
 
-FloatArray = NDArray[np.float64]
 Pair = tuple[str, str]
 
 
@@ -260,15 +260,13 @@ def rdf(
     return _normalised(average, symbols, populations, r_max, finite_size)
 
 
-def _by_species(indices: str | ArrayLike | None, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+def _by_species(indices: str | ArrayLike | None, numbers: Int64Array) -> Int64Array:
     """The selected atoms, those of an element together."""
     atoms = selected_atoms(indices, [chemical_symbols[z] for z in numbers], name="indices")
     return atoms[np.argsort(numbers[atoms], kind="stable")]
 
 
-def _require_populations(
-    trajectory: Trajectory, frame: int, numbers: NDArray[np.int64], atoms: NDArray[np.int64]
-) -> None:
+def _require_populations(trajectory: Trajectory, frame: int, numbers: Int64Array, atoms: Int64Array) -> None:
     """Refuse a frame whose selected atoms are not as many of each element as in the first one."""
     if not np.array_equal(numbers, trajectory.numbers[atoms]):
         raise ValueError(
@@ -289,7 +287,7 @@ def _volumes(chunk: Frames) -> FloatArray:
 class _PairCounter:
     """Counts the ordered pairs of each two species by distance; atoms come sorted by species."""
 
-    def __init__(self, populations: NDArray[np.int64], pbc: NDArray[np.bool_], r_max: float, bins: int) -> None:
+    def __init__(self, populations: Int64Array, pbc: BoolArray, r_max: float, bins: int) -> None:
         kinds = len(populations)
         self._first = np.concatenate(([0], np.cumsum(populations)))
         self._species = np.append(np.repeat(np.arange(kinds), populations), 0)
@@ -332,7 +330,7 @@ class _PairCounter:
 
 
 def _normalised(
-    average: BlockAverage, symbols: list[str], populations: NDArray[np.int64], r_max: float, finite_size: bool
+    average: BlockAverage, symbols: list[str], populations: Int64Array, r_max: float, finite_size: bool
 ) -> RDF:
     """Turn averages of n_ab and V n_ab (2, S, S, bins) into g_ab and running coordination numbers."""
     counts, densities = average.mean

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .frame import IntArray
+from ase_mlips.arrays import Int64Array
 
 
-def selected_atoms(atoms: str | ArrayLike | None, symbols: Sequence[str], *, name: str) -> IntArray:
+def selected_atoms(atoms: str | ArrayLike | None, symbols: Sequence[str], *, name: str) -> Int64Array:
     """Sorted indices of the selected atoms, each once.
 
     Parameters
@@ -43,7 +43,7 @@ def selected_atoms(atoms: str | ArrayLike | None, symbols: Sequence[str], *, nam
     return chosen
 
 
-def listed_atoms(atoms: ArrayLike, count: int, *, name: str) -> IntArray:
+def listed_atoms(atoms: ArrayLike, count: int, *, name: str) -> Int64Array:
     """Indices from 0 of some of `count` atoms, in the order and as often as given, perhaps none, (n,) int64.
 
     Raises
@@ -66,5 +66,5 @@ def listed_atoms(atoms: ArrayLike, count: int, *, name: str) -> IntArray:
     elif not -count <= chosen.min() <= chosen.max() < count:
         least, most = chosen.min(), chosen.max()
         raise ValueError(f"{name}: expected indices from {-count} to {count - 1}, got {least} to {most}")
-    found: IntArray = np.arange(count, dtype=np.int64)[chosen]
+    found: Int64Array = np.arange(count, dtype=np.int64)[chosen]
     return found

@@ -9,8 +9,10 @@ import numpy as np
 from ase import units
 from ase.data import atomic_masses, atomic_numbers
 
+from ase_mlips.arrays import FloatArray, Int64Array
+
 from .comment import looked_up, parsed
-from .frame import TIME_NAMES, VELOCITY_NAMES, FloatArray, Head, IntArray
+from .frame import TIME_NAMES, VELOCITY_NAMES, Head
 from .kernels_text import WORD
 from .text_readers import POSITION, SPECIES, VELOCITY, Header, Text, TextReader, columns_of
 
@@ -44,13 +46,13 @@ class ExtxyzReader(TextReader):
         cell, pbc = _box(text, looked_up(pairs, "Lattice"), looked_up(pairs, "pbc"))
         return Header(rows, position, columns, cell, pbc, _time(pairs))
 
-    def _columns(self, text: Text, last: str) -> IntArray:
+    def _columns(self, text: Text, last: str) -> Int64Array:
         try:
             return _xyz_columns(self._properties, last)
         except ValueError as error:
             raise text.error(f"{error} in Properties", self._properties.encode()) from None
 
-    def _masses(self, text: Text, header: Header, numbers: IntArray) -> FloatArray:
+    def _masses(self, text: Text, header: Header, numbers: Int64Array) -> FloatArray:
         """The column of masses of the first frame, in amu."""
         first, width = _properties(self._properties)["masses"]
         if width != 1:
@@ -59,7 +61,7 @@ class ExtxyzReader(TextReader):
         text.parse(header._replace(columns=columns_of({first: 0}, len(header.columns))), table)
         return table[:, 0]
 
-    def _numbers(self, text: Text, species: FloatArray) -> IntArray:
+    def _numbers(self, text: Text, species: FloatArray) -> Int64Array:
         kinds, inverse = np.unique(species, return_inverse=True)
         words = [int(kind).to_bytes(WORD, "big").strip(b"\0") for kind in kinds]
         return np.array([_atomic_number(text, word) for word in words], dtype=np.int64)[inverse]
@@ -108,7 +110,7 @@ def _width(text: Text, position: int) -> int:
 
 
 @lru_cache(maxsize=16)
-def _plain_columns(width: int) -> IntArray:
+def _plain_columns(width: int) -> Int64Array:
     return columns_of({0: 2 * SPECIES + 1} | {1 + axis: 2 * (POSITION + axis) for axis in range(3)}, max(width, 4))
 
 
@@ -128,7 +130,7 @@ def _properties(text: str) -> dict[str, tuple[int, int]]:
 
 
 @lru_cache(maxsize=16)
-def _xyz_columns(text: str, velocity: str) -> IntArray:
+def _xyz_columns(text: str, velocity: str) -> Int64Array:
     places = _properties(text)
     wanted = [(next((name for name in ("pos", "positions") if name in places), "pos"), POSITION)]
     if velocity:

@@ -17,8 +17,7 @@ from ase import Atoms, units
 from ase.data import chemical_symbols
 from numpy.typing import ArrayLike, NDArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from ase_mlips.arrays import BoolArray, FloatArray, Int64Array
 
 _WINDOW = 32 << 20  # bytes that stay mapped
 VELOCITY_NAMES = ("velocities", "velocity", "velo", "vel")  # columns in A/fs, the convention of GPUMD
@@ -75,7 +74,7 @@ class Frame(NamedTuple):
     cell: FloatArray
     velocities: FloatArray | None
     time: float
-    numbers: IntArray | None = None
+    numbers: Int64Array | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +84,9 @@ class Head:
     `identity` says whether the k-th atom of each frame is the same one.
     """
 
-    numbers: IntArray
+    numbers: Int64Array
     masses: FloatArray
-    pbc: NDArray[np.bool_]
+    pbc: BoolArray
     velocities: bool
     identity: bool = True
 
@@ -185,7 +184,7 @@ def check_numbers(name: str, frame: int, numbers: NDArray[Any]) -> None:
         )
 
 
-def other_numbers(reader: Reader, frame: int, numbers: NDArray[Any]) -> IntArray | None:
+def other_numbers(reader: Reader, frame: int, numbers: NDArray[Any]) -> Int64Array | None:
     """Atomic numbers of a frame, or None where they are those of the first one; ValueError where they are none."""
     check_count(reader, frame, len(numbers))
     if np.array_equal(numbers, reader.head.numbers):

@@ -9,7 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 
-from .frame import FloatArray, Head, IntArray
+from ase_mlips.arrays import FloatArray, Int64Array
+
+from .frame import Head
 from .kernels_text import WORD
 from .text_readers import ID, POSITION, SPECIES, Header, Text, TextReader, columns_of
 
@@ -54,7 +56,7 @@ class LammpsReader(TextReader):
             raise text.error("the ids of the first frame", "others")
         return table
 
-    def _numbers(self, text: Text, species: FloatArray) -> IntArray:
+    def _numbers(self, text: Text, species: FloatArray) -> Int64Array:
         kinds, inverse = np.unique(species, return_inverse=True)
         if self._kind == "mass":
             numbers = np.array([1 + np.nanargmin(np.abs(atomic_masses[1:] - mass)) for mass in kinds], dtype=np.int64)
@@ -111,7 +113,7 @@ class LammpsReader(TextReader):
         columns, scaled = self._dump_columns(text, velocities)
         return Header(rows, position, columns, box.cell, box.pbc, time, box.origin if scaled else None)
 
-    def _dump_columns(self, text: Text, velocities: bool) -> tuple[IntArray, bool]:
+    def _dump_columns(self, text: Text, velocities: bool) -> tuple[Int64Array, bool]:
         places = {name: k for k, name in enumerate(self._names)}
         sought = ("type", "element") if self._symbols is not None else ("element", "mass", "type")
         self._kind = next((name for name in sought if name in places), "")

@@ -12,10 +12,11 @@ from ase import Atoms
 from ase.io import iread
 from ase.io.formats import filetype, get_compression
 
+from ase_mlips.arrays import FloatArray
 from ase_mlips.files.reading import readable
 
 from .extxyz import ExtxyzReader
-from .frame import FloatArray, Frame, Head, Reader, Rereadable, frame_of, head_of, require_regular
+from .frame import Frame, Head, Reader, Rereadable, frame_of, head_of, require_regular
 from .lammps_dump import LammpsReader
 from .traj import TrajReader
 from .xdatcar import XdatcarReader

@@ -6,7 +6,9 @@ import numbers
 
 import numpy as np
 
-from .frame import FloatArray, Reader
+from ase_mlips.arrays import FloatArray
+
+from .frame import Reader
 
 Range = tuple[int, int | None, int]  # start, stop, step; none negative
 

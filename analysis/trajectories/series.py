@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 from ase.geometry import complete_cell
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from ase_mlips.arrays import BoolArray, FloatArray, Int64Array
 
 from ..results import Interrupted
 from .atoms import listed_atoms
-from .frame import FloatArray, IntArray
 from .kernels_unwrap import FAR, unwrap
 
 T = TypeVar("T")
@@ -104,7 +105,7 @@ class Series:
                 out[:, :, first:last] = mapped[wanted].transpose(0, 2, 1)
         return out.transpose(2, 0, 1)
 
-    def blocks(self, indices: ArrayLike | None = None) -> Iterator[tuple[IntArray, FloatArray]]:
+    def blocks(self, indices: ArrayLike | None = None) -> Iterator[tuple[Int64Array, FloatArray]]:
         """Yield ``(indices, (F, n, 3))`` of at most 64 MB (at least one atom) until all atoms, or `indices`, are done.
 
         Yields
@@ -127,7 +128,7 @@ class Unwrapper:
     than 1 % of the atoms move by more than 0.35 of it, a RuntimeWarning says so, once.
     """
 
-    def __init__(self, pbc: NDArray[np.bool_]) -> None:
+    def __init__(self, pbc: BoolArray) -> None:
         self._pbc = pbc
         self._wrapped: FloatArray | None = None
         self._unwrapped: FloatArray | None = None

@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ase_mlips.arrays import FloatArray, Int64Array
 from ase_mlips.files.text import complaint, quoted
 
-from .frame import FloatArray, Frame, Head, IntArray, MappedFile, Rereadable, TruncatedError
+from .frame import Frame, Head, MappedFile, Rereadable, TruncatedError
 from .kernels_text import SKIP, WORD, parse_rows, skip_rows
 
 SPECIES, ID, POSITION, VELOCITY, SLOTS = 0, 1, 2, 5, 8  # columns of the table of a frame
@@ -43,7 +44,7 @@ class Header(NamedTuple):
 
     rows: int
     start: int
-    columns: IntArray
+    columns: Int64Array
     cell: FloatArray
     pbc: tuple[bool, ...]
     time: float = np.nan
@@ -165,7 +166,7 @@ class Text(MappedFile):
             self._parse_unusual(line.split(), header.columns, table[row])
             row += 1
 
-    def _parse_unusual(self, words: list[bytes], columns: IntArray, out: FloatArray) -> None:
+    def _parse_unusual(self, words: list[bytes], columns: Int64Array, out: FloatArray) -> None:
         """A row that the compiled parser has refused: long numbers, exact ties, or an error."""
         if len(words) != len(columns):
             raise self.error(f"{len(columns)} words", b" ".join(words))
@@ -235,7 +236,7 @@ class TextReader(Rereadable):
         """What stands at this position."""
         raise NotImplementedError
 
-    def _numbers(self, text: Text, species: FloatArray) -> IntArray:
+    def _numbers(self, text: Text, species: FloatArray) -> Int64Array:
         """Atomic numbers from the column that tells the species."""
         raise NotImplementedError
 
@@ -290,7 +291,7 @@ class TextReader(Rereadable):
         return Frame(positions, header.cell, speed, header.time, numbers)
 
 
-def columns_of(slots: dict[int, int], width: int) -> IntArray:
+def columns_of(slots: dict[int, int], width: int) -> Int64Array:
     """The argument `columns` of `parse_rows` for rows of so many words, from ``{column: 2 * slot (+ 1)}``."""
     columns = np.full(width, SKIP, dtype=np.int64)
     columns[list(slots)] = list(slots.values())

@@ -7,7 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from ase.geometry import complete_cell
 
-from .frame import FloatArray, Reader
+from ase_mlips.arrays import FloatArray
+
+from .frame import Reader
 
 _NEAR = 1e-3  # relative difference of two time steps that is only rounding
 _ROWS = 20_000  # atoms times frames that are looked at

@@ -11,10 +11,11 @@ import numpy as np
 from ase.data import atomic_masses
 from numpy.typing import NDArray
 
+from ase_mlips.arrays import Int64Array
+
 from .frame import (
     Frame,
     Head,
-    IntArray,
     MappedFile,
     Rereadable,
     TruncatedError,
@@ -44,7 +45,7 @@ class TrajReader(Rereadable):
             raise ValueError(f"{path}: the file ends before its first frame is complete") from error
         self.length: int | None = len(places)
 
-    def _places(self, file: MappedFile) -> IntArray:
+    def _places(self, file: MappedFile) -> Int64Array:
         """Where the frames begin, (F,)."""
         count, place = (int(_part(file, at, np.dtype("<i8"), 1)[0]) for at in (_COUNT, _PLACE))
         if count < 0 or place < 0:

@@ -11,11 +11,13 @@ from typing import Literal
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from tqdm import tqdm
 
+from ase_mlips.arrays import BoolArray, FloatArray, Int64Array
+
 from .atoms import selected_atoms
-from .frame import FloatArray, Frame, Head, IntArray, Reader, complete
+from .frame import Frame, Head, Reader, complete
 from .lammps_dump import LammpsReader
 from .readers import ArrayReader, open_reader
 from .selection import Clock, Range, number_of, selected
@@ -49,7 +51,7 @@ class Frames:
     positions: FloatArray
     cells: FloatArray
     velocities: FloatArray | None = None
-    numbers: Mapping[int, IntArray] = field(default_factory=dict)
+    numbers: Mapping[int, Int64Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -277,7 +279,7 @@ class Trajectory:
         """The next frames, at most `size`, as arrays, and their times."""
         positions, cells, times = np.empty((size, len(self.numbers), 3)), np.empty((size, 3, 3)), np.empty(size)
         speeds = np.empty_like(positions) if velocities else None
-        numbers: dict[int, IntArray] = {}
+        numbers: dict[int, Int64Array] = {}
         count = 0
         for k, frame in enumerate(islice(frames, size)):
             positions[k], cells[k], times[k] = frame.positions, frame.cell, frame.time
@@ -295,7 +297,7 @@ class Trajectory:
         """Number in the source of the selected frame k."""
         return self._range[0] + k * self._range[2]
 
-    def _check(self, chunk: Frames, identity: bool, vectors: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    def _check(self, chunk: Frames, identity: bool, vectors: BoolArray | None) -> BoolArray:
         """Which cell vectors there are, (3,), in these frames as in those before; ValueError as `chunks` says."""
         arrays = {"positions": chunk.positions, "cell": chunk.cells, "velocities": chunk.velocities}
         for name, values in arrays.items():

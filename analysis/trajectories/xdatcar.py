@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 
-from .frame import FloatArray, Head, IntArray
+from ase_mlips.arrays import FloatArray, Int64Array
+
+from .frame import Head
 from .text_readers import POSITION, Header, Text, TextReader, columns_of
 
 
@@ -55,7 +57,7 @@ class XdatcarReader(TextReader):
         self._counts = [text.integer(word, "a number of atoms") for word in words]
         return position
 
-    def _numbers(self, text: Text, species: FloatArray) -> IntArray:
+    def _numbers(self, text: Text, species: FloatArray) -> Int64Array:
         return np.repeat(np.array(self._kinds, dtype=np.int64), self._counts)
 
     def _check(self, text: Text, header: Header) -> None:

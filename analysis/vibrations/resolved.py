@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from ase_mlips.arrays import BoolArray, FloatArray
 
 from ..correlation import correlation
 from ..results import new_axes
@@ -16,7 +18,6 @@ from ..trajectories.atoms import selected_atoms
 from ..trajectories.series import Series
 from ..trajectories.trajectory import Trajectory
 
-FloatArray = NDArray[np.float64]
 Groups = Mapping[str, ArrayLike]
 
 _NOTHING = 1e-24  # A^2, mean square of what atoms move from frame to frame: less is rounding
@@ -139,7 +140,7 @@ def velocity_correlations(
     return VelocityCorrelations(timestep, differences, Share(len(symbols), sums.sum(axis=0)), partials, grouped, series)
 
 
-def _summed(series: Series, atoms: NDArray[np.bool_], lags: int, differences: bool) -> FloatArray:
+def _summed(series: Series, atoms: BoolArray, lags: int, differences: bool) -> FloatArray:
     """Autocorrelations of a series, or of its steps from frame to frame, summed over atoms, (3, lags + 1)."""
     total = np.zeros((3, lags + 1))
     for _, block in series.blocks(np.flatnonzero(atoms)):

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 from ase import units
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from ase_mlips.arrays import FloatArray
 
 from ..results import new_axes
 from ..tables import Tabulated
 from .vdos import VDOS
-
-FloatArray = NDArray[np.float64]
 
 _ROOM = 300.0  # K
 _EV_PER_THZ = float(1e12 * units._hplanck / units._e)

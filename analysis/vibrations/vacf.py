@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ase_mlips.arrays import FloatArray
+
 from ..trajectories.trajectory import Source, Trajectory, as_trajectory
-from .resolved import FloatArray, Groups, Resolved, Share, velocity_correlations
+from .resolved import Groups, Resolved, Share, velocity_correlations
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -11,8 +11,10 @@ from ase import units
 from numpy.typing import ArrayLike
 from scipy import fft
 
+from ase_mlips.arrays import FloatArray
+
 from ..trajectories.trajectory import Source, Trajectory, as_trajectory
-from .resolved import FloatArray, Groups, Resolved, velocity_correlations
+from .resolved import Groups, Resolved, velocity_correlations
 
 MEV_PER_THZ = float(1e15 * units._hplanck / units._e)
 INVERSE_CM_PER_THZ = float(1e10 / units._c)

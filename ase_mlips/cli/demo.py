@@ -19,17 +19,15 @@ from ase.md.langevin import Langevin
 from ase.md.md import MolecularDynamics
 from ase.md.verlet import VelocityVerlet
 from ase.optimize import BFGS, FIRE
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ase_mlips.analysis import RDF, VDOS, rdf, vdos
+from ase_mlips.arrays import FloatArray
 
 from .common import load_model
 from .demo_results import Equation, Run
 from .md import draw_velocities, energy_drift
 from .outputs import claim, replacing
-
-FloatArray = NDArray[np.float64]
 
 _FOLDER = "ase-mlips-demo"
 _FILES = ("demo.png", "relaxed.extxyz", "demo.traj", "rdf.npz", "vdos.npz")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from ase import Atoms
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from ase_mlips.arrays import FloatArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,10 +20,10 @@ from ase.md.langevin import Langevin
 from ase.md.md import MolecularDynamics
 from ase.md.nose_hoover_chain import IsotropicMTKNPT
 from ase.md.verlet import VelocityVerlet
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ase_mlips.analysis.heat.recorder import HeatFluxRecorder
+from ase_mlips.arrays import FloatArray
 from ase_mlips.files.appending import AppendedFile
 
 from .common import (
@@ -275,7 +275,7 @@ def _advance(dynamics: MolecularDynamics, recorder: _Recorder, args: Namespace) 
     return 0
 
 
-def energy_drift(times_ps: NDArray[np.float64], energies: NDArray[np.float64]) -> float:
+def energy_drift(times_ps: FloatArray, energies: FloatArray) -> float:
     """Slope of a straight line through the energies (eV), in meV/ps."""
     return float(1e3 * np.polyfit(times_ps - times_ps[0], energies - energies[0], 1)[0])
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 from ase.calculators.calculator import Calculator
-from numpy.typing import NDArray
 
+from ase_mlips.arrays import FloatArray
 from ase_mlips.files.text import read_text
 from ase_mlips.phonons import Phonons, phonons
 from ase_mlips.phonons.arguments import Mesh, checked_temperatures, require_mesh
@@ -105,7 +105,7 @@ def _mesh(given: list[float] | None) -> dict[str, Any]:
     return {"mesh": mesh}
 
 
-def _temperatures(given: list[float] | None) -> NDArray[np.float64]:
+def _temperatures(given: list[float] | None) -> FloatArray:
     return _TEMPERATURES if given is None else np.unique(given)
 
 
@@ -138,6 +138,6 @@ def _describe(result: Phonons, mesh: dict[str, Any]) -> None:
         print(f"imaginary    and {len(modes) - 5} more")
 
 
-def _thermal_table(result: Phonons, mesh: dict[str, Any], temperatures: NDArray[np.float64]) -> list[list[str]]:
+def _thermal_table(result: Phonons, mesh: dict[str, Any], temperatures: FloatArray) -> list[list[str]]:
     columns = result.thermal(temperatures, **mesh).columns()
     return [list(columns), *([f"{value:.4f}" for value in row] for row in zip(*columns.values(), strict=True))]

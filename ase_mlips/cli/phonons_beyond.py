@@ -6,11 +6,10 @@ from argparse import Namespace
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 from ase.calculators.calculator import Calculator
-from numpy.typing import NDArray
 
 from ase_mlips.analysis.tables import Tabulated
+from ase_mlips.arrays import FloatArray
 from ase_mlips.phonons import (
     CumulativeConductivity,
     Gruneisen,
@@ -46,7 +45,7 @@ class Settings:
 
     supercell: float | list[int]
     mesh: dict[str, Any]
-    temperatures: NDArray[np.float64]
+    temperatures: FloatArray
     force: bool
 
 

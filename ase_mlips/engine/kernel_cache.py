@@ -24,7 +24,13 @@ from numba.core.serialize import dumps
 from ..files.signals import SignalsLater
 
 _PACKAGE = Path(__file__).parents[1]
-_SOURCES = ("engine/*.py", "files/signals.py", "**/kernels*.py", "**/layout.py")  # all that kernels are made of
+_SOURCES = (
+    "arrays.py",
+    "engine/*.py",
+    "files/signals.py",
+    "**/kernels*.py",
+    "**/layout.py",
+)  # what kernels are made of
 
 
 def source_files() -> list[Path]:

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple, TypeVar, cast, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray, IntArray
+
 W = 8  # lanes, see `simd`
 ATOMS_PER_CHUNK, MOST_CHUNKS = 128, 16
 MOST_SLOTS = 1 << 20  # within 10 A these were 250 atoms/A^3, a thousand times denser than matter
 
-IntArray = NDArray[np.int32]
-FloatArray = NDArray[np.float64]
 T = TypeVar("T", bound=tuple[Any, ...])
 
 

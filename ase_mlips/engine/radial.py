@@ -10,13 +10,11 @@ from typing import Any
 
 import numpy as np
 from numpy.polynomial import chebyshev
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from .jit import device
 from .packing import padded
 from .simd import W, fma, ldf, load, load_splat, off, splat, store, transpose8
-
-FloatArray = NDArray[np.float64]
 
 
 def expansion(values: FloatArray) -> FloatArray:

@@ -15,6 +15,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray
+
 __all__ = [
     "compress",
     "fma",
@@ -44,7 +46,7 @@ __all__ = [
     "where_less",
 ]
 
-Lanes = NDArray[np.float64]
+Lanes = FloatArray
 
 LANES = 8
 # a NaN whose halves, taken as int32, are no valid index either

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .dataset import FloatArray, LabelledFrame
+from ..arrays import FloatArray
+from .dataset import LabelledFrame
 
 
 def warn_of_cells(frames: Sequence[LabelledFrame], cutoff: float) -> None:

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import FloatArray
 from ..files.archive import read_arrays, read_members
 from ..files.text import replace_files
-from .dataset import FloatArray
 from .optimisers import Adam
 
 DIGESTS = ("frames or descriptors", "labels", "weights")  # entries of a fingerprint that say nothing to a reader

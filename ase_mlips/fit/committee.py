@@ -11,7 +11,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
-from .dataset import FloatArray
+from ..arrays import FloatArray
 from .problem import TrainingProblem
 from .protocols import Model
 from .trained import TrainedFit, train

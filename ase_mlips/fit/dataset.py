@@ -11,11 +11,9 @@ from typing import overload
 
 import numpy as np
 from ase import Atoms
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray, Int64Array, IntArray
 from .labels import Labels, chosen_keys, structures
-
-FloatArray = NDArray[np.float64]
 
 QUANTITIES = ("energy", "force", "stress")
 _GROUP_KEYS = ("config_type", "group")
@@ -210,7 +208,7 @@ def split_frames(
     return chosen(frames, np.flatnonzero(parts < 0)), chosen(frames, np.flatnonzero(parts == 0))
 
 
-def random_parts(frames: Sequence[LabelledFrame], fraction: float, count: int, seed: int) -> NDArray[np.int64]:
+def random_parts(frames: Sequence[LabelledFrame], fraction: float, count: int, seed: int) -> Int64Array:
     """Deal frames at random into `count` disjoint parts, each with `fraction` of every group; -1 is the rest."""
     groups = [frame.group for frame in frames]
     shuffled = np.random.default_rng(seed).permutation(len(frames))
@@ -254,7 +252,7 @@ def labelled_frame(
     return frame
 
 
-def species_of(frame: LabelledFrame, elements: Sequence[str]) -> NDArray[np.int32]:
+def species_of(frame: LabelledFrame, elements: Sequence[str]) -> IntArray:
     """Indices (N,) of the frame's atoms in `elements`; ValueError names an element that is not there."""
     index = {symbol: n for n, symbol in enumerate(elements)}
     symbols = frame.atoms.get_chemical_symbols()

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ..arrays import FloatArray, Int64Array, IntArray
 from ..engine.neighbors import NeighborList
-from .dataset import FloatArray, LabelledFrame, species_of
+from .dataset import LabelledFrame, species_of
 
-IntArray = NDArray[np.int32]
 SingleArray = NDArray[np.float32]
 
 GIGABYTE = 1e9
@@ -102,7 +102,7 @@ class DescribedFrames:
         describer: Describer,
         frames: Sequence[LabelledFrame],
         *,
-        kept: NDArray[np.int64] | None = None,
+        kept: Int64Array | None = None,
         memory: float = 2.0,
         disk: float = 20.0,
     ) -> None:

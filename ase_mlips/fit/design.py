@@ -7,11 +7,11 @@ from typing import Protocol
 
 import numpy as np
 from ase import units
-from numpy.typing import NDArray
 
+from ..arrays import BoolArray, FloatArray, Int64Array, IntArray
 from ..engine.neighbors import NeighborList
 from ..potential import Potential
-from .dataset import FloatArray, LabelledFrame, species_of
+from .dataset import LabelledFrame, species_of
 from .descriptors import Describer
 from .kernels import design_rows
 from .linear import Solution
@@ -50,7 +50,7 @@ class DescriptorDesign:
         potential: DescribedPotential,
         frames: Sequence[LabelledFrame],
         *,
-        equal: NDArray[np.int64],
+        equal: Int64Array,
         quadratic: bool,
         constants: bool,
     ) -> None:
@@ -101,7 +101,7 @@ class DescriptorDesign:
         first = self.constants.shape[1]
         return np.concatenate([np.zeros(first), np.full(self.n_columns - first, ridge)])
 
-    def extrapolating(self, solution: Solution) -> NDArray[np.bool_]:
+    def extrapolating(self, solution: Solution) -> BoolArray:
         """Columns (n,) with coefficients that come from rounding errors or noise, as the frames hardly determine them.
 
         Their parts of the labels are more than `LARGEST_REACH` times as large as these are, so that they cancel each
@@ -117,7 +117,7 @@ class DescriptorDesign:
         found = possible * np.abs(solution.coefficients[first:]) > LARGEST_REACH * solution.target_length
         return np.concatenate([np.zeros(first, dtype=bool), found])
 
-    def coefficient_numbers(self, columns: NDArray[np.bool_]) -> dict[str, NDArray[np.int64]]:
+    def coefficient_numbers(self, columns: BoolArray) -> dict[str, Int64Array]:
         """Numbers of the coefficients, for each element that has some, that come from these columns (n,).
 
         They count from 0, the constant, as in the files.
@@ -126,13 +126,13 @@ class DescriptorDesign:
         found = {e: 1 + np.flatnonzero(own[self.source]) for e, own in zip(self.elements, chosen, strict=True)}
         return {element: numbers for element, numbers in found.items() if len(numbers)}
 
-    def named(self, columns: NDArray[np.bool_]) -> str:
+    def named(self, columns: BoolArray) -> str:
         """The same in words; empty where there are none."""
         found = self.coefficient_numbers(columns)
         said = [f"{element} {_shown(numbers, len(self.source))}" for element, numbers in found.items()]
         return f"{'; '.join(said)} (0 is the constant)" if said else ""
 
-    def _sums(self, species: NDArray[np.int32]) -> FloatArray:
+    def _sums(self, species: IntArray) -> FloatArray:
         """Column sums, forces and strain derivatives (1 + 3 N + 6, n + 1) of what the neighbour list holds."""
         pairs = self.potential.descriptor_gradients(self.neighbors, species)
         self.pairs += len(pairs.centers)
@@ -171,12 +171,12 @@ def _independent_constants(frames: Sequence[LabelledFrame], elements: Sequence[s
     return kept
 
 
-def distinct(equal: NDArray[np.int64]) -> NDArray[np.int64]:
+def distinct(equal: Int64Array) -> Int64Array:
     """Numbers (K,) of the descriptors that differ from all before them."""
     return np.unique(equal, return_index=True)[1]
 
 
-def _spread(owner: NDArray[np.int64], quadratic: bool) -> tuple[NDArray[np.int64], FloatArray]:
+def _spread(owner: Int64Array, quadratic: bool) -> tuple[Int64Array, FloatArray]:
     """Fitted column that each coefficient of the model comes from, and its share of it.
 
     Equal descriptors get equal shares: LAMMPS's forces are right for such coefficients only, because its adjoint
@@ -191,7 +191,7 @@ def _spread(owner: NDArray[np.int64], quadratic: bool) -> tuple[NDArray[np.int64
     return np.concatenate([owner, products]), np.concatenate([share, share[k] * share[m]])
 
 
-def _shown(numbers: NDArray[np.int64], total: int) -> str:
+def _shown(numbers: Int64Array, total: int) -> str:
     if len(numbers) == total:
         return "all"
     more = f" and {len(numbers) - MOST_SHOWN} more" if len(numbers) > MOST_SHOWN else ""

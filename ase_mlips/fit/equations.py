@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Generic, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ..arrays import Int64Array
 from .dataset import LabelledFrame
 from .linear import LARGEST_GRAM_CONDITION, Reduction, Solution, Solver, solve
 from .loss import Loss
@@ -46,7 +46,7 @@ class LinearEquations(Generic[Model]):
         design: LinearModel[Model],
         frames: Sequence[LabelledFrame],
         *,
-        parts: Sequence[int] | NDArray[np.int64] | None = None,
+        parts: Sequence[int] | Int64Array | None = None,
         triangular: bool = False,
     ) -> None:
         self.design = design

@@ -13,11 +13,9 @@ from ase import Atoms, units
 from ase.io.extxyz import key_val_str_to_dict
 from ase.io.formats import filetype
 from ase.stress import full_3x3_to_voigt_6_stress, voigt_6_to_full_3x3_stress
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from ..files.reading import readable
-
-FloatArray = NDArray[np.float64]
 
 _BASES = {"energy": ("energy",), "forces": ("forces", "force"), "stress": ("stress",), "virial": ("virial", "virials")}
 KEYS = {

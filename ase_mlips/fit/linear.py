@@ -13,9 +13,9 @@ from typing import Literal, TypeVar
 
 import numpy as np
 import scipy.linalg
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from ..arrays import BoolArray, FloatArray
+
 Solver = Literal["cholesky", "qr", "svd"]
 Key = TypeVar("Key", bound=Hashable)
 
@@ -54,7 +54,7 @@ class Solution:
     solver: Solver
     lengths: FloatArray
     target_length: float
-    dropped: NDArray[np.bool_]
+    dropped: BoolArray
 
     def __repr__(self) -> str:
         n = len(self.coefficients)
@@ -124,7 +124,7 @@ def solve(
     *,
     penalty: FloatArray | None = None,
     solver: Solver = "cholesky",
-    excluded: NDArray[np.bool_] | None = None,
+    excluded: BoolArray | None = None,
 ) -> Solution:
     """Weighted least squares over all keys of `reductions`.
 
@@ -168,7 +168,7 @@ def solve(
     return _solve_triangular(matrix, penalty, lengths, dropped, solver)
 
 
-def _solve_gram(gram: FloatArray, penalty: FloatArray, lengths: FloatArray, dropped: NDArray[np.bool_]) -> Solution:
+def _solve_gram(gram: FloatArray, penalty: FloatArray, lengths: FloatArray, dropped: BoolArray) -> Solution:
     n = len(gram) - 1
     active = np.flatnonzero(~dropped)
     scale = lengths[active]
@@ -186,7 +186,7 @@ def _solve_gram(gram: FloatArray, penalty: FloatArray, lengths: FloatArray, drop
 
 
 def _solve_triangular(
-    factor: FloatArray, penalty: FloatArray, lengths: FloatArray, dropped: NDArray[np.bool_], solver: Solver
+    factor: FloatArray, penalty: FloatArray, lengths: FloatArray, dropped: BoolArray, solver: Solver
 ) -> Solution:
     n = factor.shape[1] - 1
     active = np.flatnonzero(~dropped)

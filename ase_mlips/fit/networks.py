@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray, Int64Array, IntArray
 from ..heads.network import Network, count_parameters, split_layers
 from .backpropagation import Layer, Pass
-from .dataset import FloatArray
 from .descriptors import DescribedFrames, Pairs
 from .kernels_contraction import pull, push
 from .protocols import Slopes
 from .training import Training
 
-Members = tuple[int, NDArray[np.int64], Pass]  # network, its atoms, and what it makes of them
+Members = tuple[int, Int64Array, Pass]  # network, its atoms, and what it makes of them
 
 
 class DescriptorNetworks:
@@ -61,7 +61,7 @@ class DescriptorNetworks:
         return [self.data.descriptors, self.data.species, self.data.start]
 
     def evaluate(
-        self, parameters: FloatArray, frames: Sequence[int] | NDArray[np.int64], *, gradient: bool = True
+        self, parameters: FloatArray, frames: Sequence[int] | Int64Array, *, gradient: bool = True
     ) -> EvaluatedNetworks:
         """Energies, forces and strain derivatives of some frames.
 
@@ -87,7 +87,7 @@ class DescriptorNetworks:
                 found.pairs.append(pairs)
         return found
 
-    def _passes(self, parameters: FloatArray, atoms: NDArray[np.int64]) -> list[tuple[int, NDArray[np.int64], Pass]]:
+    def _passes(self, parameters: FloatArray, atoms: Int64Array) -> list[tuple[int, Int64Array, Pass]]:
         """A pass of each network over the atoms that it describes."""
         layers = split_layers(parameters, self._sizes)
         owners = self._owners[atoms]
@@ -133,7 +133,7 @@ class EvaluatedNetworks:
         return self.networks.backward(self, pulls, directions)
 
 
-def network_of(data: DescribedFrames, networks: int) -> NDArray[np.int32]:
+def network_of(data: DescribedFrames, networks: int) -> IntArray:
     """Number of the network of each atom: that of its element, or the only one."""
     return data.species if networks > 1 else np.zeros_like(data.species)
 
@@ -155,7 +155,7 @@ def normalised(data: DescribedFrames, training: Training, elements: int, train: 
     return Network(sizes, activations, np.zeros((networks, count_parameters(sizes))), shift, scale)
 
 
-def spread_network(network: Network, parameters: FloatArray, owner: NDArray[np.int64]) -> Network:
+def spread_network(network: Network, parameters: FloatArray, owner: Int64Array) -> Network:
     """The network with these parameters on all descriptors, of which those that are always equal share a weight.
 
     Parameters

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from ase import units
 from ase.stress import full_3x3_to_voigt_6_stress
-from numpy.typing import NDArray
 
-from .dataset import QUANTITIES, FloatArray, LabelledFrame
+from ..arrays import FloatArray, Int64Array
+from .dataset import QUANTITIES, LabelledFrame
 from .loss import Loss
 from .protocols import Evaluated, Slopes, TrainableModel
 from .report import labels_of
@@ -78,9 +78,7 @@ class Objective:
         self._model = model
         self._targets = targets
 
-    def __call__(
-        self, parameters: FloatArray, frames: Sequence[int] | NDArray[np.int64], *, gradient: bool = True
-    ) -> Outcome:
+    def __call__(self, parameters: FloatArray, frames: Sequence[int] | Int64Array, *, gradient: bool = True) -> Outcome:
         """The loss of some frames.
 
         Parameters
@@ -105,9 +103,7 @@ class Objective:
         joined = {quantity: np.concatenate(parts or [np.zeros(0)]) for quantity, parts in residuals.items()}
         return Outcome(loss, found.gradient(slopes) if gradient else np.zeros_like(parameters), joined)
 
-    def total(
-        self, parameters: FloatArray, frames: Sequence[int] | NDArray[np.int64], *, gradient: bool = True
-    ) -> Outcome:
+    def total(self, parameters: FloatArray, frames: Sequence[int] | Int64Array, *, gradient: bool = True) -> Outcome:
         """The same for any number of frames, a few at a time for the sake of memory."""
         parts = [
             self(parameters, frames[first : first + _FRAMES], gradient=gradient)

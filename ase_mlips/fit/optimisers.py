@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
-from .dataset import FloatArray
+from ..arrays import FloatArray
 
 _DECAYS = 0.9, 0.999
 _SMALL = 1e-8

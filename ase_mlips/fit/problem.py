@@ -11,8 +11,9 @@ from typing import Any, Generic
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from .checkpoint import DIGESTS, HISTORY, State
-from .dataset import FloatArray, LabelledFrame, joined, require_frames, species_of, split_frames
+from .dataset import LabelledFrame, joined, require_frames, species_of, split_frames
 from .loss import Loss
 from .objective import Objective, target_of
 from .protocols import Model, TrainableModel

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .dataset import FloatArray, LabelledFrame
+from ..arrays import FloatArray
+from .dataset import LabelledFrame
 from .equations import LinearEquations
 from .loss import Loss
 from .protocols import Model, PartlyLinearModel

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import BoolArray, FloatArray, Int64Array
 from ..potential import Potential
-from .dataset import FloatArray, LabelledFrame
+from .dataset import LabelledFrame
 from .linear import Solution
 
 Model = TypeVar("Model")
@@ -66,10 +66,10 @@ class LinearModel(Family[Model], Protocol[Model]):
     def penalty(self, ridge: float) -> FloatArray:
         """Ridge of each unknown (n,), relative to the squared length of its column; 0 for those that stay free."""
 
-    def extrapolating(self, solution: Solution) -> NDArray[np.bool_]:
+    def extrapolating(self, solution: Solution) -> BoolArray:
         """Unknowns (n,) that the frames hardly determine, to be left out at zero before the rest is solved again."""
 
-    def named(self, columns: NDArray[np.bool_]) -> str:
+    def named(self, columns: BoolArray) -> str:
         """What the user calls these unknowns (n,); empty for none."""
 
 
@@ -109,7 +109,7 @@ class TrainableModel(Family[Model], Protocol[Model]):
     """A family with parameters, and the frames that it was given, which are called by their numbers."""
 
     @property
-    def constants(self) -> NDArray[np.int64]:
+    def constants(self) -> Int64Array:
         """(E,) number of the constant in the energy of an atom that each element has: all 0 where they share one."""
 
     def rest(self, frame: LabelledFrame) -> Mapping[str, FloatArray]:
@@ -121,7 +121,7 @@ class TrainableModel(Family[Model], Protocol[Model]):
     def flat(self, parameters: FloatArray) -> FloatArray:
         """These parameters with an energy that is one constant for each element."""
 
-    def evaluate(self, parameters: FloatArray, frames: NDArray[np.int64], *, gradient: bool = True) -> Evaluated:
+    def evaluate(self, parameters: FloatArray, frames: Int64Array, *, gradient: bool = True) -> Evaluated:
         """Evaluate the frames of these numbers; without `gradient` the result will not be asked for it."""
 
     def model(self, parameters: FloatArray) -> Model:

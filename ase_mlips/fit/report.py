@@ -14,9 +14,10 @@ from ase.stress import full_3x3_to_voigt_6_stress
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ..arrays import FloatArray, Int64Array
 from ..engine.neighbors import NeighborList
 from ..potential import Potential
-from .dataset import QUANTITIES, FloatArray, LabelledFrame, species_of
+from .dataset import QUANTITIES, LabelledFrame, species_of
 from .tables import html_table, text_table
 
 UNITS = {"energy": "eV/atom", "force": "eV/A", "stress": "GPa"}
@@ -64,7 +65,7 @@ class Parity:
     reference: FloatArray
     predicted: FloatArray
     groups: NDArray[np.str_]
-    frames: NDArray[np.int64]
+    frames: Int64Array
     sources: Sequence[str]
 
     def __repr__(self) -> str:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ..arrays import FloatArray, Int64Array
 from ..engine.neighbors import NeighborList
 from ..potential import Potential
-from .dataset import FloatArray, LabelledFrame, chosen, random_parts
+from .dataset import LabelledFrame, chosen, random_parts
 from .equations import LinearEquations
 from .loss import Loss
 from .protocols import LinearModel
@@ -129,7 +129,7 @@ def sweep_weights(
     return Sweep(values, errors[..., 0], errors[..., 1])
 
 
-def _require_labels(frames: Sequence[LabelledFrame], parts: NDArray[np.int64], splits: int) -> None:
+def _require_labels(frames: Sequence[LabelledFrame], parts: Int64Array, splits: int) -> None:
     """ValueError if a validation set has no energy or no forces."""
     there = {
         (int(part), label)

@@ -11,8 +11,9 @@ from typing import Any, Generic
 
 import numpy as np
 
+from ..arrays import FloatArray
 from .checkpoint import HISTORY
-from .dataset import FloatArray, LabelledFrame, require_frames
+from .dataset import LabelledFrame, require_frames
 from .loss import Loss
 from .problem import TrainingProblem
 from .protocols import Family, Model

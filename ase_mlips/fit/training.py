@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ..arrays import FloatArray, Int64Array
 from ..files.signals import SignalsLater
 from ..heads.network import ACTIVATIONS, MAX_NEURONS
 from .checkpoint import State
-from .dataset import FloatArray
 from .objective import Objective
 from .optimisers import cosine, lbfgs
 
@@ -143,8 +142,8 @@ class Task:
 
     objective: Objective
     start: FloatArray
-    train: NDArray[np.int64]
-    judges: NDArray[np.int64]
+    train: Int64Array
+    judges: Int64Array
 
 
 def minimise(task: Task, training: Schedule, fingerprint: Mapping[str, Any]) -> tuple[State, bool]:

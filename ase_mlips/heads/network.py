@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from ..files.records import Record, frozen_array, integer, require_shape
-
-FloatArray = NDArray[np.float64]
 
 ACTIVATIONS = ("linear", "sigmoid", "tanh", "relu", "softplus")
 MAX_NEURONS = 4096

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray, IntArray
 from ..engine.packing import W, flatten, padded
 from .layout import Layer, Sizes
-from .network import ACTIVATIONS, FloatArray, Network
+from .network import ACTIVATIONS, Network
 
 
 @dataclass(frozen=True)
 class NetworkTables:
     """Integers and weights for `kernels.network`, and the vectors of scratch that it takes."""
 
-    spec: NDArray[np.int32]
+    spec: IntArray
     weights: FloatArray
     work: int
 

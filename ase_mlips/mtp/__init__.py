@@ -7,10 +7,9 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 from ase import Atoms
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from ..calculator import PotentialCalculator
 from ..results import checked
 from .active_set import ActiveSet
@@ -35,8 +34,6 @@ __all__ = [
     "read_mtp",
     "write_mtp",
 ]
-
-FloatArray = NDArray[np.float64]
 
 
 class MTP(PotentialCalculator):

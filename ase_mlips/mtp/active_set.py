@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import FloatArray, IntArray
 from ..files.records import Record, finite, frozen_array, integer, require_shape
 from ..files.text import FilePath, Row, complaint, quoted
-from .model import FloatArray, IntArray, frozen_integers
+from .model import frozen_integers
 
 WEIGHTS = ("energy_weight", "force_weight", "stress_weight", "site_en_weight")
 _TITLE = b"#MVS_v1.1"

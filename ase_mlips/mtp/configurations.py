@@ -17,6 +17,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from ..files.elements import ELEMENTS
 from ..files.text import FilePath, Row, complaint, quoted, require_regular
 from .model import Species
@@ -24,7 +25,6 @@ from .writing_configurations import checked_species, write_mlip_cfg
 
 __all__ = ["read_mlip_cfg", "write_mlip_cfg"]
 
-FloatArray = NDArray[np.float64]
 
 _BEGIN, _END = "BEGIN_CFG", "END_CFG"
 _VECTORS = {

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray, Int64Array
 from ..files.records import integer
 from ..files.text import FilePath, Row, complaint, quoted
-from .model import FloatArray
 
 MAGIC = "MTP"
 _KEYS = (
@@ -144,7 +143,7 @@ class Entries:
             raise row.error(f"{key} = {{<integer>, ...}}", quoted(self.text(key)))
         return [row.integer(word.strip(), key) for word in match[1].split(",")] if match[1].strip() else []
 
-    def quadruples(self, key: str) -> NDArray[np.int64]:
+    def quadruples(self, key: str) -> Int64Array:
         """The value of `key` as a list ``{{a, b, c, d}, ...}``; shape (rows, 4)."""
         value = self.text(key)
         if not _QUADRUPLES.fullmatch(value):

@@ -14,14 +14,12 @@ from itertools import islice
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray, Int64Array
 from ..files.records import one_line
 from .active_set import ActiveSet
 from .model import MtpModel
 
-FloatArray = NDArray[np.float64]
-IndexArray = NDArray[np.int64]
 Mode = Literal["configuration", "neighborhood"]
 Parameters = Literal["full", "linear"]
 
@@ -52,7 +50,7 @@ class MaxVol:
 
     A: FloatArray
     S: FloatArray
-    sources: IndexArray
+    sources: Int64Array
     swaps: int
 
     def __repr__(self) -> str:
@@ -285,7 +283,7 @@ def _rows(gradients: FloatArray, mode: Mode, weight_scaling: int = WEIGHT_SCALIN
     return total
 
 
-def _equations(mode: Mode, configuration: int, atoms: int) -> IndexArray:
+def _equations(mode: Mode, configuration: int, atoms: int) -> Int64Array:
     """Links (configuration, equation) of the rows of one configuration, in MLIP's numbering."""
     if mode == "neighborhood":
         equations = FIRST_SITE + 3 * atoms + np.arange(atoms)

@@ -7,13 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import BoolArray, FloatArray, IntArray
 from ..files.elements import ELEMENTS
 from ..files.records import Record, finite, frozen_array, integer, require_shape
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int32]
 Species = Iterable[str] | Mapping[str, int]
 
 RADIAL_BASES = ("RBChebyshev", "RBChebyshev_repuls", "BChebyshev", "BChebyshev_repuls", "RBTaylor")
@@ -154,7 +152,7 @@ class MtpModel(Record):
         defined = np.all(self._defined()[factors], axis=1)
         _require("times", self.times, defined, "with factors that are basic or that times define")
 
-    def _defined(self) -> NDArray[np.bool_]:
+    def _defined(self) -> BoolArray:
         """Of each moment whether it is basic or the product of some row."""
         defined = np.arange(self.n_moments) < len(self.basic)
         defined[self.times[:, 3]] = True
@@ -272,11 +270,11 @@ def frozen_integers(name: str, values: Any, width: int) -> IntArray:
     return result
 
 
-def _within(values: IntArray, count: int) -> NDArray[np.bool_]:
+def _within(values: IntArray, count: int) -> BoolArray:
     return (values >= 0) & (values < count)
 
 
-def _require(name: str, rows: IntArray, right: NDArray[np.bool_], what: str) -> None:
+def _require(name: str, rows: IntArray, right: BoolArray, what: str) -> None:
     """ValueError that shows the first of `rows` that is not right."""
     if not right.all():
         n = int(np.argmin(right))

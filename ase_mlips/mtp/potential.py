@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..arrays import FloatArray, IntArray
 from ..engine.neighbors import NeighborList
 from ..engine.packing import Packer, padded
 from ..engine.radial import expansion
 from ..engine.simd import W
-from ..potential import BlockPotential, Evaluation, FloatArray, IntArray, evaluate_blocks
+from ..potential import BlockPotential, Evaluation, evaluate_blocks
 from . import kernels, layout, tables
 from .layout import Request
 from .model import MtpModel

@@ -7,13 +7,10 @@ from functools import cache
 
 import numpy as np
 from numpy.polynomial import chebyshev, polynomial
-from numpy.typing import NDArray
 
+from ..arrays import BoolArray, FloatArray, IntArray
 from ..engine.packing import Sparse
 from .model import MtpModel
-
-IntArray = NDArray[np.int32]
-FloatArray = NDArray[np.float64]
 
 LONGEST = 6  # terms of a run
 
@@ -143,7 +140,7 @@ def program(model: MtpModel) -> Program:
     return Program(np.array(stream, np.int32), np.array(weights, float), np.array(places, np.int32).reshape(-1, 2))
 
 
-def live_moments(model: MtpModel) -> NDArray[np.bool_]:
+def live_moments(model: MtpModel) -> BoolArray:
     """Moments that some basis function depends on."""
     live = np.zeros(model.n_moments, bool)
     live[model.mapping] = True

@@ -17,8 +17,9 @@ from math import factorial, prod
 
 import numpy as np
 
+from ..arrays import IntArray
 from ..files.records import integer
-from .model import IntArray, MtpModel, Species, ordered
+from .model import MtpModel, Species, ordered
 
 MAX_LEVEL = 28
 _MAX_FACTORS, _MAX_MU, _MAX_NU = 4, 5, 10

@@ -8,12 +8,9 @@ from typing import IO, Any
 
 import numpy as np
 from ase import Atoms
-from numpy.typing import NDArray
 
 from ..files.elements import ELEMENTS
 from .model import Species, ordered
-
-FloatArray = NDArray[np.float64]
 
 _RESULTS = ("energy", "forces", "energies", "stress")
 _ARRAYS = {

@@ -6,14 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
 
-import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import CalculatorSetupError, PropertyNotImplementedError, all_changes
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray, IntArray
 from ..calculator import PotentialCalculator
 from ..engine.neighbors import NeighborList
-from ..potential import Evaluation, IntArray
+from ..potential import Evaluation
 from ..registry import register_name
 from ..results import checked
 from .charges import require_cost
@@ -33,8 +32,6 @@ __all__ = [
     "read_nep",
     "write_nep",
 ]
-
-FloatArray = NDArray[np.float64]
 
 
 class NEP(PotentialCalculator):

@@ -11,10 +11,10 @@ from math import erfc, exp, pi, sqrt
 
 import numpy as np
 
+from ..arrays import FloatArray
 from ..engine import zbl
 from ..engine.neighbors import NeighborList
 from ..files.records import one_line
-from ..potential import FloatArray
 from . import kernels_charge
 
 COULOMB = zbl.COULOMB

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import FloatArray
 from ..files.text import FilePath, Row, beginning, complaint, quoted, read_text, require_whole
 from .header import Header
-from .model import ZBL_PAIR, FloatArray, NepModel, NepNetwork, NepZbl
+from .model import ZBL_PAIR, NepModel, NepNetwork, NepZbl
 from .writing import write_nep
 
 __all__ = ["looks_like_nep", "read_nep", "write_nep"]

@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from ..files.records import Record, finite, frozen_array, integer, pair, require_shape
 from ..files.text import quoted
 from .radii import RADII
-
-FloatArray = NDArray[np.float64]
 
 INVARIANTS = ("222", "1111", "112", "123", "233", "134")  # beyond q_l, in the file's order
 KINDS = ("potential", "dipole", "polarizability")

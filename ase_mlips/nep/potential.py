@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import FloatArray, IntArray
 from ..engine import zbl
 from ..engine.neighbors import NeighborList
 from ..engine.packing import Packer, padded
@@ -13,7 +14,7 @@ from ..engine.radial import expansion
 from ..engine.simd import W
 from ..files.elements import ELEMENTS
 from ..files.records import one_line
-from ..potential import BlockPotential, Evaluation, FloatArray, IntArray, evaluate_blocks
+from ..potential import BlockPotential, Evaluation, evaluate_blocks
 from . import kernels, layout, tables
 from .charges import COULOMB, electrostatics
 from .layout import Pass

@@ -7,13 +7,11 @@ from itertools import product
 from math import factorial, pi, sqrt
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray, IntArray
 from ..engine.packing import Sparse, W, padded
 from .model import NepNetwork
 
-IntArray = NDArray[np.int32]
-FloatArray = NDArray[np.float64]
 Polynomial = dict[tuple[int, int, int], float]
 
 

@@ -8,8 +8,9 @@ from os import PathLike
 
 import numpy as np
 
+from ..arrays import FloatArray
 from ..files.text import replace_files
-from .model import INVARIANTS, FloatArray, NepModel, NepNetwork
+from .model import INVARIANTS, NepModel, NepNetwork
 
 _SHORT_FLAGS = 2  # without the newer invariants the l_max line keeps the length that older programs want
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-FloatArray = NDArray[np.float64]
+from ..arrays import FloatArray
+
 Mesh = float | Sequence[int]
 
 _LARGEST_DISTANCE = 1.0  # A

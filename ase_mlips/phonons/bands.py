@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 from ase.cell import Cell
 from ase.dft.kpoints import parse_path_string
-from numpy.typing import NDArray
 
 from ase_mlips.analysis.results import new_axes
 from ase_mlips.analysis.tables import Tabulated
 
+from ..arrays import FloatArray
 from .tables import between
-
-FloatArray = NDArray[np.float64]
 
 _INDICES = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _BREADTH, _ROW = 0.6, 1.2  # of a letter and of a line, in font sizes

@@ -9,12 +9,10 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from ase.neighborlist import neighbor_list
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray, Int64Array
 from .arguments import as_array, warn
 
-FloatArray = NDArray[np.float64]
-IntMatrix = NDArray[np.int64]
 Supercell = int | float | Sequence[int] | Sequence[Sequence[int]]
 
 SYMPREC = 1e-5  # A, of phonopy
@@ -74,7 +72,7 @@ def require_oscillators(atoms: Atoms) -> None:
         )
 
 
-def supercell_matrix(atoms: Atoms, supercell: Supercell) -> IntMatrix:
+def supercell_matrix(atoms: Atoms, supercell: Supercell) -> Int64Array:
     """Integer matrix (3, 3) of a supercell.
 
     Parameters
@@ -114,7 +112,7 @@ def thicknesses(cell: FloatArray) -> FloatArray:
     return distances
 
 
-def warn_of_small_supercell(atoms: Atoms, matrix: IntMatrix, calc: BaseCalculator) -> None:
+def warn_of_small_supercell(atoms: Atoms, matrix: Int64Array, calc: BaseCalculator) -> None:
     """UserWarning where a supercell is thinner than twice the cutoff of `calc`, if it has one that is known."""
     cutoff = getattr(getattr(calc, "potential", None), "cutoff", None)
     if cutoff is None:
@@ -159,7 +157,7 @@ def warn_of_lost_symmetry(atoms: Atoms) -> None:
         )
 
 
-def new_phonopy(atoms: Atoms, matrix: IntMatrix, primitive: FloatArray | None = None) -> Any:
+def new_phonopy(atoms: Atoms, matrix: Int64Array, primitive: FloatArray | None = None) -> Any:
     """A ``Phonopy`` of a crystal, whose primitive cell is that of its space group unless a matrix is given."""
     from phonopy import Phonopy
 

@@ -11,12 +11,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ase_mlips.analysis.results import Result
 from ase_mlips.analysis.tables import one_line
 
+from ..arrays import FloatArray
 from .arguments import Mesh, require_mesh
 from .bands import Bands, recommended_path
 from .cells import SYMPREC, Supercell
@@ -26,7 +26,6 @@ from .forces import evaluate
 from .harmonic import phonons
 from .result import Phonons
 
-FloatArray = NDArray[np.float64]
 Stored: TypeAlias = Phonons | str | os.PathLike[str]
 Source: TypeAlias = BaseCalculator | Stored | Mapping[str, Stored]
 

@@ -8,11 +8,12 @@ from typing import Any, Literal, get_args
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from ase_mlips.analysis.results import Interrupted
 
+from ..arrays import FloatArray
 from .arguments import Mesh, checked_temperatures, require_distance, require_mesh, require_word
 from .cells import (
     Supercell,
@@ -27,7 +28,6 @@ from .forces import evaluate
 from .harmonic import require_relaxed
 from .kappa import ThermalConductivity
 
-FloatArray = NDArray[np.float64]
 Method = Literal["rta", "lbte"]
 
 _DISTANCE = 0.03  # A

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 import yaml
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray, Int64Array
 from ..files.text import read_text, replace_files
 from .force_constants import produce_force_constants
 
@@ -25,7 +25,6 @@ try:
 except ImportError:
     from yaml import SafeLoader
 
-FloatArray = NDArray[np.float64]
 FilePath = str | os.PathLike[str]
 
 _SKEWEST = 1000  # so many times a supercell's volume has the box of unit cells out of which phonopy cuts it
@@ -175,7 +174,7 @@ def _require_rows(content: dict[str, Any]) -> None:
             raise _RefusedError(f"expected {rows} x {columns} force constants, got {len(constants['elements'])}")
 
 
-def _require_crystal(data: Any, matrix: NDArray[np.int64]) -> None:
+def _require_crystal(data: Any, matrix: Int64Array) -> None:
     """Refuse what is not finite or does not fit each other, before phonopy takes memory for it."""
     cell = data.unitcell
     if cell is None:
@@ -203,7 +202,7 @@ def _require_crystal(data: Any, matrix: NDArray[np.int64]) -> None:
         raise _RefusedError("has neither force constants nor the forces to make them from")
 
 
-def _determinant(matrix: NDArray[np.int64]) -> int:
+def _determinant(matrix: Int64Array) -> int:
     """Exact, however large."""
     (a, b, c), (d, e, f), (g, h, i) = matrix.tolist()
     return int(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g))

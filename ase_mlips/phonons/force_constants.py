@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from .arguments import warn
-
-FloatArray = NDArray[np.float64]
 
 DISTANCE = 0.01  # A
 _SEED = 0

@@ -9,13 +9,11 @@ from typing import Any
 
 import numpy as np
 from ase.calculators.calculator import BaseCalculator, CalculationFailed
-from numpy.typing import NDArray
 from tqdm import tqdm
 
+from ..arrays import FloatArray
 from ..calculator import PotentialCalculator
 from .cells import to_ase
-
-FloatArray = NDArray[np.float64]
 
 _TOO_FEW = 64  # atoms below which the threads of one force call have nothing to share, but cells may run side by side
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.calculator import BaseCalculator
-from numpy.typing import NDArray
 
 from ase_mlips.analysis.results import new_axes
 from ase_mlips.analysis.tables import Tabulated
 
+from ..arrays import FloatArray
 from .arguments import Mesh, any_mesh, checked_temperatures, require_mesh
 from .cells import new_phonopy
 from .force_constants import DISTANCE, displace, produce_force_constants
@@ -20,8 +20,6 @@ from .forces import evaluate
 from .relaxation import relax
 from .result import Phonons
 from .tables import between
-
-FloatArray = NDArray[np.float64]
 
 _SLOWEST = 0.1  # THz: below, the ratio of two differences says nothing
 _KELVIN_PER_THZ = 1e12 * units._hplanck / units._k

@@ -11,9 +11,9 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
+from ..arrays import Int64Array
 from .arguments import require_distance, require_word
 from .cells import (
-    IntMatrix,
     Supercell,
     new_phonopy,
     require_oscillators,
@@ -102,7 +102,7 @@ def phonons(
 def harmonic(
     atoms: Atoms,
     calc: BaseCalculator,
-    matrix: IntMatrix,
+    matrix: Int64Array,
     *,
     distance: float = DISTANCE,
     snapshots: int | None = None,

@@ -6,15 +6,14 @@ from dataclasses import InitVar, dataclass, field
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ase_mlips.analysis.results import new_axes
 from ase_mlips.analysis.tables import Tabulated
 
+from ..arrays import FloatArray, Int64Array
 from .arguments import require_word
 from .tables import room
 
-FloatArray = NDArray[np.float64]
 By = Literal["frequency", "mean free path"]
 
 _HARDLY = 1e-3  # of the conductivity
@@ -107,7 +106,7 @@ class ThermalConductivity(Tabulated):
 
     temperatures: FloatArray
     kappa: FloatArray
-    mesh: NDArray[np.int64]
+    mesh: Int64Array
     method: str
     frequencies: FloatArray = field(default_factory=lambda: np.empty((0, 0)))
     mean_free_paths: FloatArray = field(default_factory=lambda: np.empty((0, 0, 0)))

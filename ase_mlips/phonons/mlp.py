@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 from ase.calculators.calculator import BaseCalculator
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from .forces import evaluate
-
-FloatArray = NDArray[np.float64]
 
 _VOIGT = [0, 1, 2, 5, 3, 4]  # xx yy zz xy yz zx, as phonopy's interface orders what ASE calls xx yy zz yz xz xy
 

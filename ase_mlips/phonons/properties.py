@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ase_mlips.analysis import VDOS
 from ase_mlips.analysis.results import new_axes
 from ase_mlips.analysis.tables import Tabulated
 
+from ..arrays import FloatArray
 from .tables import between, room
-
-FloatArray = NDArray[np.float64]
 
 _INTERVALS = 400
 

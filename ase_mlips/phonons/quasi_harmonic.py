@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.calculator import BaseCalculator, CalculationFailed
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from tqdm import tqdm
 
 from ase_mlips.analysis.results import new_axes
 from ase_mlips.analysis.tables import Tabulated
 
+from ..arrays import FloatArray
 from .arguments import as_array, checked_temperatures, require_mesh, warn
 from .cells import Supercell, require_oscillators, supercell_matrix, warn_of_small_supercell
 from .gruneisen import scaled
@@ -23,8 +24,6 @@ from .harmonic import harmonic
 from .relaxation import Relaxation, relax
 from .result import NOISE, Phonons
 from .tables import room
-
-FloatArray = NDArray[np.float64]
 
 _STRAINS = (-0.03, -0.015, 0.0, 0.015, 0.03, 0.045, 0.06)
 _STEP = 5.0  # K from one temperature to the next in phonopy's difference quotients

@@ -9,20 +9,19 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ase_mlips.analysis import VDOS
 from ase_mlips.analysis.tables import html_table
 
+from ..arrays import FloatArray, Int64Array
 from .arguments import Mesh, any_mesh, checked_temperatures, require_mesh, warn
 from .bands import Bands, recommended_path, special_points
-from .cells import IntMatrix, new_phonopy, require_oscillators, space_group, supercell_matrix, to_ase
+from .cells import new_phonopy, require_oscillators, space_group, supercell_matrix, to_ase
 from .figures import bands_and_dos
 from .files import read_born, read_phonopy, write_phonopy
 from .properties import ImaginaryMode, PhononDOS, ThermalProperties, count_states, imaginary_modes
 from .relaxation import Relaxation
-
-FloatArray = NDArray[np.float64]
 
 NOISE = 0.05  # THz: an imaginary frequency below this is interpolation, not an instability
 
@@ -118,9 +117,9 @@ class Phonons:
         return to_ase(self.phonopy.primitive)
 
     @property
-    def supercell(self) -> IntMatrix:
+    def supercell(self) -> Int64Array:
         """Matrix (3, 3) that makes the supercell of the unit cell."""
-        matrix: IntMatrix = self.phonopy.supercell_matrix
+        matrix: Int64Array = self.phonopy.supercell_matrix
         return matrix
 
     @property

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 from ase import Atoms
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from ..calculator import PotentialCalculator
 from ..results import checked
 from .files import read_snap, write_snap
@@ -125,7 +125,7 @@ class SNAP(PotentialCalculator):
         """Write the model in the files that the name of `path` stands for, see `write_snap`."""
         write_snap(path, self.model)
 
-    def get_descriptors(self, atoms: Atoms) -> NDArray[np.float64]:
+    def get_descriptors(self, atoms: Atoms) -> FloatArray:
         """Bispectrum components B of every atom, (N, K), dimensionless, in the order of ``compute sna/atom``."""
         with self._listed(atoms) as (neighbors, species):
             return checked("descriptors", self._snap.descriptors(neighbors, species))
@@ -161,7 +161,7 @@ def _read(model: str | Path, parameters: str | Path | None, elements: list[str] 
         return read_snap(folder / EMBEDDED[name], parameters, elements=elements)
 
 
-def _rows_of_atoms(pairs: PairGradients) -> NDArray[np.float64]:
+def _rows_of_atoms(pairs: PairGradients) -> FloatArray:
     """(N,), not finite where a gradient of the atom is not."""
     rows = np.zeros(len(pairs.descriptors))
     np.add.at(rows, pairs.centers, pairs.gradients.sum(axis=(1, 2)))

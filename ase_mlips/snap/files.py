@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arrays import FloatArray
 from ..files.archive import refusal
 from ..files.text import FilePath, Row, quoted
 from .fitsnap import import_fitsnap
 from .include import parse_include
-from .model import SYMBOL, FloatArray, SnapModel
+from .model import SYMBOL, SnapModel
 from .network_text import read_network
 from .npz import ENDING, read_npz
 from .selection import select_elements

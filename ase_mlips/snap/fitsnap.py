@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import FloatArray
 from ..files.archive import refusal
 from ..files.text import FilePath
 from ..heads.network import Network
-from .model import FloatArray, SnapModel
+from .model import SnapModel
 from .selection import select_elements
 from .settings import read_descriptor
 from .torch_pickle import Call, read_torch, tensor

@@ -14,12 +14,12 @@ from typing import Any, Literal
 
 import numpy as np
 from ase.data import atomic_numbers
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray, Int64Array
 from ..engine.neighbors import NeighborList
 from ..files.places import require_place
 from ..fit.committee import train_members
-from ..fit.dataset import FloatArray, LabelledFrame
+from ..fit.dataset import LabelledFrame
 from ..fit.descriptors import DescribedFrames
 from ..fit.design import DescriptorDesign, distinct
 from ..fit.equations import LinearEquations, LinearFit, fit_linear
@@ -137,7 +137,7 @@ class SnapDesign(SnapFamily, DescriptorDesign):
         return replace(self.reference, coefficients=coefficients)
 
 
-def equal_descriptors(model: SnapModel) -> NDArray[np.int64]:
+def equal_descriptors(model: SnapModel) -> Int64Array:
     """For each descriptor, the number of the distinct one that it equals.
 
     ``B^{e1 e2 e3}_{j1 j2 j}`` does not change when two of its pairs (e, j) with equal j are exchanged, so that many

@@ -6,12 +6,10 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from ..files.records import Record, finite, frozen_array, integer, require_shape
 from ..heads.network import Network
-
-FloatArray = NDArray[np.float64]
 
 MAX_TWOJMAX = 20
 SYMBOL = re.compile(r"(?!NULL$)[A-Za-z][A-Za-z0-9_]*")  # NULL is LAMMPS's word for no element

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..arrays import FloatArray
 from ..files.text import Row, quoted
 from ..heads.network import MAX_NEURONS, Network
-from .model import FloatArray
 from .text import Rows
 
 ACTIVATIONS = ("linear", "sigmoid", "tanh", "relu")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..arrays import FloatArray, IntArray
 from ..engine import zbl
 from ..engine.neighbors import NeighborList
 from ..engine.packing import Packer, Plans, padded
@@ -13,7 +14,7 @@ from ..engine.simd import W
 from ..engine.threads import scratch
 from ..files.records import one_line
 from ..heads.tables import pack_network
-from ..potential import BlockPotential, Evaluation, FloatArray, IntArray, evaluate_blocks
+from ..potential import BlockPotential, Evaluation, evaluate_blocks
 from . import kernels, layout, tables
 from .model import SnapModel, bispectrum_labels
 

@@ -15,12 +15,10 @@ from math import comb, factorial, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray, IntArray
 from ..engine.packing import Sparse
 from .layout import TILE_COLUMNS, TILE_ROWS, TILE_WORDS
 from .model import SnapModel, bispectrum_labels
-
-IntArray = NDArray[np.int32]
-FloatArray = NDArray[np.float64]
 
 
 def half_elements(j: int) -> list[tuple[int, int]]:

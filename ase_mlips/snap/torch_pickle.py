@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray
 from ..files.archive import read_members, refusal
 from ..files.text import FilePath, read_content
-from .model import FloatArray
 
 _LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # a number that is pickled first where the file is no archive
 _LEGACY_VERSION = 1001

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ase import Atoms
 
+from ase_mlips.arrays import IntArray
 from ase_mlips.calculator import PotentialCalculator
 from ase_mlips.engine.neighbors import NeighborList
-from ase_mlips.potential import IntArray
 
 
 def listed(calculator: PotentialCalculator, atoms: Atoms) -> tuple[NeighborList, IntArray]:

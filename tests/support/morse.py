@@ -9,9 +9,10 @@ import numpy as np
 from ase import Atoms
 from ase.build import bulk
 
+from ase_mlips.arrays import IntArray
 from ase_mlips.calculator import PotentialCalculator
 from ase_mlips.engine.neighbors import NeighborList
-from ase_mlips.potential import Evaluation, IntArray
+from ase_mlips.potential import Evaluation
 
 
 class Morse:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from itertools import product
 
 import numpy as np
-from numpy.typing import NDArray
 
-Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]
+from ase_mlips.arrays import BoolArray, FloatArray, Int64Array
+
+Pairs = tuple[Int64Array, Int64Array, Int64Array, FloatArray]
 
 
-def image_counts(cell: NDArray[np.float64], pbc: NDArray[np.bool_], cutoff: float) -> NDArray[np.int64]:
+def image_counts(cell: FloatArray, pbc: BoolArray, cutoff: float) -> Int64Array:
     """How many cells away, per axis, an image of an atom within the cell can be within reach."""
     periodic = pbc & (np.abs(cell) > 0.0).any(axis=1)
     counts = np.zeros(3, int)
@@ -19,9 +20,7 @@ def image_counts(cell: NDArray[np.float64], pbc: NDArray[np.bool_], cutoff: floa
     return counts
 
 
-def all_pairs(
-    positions: NDArray[np.float64], cell: NDArray[np.float64], pbc: NDArray[np.bool_], cutoff: float
-) -> Pairs:
+def all_pairs(positions: FloatArray, cell: FloatArray, pbc: BoolArray, cutoff: float) -> Pairs:
     """i, j, S, D of all pairs nearer than `cutoff`, in no particular order."""
     periodic = pbc & (np.abs(cell) > 0.0).any(axis=1)
     turns = np.zeros((len(positions), 3))

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ...arrays import BoolArray, FloatArray, Int64Array, IntArray
 from .kernels import build, refresh
 from .kernels_pairs import select_pairs
 from .layout import (
@@ -31,9 +32,6 @@ from .layout import (
 )
 
 __all__ = ["NeighborList"]
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int32]
 
 
 class NeighborList:
@@ -74,7 +72,7 @@ class NeighborList:
     n: int
     positions: FloatArray
     shifts: FloatArray
-    start: NDArray[np.int64]
+    start: Int64Array
     idx: IntArray
     code: IntArray
     _longest: int
@@ -147,12 +145,12 @@ class NeighborList:
         return self._memory[BASIS : BASIS + 9].reshape(3, 3).copy()
 
     @property
-    def pbc(self) -> NDArray[np.bool_]:
+    def pbc(self) -> BoolArray:
         """Which axes were periodic in the last update, (3,)."""
-        periodic: NDArray[np.bool_] = self._memory[PBC : PBC + 3] != 0.0
+        periodic: BoolArray = self._memory[PBC : PBC + 3] != 0.0
         return periodic
 
-    def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], FloatArray]:
+    def pairs(self) -> tuple[Int64Array, Int64Array, Int64Array, FloatArray]:
         """The pairs that are nearer than `cutoff`, without the skin.
 
         Returns
@@ -189,7 +187,7 @@ class NeighborList:
         return self._longest
 
     @property
-    def listing(self) -> tuple[FloatArray, FloatArray, NDArray[np.int64], IntArray, IntArray]:
+    def listing(self) -> tuple[FloatArray, FloatArray, Int64Array, IntArray, IntArray]:
         """The arrays in the order in which kernels take them, see `lanes.Listing`."""
         return self.positions, self.shifts, self.start, self.idx, self.code
 
