@@ -189,6 +189,44 @@ def test_at_random_times(name, num_threads):
     assert struck == 20
 
 
+def test_at_every_instruction_of_sharing_the_work():
+    """Also in what it calls: a lock that stays locked there would hold the next call for ever."""
+    done = np.zeros(3)
+
+    def work(first: int, last: int) -> None:
+        done[first:last] += 1
+
+    def strikes(point: int) -> bool:
+        passed = 0
+
+        def trace(frame: FrameType, event: str, argument: Any) -> Any:
+            nonlocal passed
+            frame.f_trace_opcodes = True
+            if event == "opcode":
+                passed += 1
+                if passed == point:
+                    raise Struck
+            return trace
+
+        previous = sys.gettrace()
+        sys.settrace(trace)
+        try:
+            run_chunks(work, 3, 3)
+        except Struck:
+            return True
+        finally:
+            sys.settrace(previous)
+        return False
+
+    point = 1
+    while strikes(point):
+        point += 1
+        done[:] = 0
+        run_chunks(work, 3, 3)
+        np.testing.assert_array_equal(done, 1)
+    assert point > 100
+
+
 def timed(call: Callable[[], Any]) -> float:
     start = time.perf_counter()
     call()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import multiprocessing
 import os
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Any
 
@@ -27,17 +27,37 @@ def default_threads() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-_pool: tuple[int, int, ThreadPoolExecutor] | None = None
-_pool_lock = threading.Lock()
+class _Pool:
+    """Threads that take shares of work from one queue, as long as the process lives.
+
+    Each step here is one call into C.  The locks of `concurrent.futures` and of `threading.Condition` are taken in
+    Python, where the exception of a signal's handler can come between taking and releasing: the next call would wait
+    for ever.
+    """
+
+    def __init__(self) -> None:
+        self._shares: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._started: list[int] = []
+
+    def grow(self, workers: int) -> None:
+        """Have at least so many threads."""
+        while len(self._started) < workers:
+            self._started.append(_thread.start_new_thread(self._work, ()))
+
+    def put(self, share: Callable[[], None]) -> None:
+        self._shares.put(share)
+
+    def _work(self) -> None:
+        while True:
+            self._shares.get()()
 
 
-def _executor(workers: int) -> ThreadPoolExecutor:
-    """The shared pool; made anew in a forked child, where the parent's threads do not exist."""
-    global _pool
-    with _pool_lock:
-        if _pool is None or _pool[0] != os.getpid() or _pool[1] < workers:
-            _pool = (os.getpid(), workers, ThreadPoolExecutor(workers, thread_name_prefix="ase_mlips"))
-        return _pool[2]
+_pools: dict[int, _Pool] = {}
+
+
+def _pool() -> _Pool:
+    """The one of this process; a forked child, in which the parent's threads do not exist, makes its own."""
+    return _pools.get(os.getpid()) or _pools.setdefault(os.getpid(), _Pool())
 
 
 _scratch = threading.local()
@@ -57,27 +77,32 @@ def scratch(name: str, size: int) -> np.ndarray[tuple[int], np.dtype[np.float64]
 
 
 class _Crew:
-    """The other threads of one call: knows who is at work, so that the call ends only when nobody is."""
+    """The other threads of one call: knows who is at work, so that the call ends only when nobody is.
 
-    def __init__(self, work: Callable[[int, int], Any]) -> None:
+    Without locks, for the reason given in `_Pool`: a thread enters its name before it asks for a share.
+    """
+
+    def __init__(self, work: Callable[[int, int], Any], shares: list[tuple[int, int]]) -> None:
         self._work = work
-        self._lock = threading.Lock()
-        self._busy, self._closed = 0, False
+        self._left = shares
+        self._busy: set[int] = set()
         self._ended: SimpleQueue[BaseException | None] = SimpleQueue()
 
-    def run(self, first: int, last: int) -> None:
-        """One thread's share, unless the call is over by now."""
-        with self._lock:
-            if self._closed:
-                return
-            self._busy += 1
+    def run(self) -> None:
+        """One share, unless the call is over by now."""
+        me = _thread.get_ident()
+        self._busy.add(me)
         error = None
         try:
-            self._work(first, last)
-        except BaseException as raised:
-            error = raised
-        with self._lock:
-            self._busy -= 1
+            share = self._left.pop()
+        except IndexError:
+            pass
+        else:
+            try:
+                self._work(*share)
+            except BaseException as raised:
+                error = raised
+        self._busy.discard(me)
         self._ended.put(error)
 
     def wait(self, shares: int) -> None:
@@ -92,8 +117,7 @@ class _Crew:
         came = None
         while True:
             try:
-                with self._lock:
-                    self._closed = True
+                self._left.clear()
                 while self._busy:
                     time.sleep(1e-4)
                 break
@@ -125,12 +149,13 @@ def run_chunks(work: Callable[[int, int], Any], chunks: int, num_threads: int) -
         work(0, chunks)
         return
     edges = [chunks * t // threads for t in range(threads + 1)]
-    crew = _Crew(work)
+    crew = _Crew(work, list(zip(edges[1:-1], edges[2:], strict=True)))
     try:
         try:
-            pool = _executor(threads - 1)
-            for t in range(1, threads):
-                pool.submit(crew.run, edges[t], edges[t + 1])
+            pool = _pool()
+            pool.grow(threads - 1)
+            for _ in range(1, threads):
+                pool.put(crew.run)
             work(edges[0], edges[1])
             crew.wait(threads - 1)
         finally:
