@@ -1,0 +1,72 @@
+"""Arguments of ``ase-mlips fit``."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from .arguments import Symbols, count, layers, not_negative, positive, seed
+from .parser_parts import add_force, command
+
+
+def add_fit(commands: Any) -> None:
+    families = command(commands, "fit", "fit a potential to labelled structures", model=False).add_subparsers(
+        title="families", metavar="FAMILY", required=True
+    )
+    for add in (_snap,):
+        add(families)
+
+
+def _snap(families: Any) -> None:
+    parser = command(families, "snap", "fit a SNAP potential by least squares, or with --head a network", model=False)
+    parser.set_defaults(module="fit")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="structures with energies, forces and, if known, stresses"
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT.snapcoeff", help="model; errors go to a report beside it"
+    )
+    add_force(parser)
+    parser.add_argument("--twojmax", type=seed, default=8, metavar="N", help="twice the largest angular momentum")
+    parser.add_argument("--cutoff", type=positive, default=5.0, metavar="A", help="of a pair of the largest elements")
+    parser.add_argument(
+        "--elements", nargs="+", action=Symbols, metavar="X", help="their order in the model (default: alphabetical)"
+    )
+    parser.add_argument("--radii", nargs="+", type=positive, metavar="R", help="of the elements (default: all equal)")
+    parser.add_argument("--quadratic", action="store_true", help="quadratic SNAP")
+    parser.add_argument("--chem", action="store_true", help="descriptors for each triplet of elements")
+    parser.add_argument(
+        "--zbl",
+        nargs=2,
+        type=positive,
+        metavar=("INNER", "OUTER"),
+        help="add ZBL, switched off here (A); needs -o OUT.snap",
+    )
+    parser.add_argument("--energy-weight", type=not_negative, default=100.0, metavar="W", help="of 1 eV/atom")
+    parser.add_argument("--force-weight", type=not_negative, default=1.0, metavar="W", help="of 1 eV/A")
+    parser.add_argument("--stress-weight", type=not_negative, default=0.1, metavar="W", help="of 1 GPa")
+    parser.add_argument(
+        "--ridge", type=not_negative, default=0.0, metavar="X", help="regularisation, for example 1e-10"
+    )
+    parser.add_argument("--test", nargs="+", metavar="FILE", help="structures to test on")
+    parser.add_argument(
+        "--test-fraction", type=not_negative, default=0.1, metavar="X", help="without --test: held back"
+    )
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of what is held back and of a network")
+    _head(parser)
+
+
+def _head(parser: ArgumentParser) -> None:
+    """Options of a network, None where they are not given."""
+    group = parser.add_argument_group(
+        "network", "train a network on the descriptors; Ctrl-C ends the training with the best one so far"
+    )
+    group.add_argument("--head", type=layers, metavar="32x32", help="nodes of its hidden layers")
+    choices = ("linear", "sigmoid", "tanh", "relu", "softplus")
+    group.add_argument("--activation", choices=choices, help="of these layers (tanh)")
+    group.add_argument("--epochs", type=count, metavar="N", help="of Adam (500)")
+    group.add_argument("--batch-size", type=count, metavar="N", help="frames per step of Adam (8)")
+    group.add_argument("--learning-rate", type=positive, metavar="X", help="at the start (0.003)")
+    group.add_argument("--lbfgs-steps", type=count, metavar="N", help="of L-BFGS after Adam (0)")
+    group.add_argument("--patience", type=count, metavar="N", help="epochs without improvement that end it (all)")
+    group.add_argument("--checkpoint", metavar="FILE.npz", help="keep the state here after every epoch; go on from it")
