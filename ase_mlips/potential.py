@@ -54,7 +54,11 @@ class Potential(Protocol):
         """Distance in A from which on two atoms do not interact."""
 
     def evaluate(self, neighbors: NeighborList, species: IntArray, num_threads: int = 1) -> Evaluation:
-        """Energies, forces and virials of the positions that `neighbors` holds, in fresh C-contiguous arrays."""
+        """Energies, forces and virials of the positions that `neighbors` holds, in fresh C-contiguous arrays.
+
+        Where `neighbors` lists the neighbours of the first atoms only (`NeighborList.centers`), the energies of the
+        others are zero, and the forces and virials on all atoms are the derivatives of those of the first.
+        """
 
 
 class BlockPotential(ABC, Generic[Model, Head]):
@@ -103,21 +107,24 @@ def evaluate_blocks(
     Parameters
     ----------
     kernel : callable
-        Takes ``(listing, model, work, results, *report, first, last)``: tuples of the arrays of the neighbour list and
-        of the plan, scratch, a tuple of the arrays energies, accumulators, forces and virials, and the first chunk and
-        the one behind the last.  Plain tuples, because Numba takes three times as long to recognise named ones.
+        Takes the buffers of the neighbour list, the arrays of the plan, scratch, the arrays energies, accumulators,
+        forces, virials and `report`, and the first chunk and the one behind the last.  This is the only place that
+        knows this order; tuples of arrays would be shorter, but Numba takes half a microsecond longer to unpack them.
     """
-    n, (model, size, chunks) = neighbors.n, plan
-    energies, forces, virials = np.empty(n), np.empty((n, 3)), np.empty((n, 3, 3))
+    n, (call, ints, floats, size, chunks) = neighbors.n, plan
+    energies = np.empty(n) if neighbors.centers == n else np.zeros(n)
+    forces, virials = np.empty((n, 3)), np.empty((n, 3, 3))
     rows = scratch("accumulators", lanes.accumulator_size(n, chunks))
-    listing, results = neighbors.listing, (energies, rows, forces, virials)
+    memory, pairs = neighbors.buffers
     if chunks == 1:  # few atoms: every microsecond counts
-        kernel(listing, model, scratch("work", size), results, *report, 0, 1)
+        work = scratch("work", size)
+        kernel(memory, pairs, call, ints, floats, work, energies, rows, forces, virials, *report, 0, 1)
         return Evaluation(energies, forces, virials)
 
-    def work(first: int, last: int) -> None:
-        kernel(listing, model, scratch("work", size), results, *report, first, last)
+    def share(first: int, last: int) -> None:
+        work = scratch("work", size)
+        kernel(memory, pairs, call, ints, floats, work, energies, rows, forces, virials, *report, first, last)
 
-    run_chunks(work, chunks, num_threads)
+    run_chunks(share, chunks, num_threads)
     lanes.collect(rows, chunks, n, forces, virials)
     return Evaluation(energies, forces, virials)

@@ -8,12 +8,15 @@ from scipy import sparse
 
 from ase_mlips.engine import lanes
 from ase_mlips.engine.jit import kernel
+from ase_mlips.engine.neighbors.kernels_pairs import Listing
 from ase_mlips.engine.simd import W, off, ptr
 
 
 @kernel
 def gathered(listing, members, n, inner, outer, slots, work):
-    return lanes.gather(lanes.pointers(listing), ptr(members), n, inner, outer, slots, ptr(work))
+    positions, shifts, start, idx, code = listing
+    pointers = Listing(ptr(positions), ptr(shifts), ptr(start), ptr(idx), ptr(code))
+    return lanes.gather(pointers, ptr(members), n, inner, outer, slots, ptr(work))
 
 
 def block(*atoms, n):

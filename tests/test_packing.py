@@ -74,11 +74,11 @@ def test_packer_joins_tables_and_notes_their_places():
 @pytest.mark.parametrize(("n", "chunks"), [(0, 1), (1, 1), (8, 1), (20, 1), (37, 2), (129, 3), (600, 16), (1000, 7)])
 def test_block_order_holds_every_atom_once_and_in_its_chunk(n, chunks, by_type):
     species = np.random.default_rng(n).integers(0, 4, n).astype(np.int32)
-    order = block_order(species, chunks, by_type=by_type)
+    order = block_order(species, chunks, dummy=n + 3, by_type=by_type)
     blocks = -(-n // W)
     assert order.dtype == np.int32
     assert len(order) == W * blocks
-    assert order[n:].tolist() == [n] * (W * blocks - n)  # only behind the last atom
+    assert order[n:].tolist() == [n + 3] * (W * blocks - n)  # only behind the last atom
     for chunk in range(chunks):
         first, last = (min(n, blocks * c // chunks * W) for c in (chunk, chunk + 1))
         assert sorted(order[first:last]) == list(range(first, last))
@@ -112,15 +112,31 @@ class Head(NamedTuple):
     chunks: int = -1
     slots: int = -1
     atoms: int = -1
+    centers: int = -1
+    species: int = -1
+    order: int = -1
 
 
 def test_flatten_and_named():
     """Integers in the order of the fields, groups in their places; booleans count."""
     head = Head(5, Request(True), Area(1, 2, Pair(3, 4)), 6, 7, 8)
-    assert flatten(head).tolist() == [5, 1, 1, 2, 3, 4, 6, 7, 8]
+    assert flatten(head).tolist() == [5, 1, 1, 2, 3, 4, 6, 7, 8, -1, -1, -1]
     assert named(Head, flatten(head)) == head
     with pytest.raises(OverflowError):
         flatten(Pair(0, 2**31))
+
+
+class Rows(NamedTuple):
+    """What plans ask of a neighbour list."""
+
+    longest: int
+    centers: int
+
+
+def parts(plan, n):
+    """Head, species and atoms by blocks of a plan for n atoms."""
+    head = named(Head, plan.call)
+    return head, plan.call[head.species : head.species + n + 1], plan.call[head.order :]
 
 
 def make_plans(*, by_type=False, vectors=1):
@@ -131,20 +147,24 @@ def make_plans(*, by_type=False, vectors=1):
 def test_plans_give_areas_that_follow_each_other():
     tables, plans = make_plans()
     species = np.zeros(300, np.int64)
-    plan = plans(10, species, Request(True))
+    rows = Rows(10, 300)
+    plan = plans(rows, species, Request(True))
     slots = capacity(10)
-    kinds, order, filled, *rest = plan.model
+    head, kinds, order = parts(plan, 300)
     assert (plan.size, plan.chunks) == ((4 + slots) * W, 2)
     end = (3 + slots) * W
-    assert filled.dtype == np.int32
-    assert named(Head, filled) == Head(7, Request(1), Area(0, 3 * W, Pair(end, end)), 2, slots, 300)
-    assert all(a is b for a, b in zip(rest, tables, strict=True))
-    assert (kinds.dtype, order.dtype, len(kinds), len(order)) == (np.int32, np.int32, 301, 304)
-    assert plans(10, species.copy(), Request(True)) is plan
-    assert named(Head, plans(10, species, Request(False)).model[2]).request.wanted == 0
-    assert named(Head, plans(10, species).model[2]).request.wanted == 9
+    assert plan.call.dtype == np.int32
+    assert head == Head(7, Request(1), Area(0, 3 * W, Pair(end, end)), 2, slots, 300, 300, 12, 313)
+    assert (plan.ints is tables[0], plan.floats is tables[1]) == (True, True)
+    assert (len(kinds), len(order)) == (301, 304)
+    assert plans(rows, species.copy(), Request(True)) is plan
+    assert named(Head, plans(rows, species, Request(False)).call).request.wanted == 0
+    assert named(Head, plans(rows, species).call).request.wanted == 9
+    few = plans(Rows(10, 12), species, Request(True))
+    assert parts(few, 300)[2].tolist() == [*range(12), *[300] * 4]
+    assert (few.chunks, named(Head, few.call).centers) == (1, 12)
     for n in range(50):  # many sizes do not fill the memory
-        plans(10, species[:n])
+        plans(Rows(10, n), species[:n])
     assert len(plans._known) <= 21
 
 
@@ -153,13 +173,14 @@ def test_plans_notice_other_species(by_type):
     _, plans = make_plans(by_type=by_type)
     species = np.random.default_rng(0).integers(0, 3, 45).astype(np.int32)
     first = species.copy()
-    before = plans(10, species)
+    before = plans(Rows(10, 45), species)
     species[:] = species[::-1].copy()  # in place
     for chosen in (species, species[:30], species[:0], first):
-        kinds, order = plans(10, chosen).model[:2]
+        n = len(chosen)
+        _, kinds, order = parts(plans(Rows(10, n), chosen), n)
         assert kinds.tolist() == [*chosen, 0]
-        assert order.tolist() == block_order(chosen, 1, by_type=by_type).tolist()
-    assert before.model[0].tolist() == [*first, 0]
+        assert order.tolist() == block_order(chosen, 1, dummy=n, by_type=by_type).tolist()
+    assert parts(before, 45)[1].tolist() == [*first, 0]
 
 
 @pytest.mark.parametrize("longest", range(0, 264, W))
@@ -173,6 +194,6 @@ def test_capacity_holds_the_longest_row(longest):
 def test_more_neighbours_than_there_is_room_for(vectors, longest):
     """Too many, or too much scratch for the integers that say where it begins."""
     _, plans = make_plans(vectors=vectors)
-    assert plans(100, np.zeros(3, np.int32)).size > 0
+    assert plans(Rows(100, 3), np.zeros(3, np.int32)).size > 0
     with pytest.raises(OverflowError, match=f"some {longest // 1000}.* neighbours: .* collapsed"):
-        plans(longest, np.zeros(3, np.int32))
+        plans(Rows(longest, 3), np.zeros(3, np.int32))

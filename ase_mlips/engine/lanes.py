@@ -9,9 +9,10 @@ The number of slots is always a multiple of four.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from .jit import device, kernel
+from .neighbors.kernels_pairs import Listing
 from .simd import (
     W,
     compress,
@@ -35,23 +36,6 @@ from .simd import (
 ROW = 16  # doubles of an accumulator row: force (3), virial (9), padding
 PAD = 1.0e3  # A, distance of the dummy neighbours that fill up slots
 PAGE = 64  # accumulator rows that are zeroed and summed together
-
-
-class Listing(NamedTuple):
-    """Pointers to the arrays of a neighbour list, see `neighbors.NeighborList`."""
-
-    positions: Any
-    shifts: Any
-    start: Any
-    idx: Any
-    code: Any
-
-
-@device
-def pointers(arrays: Any) -> Listing:
-    """The arrays of `NeighborList.listing` as kernels want them."""
-    positions, shifts, start, idx, code = arrays
-    return Listing(ptr(positions), ptr(shifts), ptr(start), ptr(idx), ptr(code))
 
 
 @device
@@ -318,14 +302,14 @@ def clear_pages(idx: Any, begin: int, end: int, first: int, last: int, n: int, r
 
 
 @device
-def open_chunk(listing: Listing, accumulators: Any, chunk: int, chunks: int, n: int) -> Any:
+def open_chunk(listing: Listing, head: Any, accumulators: Any, chunk: int) -> Any:
     """First and last block of a chunk, and its accumulator rows, cleared where the chunk will use them."""
-    start, idx = listing.start, listing.idx
-    pages, blocks = n // PAGE + 1, (n + W - 1) // W
+    start, idx, n, chunks = listing.start, listing.idx, head.atoms, head.chunks
+    pages, blocks = n // PAGE + 1, (head.centers + W - 1) // W
     rows = off(accumulators, chunk * pages * PAGE * ROW)
     touched = off(accumulators, chunks * pages * PAGE * ROW + chunk * pages)
     begin, end = blocks * chunk // chunks, blocks * (chunk + 1) // chunks
-    first, stop = begin * W, min(n, end * W)
+    first, stop = begin * W, min(head.centers, end * W)
     clear_pages(idx, ldi(start, first), ldi(start, stop), first, stop, n, rows, touched)
     return begin, end, rows
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import FloatArray, IntArray
+from .neighbors import NeighborList
 
 W = 8  # lanes, see `simd`
 ATOMS_PER_CHUNK, MOST_CHUNKS = 128, 16
@@ -103,12 +104,21 @@ def padded(n: int) -> int:
 
 
 class Plan(NamedTuple):
-    """What a call needs beside the neighbour list: `model` are the arrays that kernels take, in their order.
+    """What a call needs beside the neighbour list.
 
-    Species, with one more for the dummy atom; atoms by blocks; the flattened head; tables of integers and of doubles.
+    Attributes
+    ----------
+    call : int32 array
+        The flattened head; species, with one more for the dummy atom; atoms by blocks.
+    ints, floats : arrays
+        Tables of the model.
+    size, chunks : int
+        Doubles of scratch, and parts of the work.
     """
 
-    model: tuple[IntArray, IntArray, IntArray, IntArray, FloatArray]
+    call: IntArray
+    ints: IntArray
+    floats: FloatArray
     size: int
     chunks: int
 
@@ -119,8 +129,8 @@ class Plans:
     Parameters
     ----------
     head : NamedTuple
-        Sizes of the model and places of its tables, with the fields ``atoms``, ``slots``, ``chunks``, ``area`` and, if
-        calls ask for anything, ``request``, which are filled here.
+        Sizes of the model and places of its tables, with the fields ``species``, ``order``, ``atoms``, ``centers``,
+        ``slots``, ``chunks``, ``area`` and, if calls ask for anything, ``request``, which are filled here.
     tables : tuple of arrays
         What the places point into.
     areas : callable
@@ -140,34 +150,35 @@ class Plans:
         self._head, self._tables, self._areas, self._by_type = head, tables, areas, by_type
         self._known: dict[tuple[Any, ...], Plan] = {}
 
-    def __call__(self, longest: int, species: IntArray, request: tuple[Any, ...] | None = None) -> Plan:
-        """The plan for atoms of these species whose neighbour rows have up to `longest` entries.
+    def __call__(self, neighbors: NeighborList, species: IntArray, request: tuple[Any, ...] | None = None) -> Plan:
+        """The plan for atoms of these species and their neighbour list.
 
         Raises
         ------
         OverflowError
-            These are more than there is room for.
+            An atom has more neighbours than there is room for.
         """
-        slots = capacity(longest)
-        key = (slots, species.astype(np.int32, copy=False).tobytes(), request)
+        slots = capacity(neighbors.longest)
+        key = (slots, neighbors.centers, species.astype(np.int32, copy=False).tobytes(), request)
         plan = self._known.get(key)
         if plan is None:
             if len(self._known) > 20:
                 self._known.clear()
-            plan = self._known[key] = self._make(slots, species, request)
+            plan = self._known[key] = self._make(slots, neighbors.centers, species, request)
         return plan
 
-    def _make(self, slots: int, species: IntArray, request: tuple[Any, ...] | None) -> Plan:
-        n = len(species)
-        chunks = count_chunks(n)
+    def _make(self, slots: int, centers: int, species: IntArray, request: tuple[Any, ...] | None) -> Plan:
+        n, chunks = len(species), count_chunks(centers)
         area, size = self._lay_out(slots)
-        head = self._head._replace(atoms=n, slots=slots, chunks=chunks, area=area)
+        head = self._head._replace(atoms=n, centers=centers, slots=slots, chunks=chunks, area=area)
         if request is not None:
             head = head._replace(request=request)
         kinds: IntArray = np.zeros(n + 1, np.int32)
         kinds[:-1] = species
-        order = block_order(kinds[:-1], chunks, by_type=self._by_type)
-        return Plan((kinds, order, flatten(head), *self._tables), size, chunks)
+        order = block_order(kinds[:centers], chunks, dummy=n, by_type=self._by_type)
+        end = len(flatten(head))
+        call = np.concatenate([flatten(head._replace(species=end, order=end + n + 1)), kinds, order])
+        return Plan(call, *self._tables, size, chunks)
 
     def _lay_out(self, slots: int) -> tuple[tuple[Any, ...], int]:
         """Where each area begins, and the total, in doubles."""
@@ -190,14 +201,14 @@ def capacity(longest: int) -> int:
     return (longest + 63) // 32 * 32
 
 
-def block_order(species: IntArray, chunks: int, *, by_type: bool) -> IntArray:
-    """Atoms by blocks of eight; the last block is filled up with n.
+def block_order(species: IntArray, chunks: int, *, dummy: int, by_type: bool) -> IntArray:
+    """The central atoms by blocks of eight; the last block is filled up with `dummy`.
 
     With `by_type` the atoms of each chunk, which stay within their chunk, are sorted so that few blocks mix types.
     """
     n = len(species)
     blocks = -(-n // W)
-    order = np.full(blocks * W, n, np.int32)
+    order = np.full(blocks * W, dummy, np.int32)
     order[:n] = np.arange(n)
     for chunk in range(chunks if by_type else 0):
         begin, end = blocks * chunk // chunks * W, min(n, blocks * (chunk + 1) // chunks * W)

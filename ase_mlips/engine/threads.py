@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from itertools import pairwise
 from queue import SimpleQueue
 from typing import Any
 
@@ -149,14 +150,15 @@ def run_chunks(work: Callable[[int, int], Any], chunks: int, num_threads: int) -
         work(0, chunks)
         return
     edges = [chunks * t // threads for t in range(threads + 1)]
-    crew = _Crew(work, list(zip(edges[1:-1], edges[2:], strict=True)))
+    own, *shares = pairwise(edges)
+    crew = _Crew(work, shares)
     try:
         try:
             pool = _pool()
             pool.grow(threads - 1)
             for _ in range(1, threads):
                 pool.put(crew.run)
-            work(edges[0], edges[1])
+            work(*own)
             crew.wait(threads - 1)
         finally:
             crew.dismiss()

@@ -17,11 +17,11 @@ from ..engine.lanes import (
     channel_sums,
     gather,
     open_chunk,
-    pointers,
     scatter,
     sparse_product,
     sum_rows,
 )
+from ..engine.neighbors.kernels_pairs import pointers
 from ..engine.radial import contract_pairs, expand, polynomials
 from ..engine.simd import W, fma, ldf, ldi, load, load_splat, off, ptr, splat, stf, store, vmax, vmin, vsqrt, where_less
 from ..engine.vector_math import vexp
@@ -229,27 +229,29 @@ def evaluate_block(
 
 
 @kernel
-def evaluate(listing: Any, model: Any, work: Any, results: Any, report: Any, first: int, last: int) -> None:
+def evaluate(
+    memory: Any, pairs: Any, call: Any, ints: Any, floats: Any, work: Any, energies: Any, accumulators: Any,
+    forces: Any, virials: Any, report: Any, first: int, last: int
+) -> None:  # fmt: skip
     """Evaluate the chunks first .. last-1 of a configuration; see `potential.evaluate_blocks`.
 
     `report` receives, with report_basis, the basis values [n][scalars] or, with report_radial, the derivatives by the
     radial coefficients [n][S][S][K][R].
     """
-    species, order, integers, ints, floats = model
-    energies, accumulators, forces, virials = results
-    head, scratch, neighbors = view(ptr(integers), Head), ptr(work), pointers(listing)
-    n, chunks, scalars = head.atoms, head.chunks, head.scalars
+    head, scratch, neighbors = view(ptr(call), Head), ptr(work), pointers(memory, pairs)
+    species, order = off(ptr(call), head.species), off(ptr(call), head.order)
+    n, scalars = head.atoms, head.scalars
     for chunk in range(first, last):
-        begin, end, rows = open_chunk(neighbors, ptr(accumulators), chunk, chunks, n)
+        begin, end, rows = open_chunk(neighbors, head, ptr(accumulators), chunk)
         for block in range(begin, end):
-            members = off(ptr(order), block * W)
-            evaluate_block(neighbors, ptr(species), head, ptr(ints), ptr(floats), members, rows, ptr(report), scratch)
-            for lane in range(min(W, n - block * W)):
+            members = off(order, block * W)
+            evaluate_block(neighbors, species, head, ptr(ints), ptr(floats), members, rows, ptr(report), scratch)
+            for lane in range(min(W, head.centers - block * W)):
                 i = ldi(members, lane)
                 energies[i] = ldf(scratch, head.area.energy + lane)
                 if head.request.report_basis == 1:
                     for k in range(scalars):
                         at = head.area.moments + ints[head.ints.mapping + k] * W + lane
                         report[i * scalars + k] = ldf(scratch, at)
-    if chunks == 1:
+    if head.chunks == 1:
         sum_rows(ptr(accumulators), 1, n, ptr(forces), ptr(virials))

@@ -87,7 +87,10 @@ class Head(NamedTuple):
     repulsive: int  # 1 for RBChebyshev_repuls
     ints: Integers
     floats: Floats
+    species: int = 0  # this and what follows differ from call to call, see `packing.Plans`
+    order: int = 0
     atoms: int = 0
+    centers: int = 0
     slots: int = 0
     chunks: int = 0
     request: Request = Request()

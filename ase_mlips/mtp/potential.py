@@ -80,7 +80,7 @@ class MtpPotential(BlockPotential[MtpModel, layout.Head]):
         num_threads: int = 1,
     ) -> Evaluation:
         """One pass of the kernel; `report` receives what `request` says."""
-        plan = self._plans(neighbors.longest, species, request)
+        plan = self._plans(neighbors, species, request)
         return evaluate_blocks(kernels.evaluate, neighbors, plan, report, num_threads=num_threads)
 
     def _areas(self, slots: int) -> layout.Areas:

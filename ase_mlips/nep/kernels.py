@@ -20,11 +20,11 @@ from ..engine.lanes import (
     channel_sums,
     gather,
     open_chunk,
-    pointers,
     scatter,
     sparse_product,
     sum_rows,
 )
+from ..engine.neighbors.kernels_pairs import pointers
 from ..engine.simd import (
     W,
     fma,
@@ -286,24 +286,26 @@ def evaluate_block(
 
 
 @kernel
-def evaluate(listing: Any, model: Any, work: Any, results: Any, lam: Any, report: Any, first: int, last: int) -> None:
+def evaluate(
+    memory: Any, pairs: Any, call: Any, ints: Any, floats: Any, work: Any, energies: Any, accumulators: Any,
+    forces: Any, virials: Any, lam: Any, report: Any, first: int, last: int
+) -> None:  # fmt: skip
     """Evaluate the chunks first .. last-1 of a configuration; see `potential.evaluate_blocks`.
 
     A chunk has consecutive atoms in some order.  `lam` [n + 1] is the derivative of an energy with respect to each
     charge (qNEP).  `report` [n][D + H + 13] receives, where that is asked for, scaled descriptors, latent space,
     charges and the sums of `report_pairs`.
     """
-    species, order, integers, ints, floats = model
-    energies, accumulators, forces, virials = results
-    head, scratch, neighbors = view(ptr(integers), Head), ptr(work), pointers(listing)
-    n, chunks, count = head.atoms, head.chunks, head.descriptors
+    head, scratch, neighbors = view(ptr(call), Head), ptr(work), pointers(memory, pairs)
+    species, order = off(ptr(call), head.species), off(ptr(call), head.order)
+    n, count = head.atoms, head.descriptors
     width = count + head.neurons + REPORT_WORDS
     for chunk in range(first, last):
-        begin, end, rows = open_chunk(neighbors, ptr(accumulators), chunk, chunks, n)
+        begin, end, rows = open_chunk(neighbors, head, ptr(accumulators), chunk)
         for block in range(begin, end):
-            members = off(ptr(order), block * W)
+            members = off(order, block * W)
             evaluate_block(
-                neighbors, ptr(species), ptr(lam), head, ptr(ints), ptr(floats), members, rows, ptr(report), scratch
+                neighbors, species, ptr(lam), head, ptr(ints), ptr(floats), members, rows, ptr(report), scratch
             )
             for lane in range(W):
                 i = ldi(members, lane)
@@ -313,5 +315,5 @@ def evaluate(listing: Any, model: Any, work: Any, results: Any, lam: Any, report
                         report[i * width + count + head.neurons] = ldf(scratch, head.area.values + W + lane)
                         for d in range(count):
                             report[i * width + d] = ldf(scratch, head.area.inputs + d * W + lane)
-    if chunks == 1:
+    if head.chunks == 1:
         sum_rows(ptr(accumulators), 1, n, ptr(forces), ptr(virials))

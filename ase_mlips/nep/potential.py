@@ -86,6 +86,8 @@ class NepPotential(BlockPotential[NepModel, layout.Head]):
         """Energies, forces and virials; see `Potential.evaluate`."""
         if not self.model.charge_mode:
             return self._run(neighbors, species, Pass(), num_threads=num_threads)[0]
+        if neighbors.centers < neighbors.n:
+            raise ValueError("the charges depend on all atoms: expected the neighbours of all, not only of the first")
         charges = self.charges(neighbors, species, num_threads)
         if not np.isfinite(charges).all():  # nor are they to be spread over all atoms by the sums over waves
             return self._run(neighbors, species, Pass(), num_threads=num_threads)[0]
@@ -141,7 +143,7 @@ class NepPotential(BlockPotential[NepModel, layout.Head]):
         ``energy + sum_i coupling_i q_i`` with these factors held fixed (qNEP).
         """
         n = neighbors.n
-        plan = self._plans(neighbors.longest, species, what)
+        plan = self._plans(neighbors, species, what)
         lam = np.zeros(n + 1)
         if coupling is not None:
             lam[:n] = coupling

@@ -6,7 +6,8 @@ from typing import Any
 
 from ..engine.fields import view
 from ..engine.jit import device, kernel
-from ..engine.lanes import channel_derivatives, gather, open_chunk, pointers, scatter, sum_rows
+from ..engine.lanes import channel_derivatives, gather, open_chunk, scatter, sum_rows
+from ..engine.neighbors.kernels_pairs import pointers
 from ..engine.simd import (
     W,
     fma,
@@ -167,36 +168,38 @@ def evaluate_block(
 
 
 @kernel
-def evaluate(listing: Any, model: Any, work: Any, results: Any, first: int, last: int) -> None:
+def evaluate(
+    memory: Any, pairs: Any, call: Any, ints: Any, floats: Any, work: Any, energies: Any, accumulators: Any,
+    forces: Any, virials: Any, first: int, last: int
+) -> None:  # fmt: skip
     """Evaluate the chunks first .. last-1 of a configuration; see `potential.evaluate_blocks`.
 
     Each chunk owns consecutive blocks and a set of accumulator rows, see `lanes.collect`.
     """
-    species, order, integers, ints, floats = model
-    energies, accumulators, forces, virials = results
-    head, scratch, neighbors = view(ptr(integers), Head), ptr(work), pointers(listing)
-    n, chunks = head.atoms, head.chunks
+    head, scratch, neighbors = view(ptr(call), Head), ptr(work), pointers(memory, pairs)
+    species, order = off(ptr(call), head.species), off(ptr(call), head.order)
+    n = head.atoms
     if head.types == 1 and head.direct == 0:  # the same for all blocks
         store(scratch, head.area.types, splat(0.0))
         lane_coefficients(head, ptr(floats), scratch)
     for chunk in range(first, last):
-        begin, end, rows = open_chunk(neighbors, ptr(accumulators), chunk, chunks, n)
+        begin, end, rows = open_chunk(neighbors, head, ptr(accumulators), chunk)
         for block in range(begin, end):
-            members = off(ptr(order), block * W)
-            evaluate_block(neighbors, ptr(species), head, ptr(ints), ptr(floats), members, rows, scratch)
+            members = off(order, block * W)
+            evaluate_block(neighbors, species, head, ptr(ints), ptr(floats), members, rows, scratch)
             for lane in range(W):
                 if ldi(members, lane) < n:
                     energies[ldi(members, lane)] = ldf(scratch, head.area.energy + lane)
-    if chunks == 1:
+    if head.chunks == 1:
         sum_rows(ptr(accumulators), 1, n, ptr(forces), ptr(virials))
 
 
 @kernel
-def count_pairs(listing: Any, n: int, cutoff: float, counts: Any) -> None:
+def count_pairs(memory: Any, pairs: Any, cutoff: float, counts: Any) -> None:
     """Number of neighbours within the cutoff, by the same arithmetic as `lanes.gather`."""
-    points, shifts, start, idx, code = pointers(listing)
+    points, shifts, start, idx, code = pointers(memory, pairs)
     limit = splat(cutoff * cutoff)
-    for i in range(n):
+    for i in range(counts.size):
         own, count = off(points, 4 * i), 0
         xi, yi, zi = load_splat(own, 0), load_splat(own, 1), load_splat(own, 2)
         for k in range(ldi(start, i), ldi(start, i + 1), W):
@@ -211,7 +214,7 @@ def store_gradients(head: Head, counts: Any, place: Any, first: int, k: int, gra
     """Write the pair gradients of descriptor k, for each atom of the block in the order of its slots."""
     total = head.descriptors
     p = off(work, head.area.forces)
-    for lane in range(min(W, head.atoms - first)):
+    for lane in range(min(W, head.centers - first)):
         i = first + lane
         for slot in range(ldi(counts, i)):
             out = (ldi(place, i) + slot) * 3 * total + k
@@ -220,19 +223,21 @@ def store_gradients(head: Head, counts: Any, place: Any, first: int, k: int, gra
 
 
 @kernel
-def describe(listing: Any, model: Any, work: Any, descriptors: Any, rows: Any, pairs: Any) -> None:
-    """Descriptors of all atoms and, unless `gradients` is empty, dB_k/dr_j of all pairs.
+def describe(
+    memory: Any, pairs: Any, call: Any, ints: Any, floats: Any, work: Any, descriptors: Any, rows: Any, found: Any
+) -> None:
+    """Descriptors of all central atoms and, unless `gradients` is empty, dB_k/dr_j of all pairs.
 
-    `rows` are, for each atom, the number of its pairs and the first of them; `pairs` the arrays neighbors, vectors and
+    `rows` are, for each atom, the number of its pairs and the first of them; `found` the arrays neighbors, vectors and
     gradients, which are filled.
     """
-    species, order, integers, ints, floats = model
-    (counts, place), (neighbors, vectors, gradients) = rows, pairs
-    head, scratch, table, constants = view(ptr(integers), Head), ptr(work), ptr(ints), ptr(floats)
-    n, total, around = head.atoms, head.descriptors, pointers(listing)
+    (counts, place), (neighbors, vectors, gradients) = rows, found
+    head, scratch, table, constants = view(ptr(call), Head), ptr(work), ptr(ints), ptr(floats)
+    species, order = off(ptr(call), head.species), off(ptr(call), head.order)
+    n, total, around = head.centers, head.descriptors, pointers(memory, pairs)
     slots = off(scratch, head.area.slots)
     for first in range(0, n, W):
-        used = prepare(around, ptr(species), head, constants, off(ptr(order), first), scratch)
+        used = prepare(around, species, head, constants, off(order, first), scratch)
         used = used if used >= 0 else -used - 1
         density(head, table, constants, used, scratch)
         store_z(head, table, constants, scratch)

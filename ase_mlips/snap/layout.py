@@ -113,7 +113,10 @@ class Head(NamedTuple):
     network: int
     ints: Integers
     floats: Floats
+    species: int = 0  # this and what follows differ from call to call, see `packing.Plans`
+    order: int = 0
     atoms: int = 0
+    centers: int = 0
     slots: int = 0
     chunks: int = 0
     area: Areas = named(Areas, repeat(0))

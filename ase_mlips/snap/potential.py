@@ -77,7 +77,7 @@ class SnapPotential(BlockPotential[SnapModel, layout.Head]):
 
     def evaluate(self, neighbors: NeighborList, species: IntArray, num_threads: int = 1) -> Evaluation:
         """Energies, forces and virials; see `Potential.evaluate`."""
-        plan = self._plans(neighbors.longest, species)
+        plan = self._plans(neighbors, species)
         return evaluate_blocks(kernels.evaluate, neighbors, plan, num_threads=num_threads)
 
     def descriptors(self, neighbors: NeighborList, species: IntArray) -> FloatArray:
@@ -87,17 +87,17 @@ class SnapPotential(BlockPotential[SnapModel, layout.Head]):
         -------
         (N, K) array, dimensionless, in the order of LAMMPS's ``compute sna/atom``.
         """
-        return self._describe(neighbors, species, np.zeros(neighbors.n, np.int32), 0).descriptors
+        return self._describe(neighbors, species, np.zeros(neighbors.centers, np.int32), 0).descriptors
 
     def descriptor_gradients(self, neighbors: NeighborList, species: IntArray) -> PairGradients:
         """Bispectrum components of every atom and their derivatives for every pair."""
-        counts = np.zeros(neighbors.n, np.int32)
-        kernels.count_pairs(neighbors.listing, neighbors.n, self.cutoff, counts)
+        counts = np.zeros(neighbors.centers, np.int32)
+        kernels.count_pairs(*neighbors.buffers, self.cutoff, counts)
         return self._describe(neighbors, species, counts, int(counts.sum()))
 
     def _describe(self, neighbors: NeighborList, species: IntArray, counts: IntArray, pairs: int) -> PairGradients:
-        n, total = neighbors.n, self.model.n_descriptors
-        plan = self._in_order(neighbors.longest, species)
+        n, total = neighbors.centers, self.model.n_descriptors
+        plan = self._in_order(neighbors, species)
         result = PairGradients(
             np.repeat(np.arange(n, dtype=np.int32), counts),
             np.empty(pairs, np.int32),
@@ -106,9 +106,9 @@ class SnapPotential(BlockPotential[SnapModel, layout.Head]):
             np.empty((n, total)),
         )
         first = np.cumsum(counts, dtype=np.int64) - counts
-        pair_arrays = result.neighbors, result.vectors, result.gradients
-        work = scratch("work", plan.size)
-        kernels.describe(neighbors.listing, plan.model, work, result.descriptors, (counts, first), pair_arrays)
+        found = result.neighbors, result.vectors, result.gradients
+        tables = plan.call, plan.ints, plan.floats, scratch("work", plan.size)
+        kernels.describe(*neighbors.buffers, *tables, result.descriptors, (counts, first), found)
         return result
 
     def _areas(self, slots: int) -> layout.Areas:

@@ -14,6 +14,7 @@ from .layout import (
     ATOMS,
     BASIS,
     CELL,
+    CENTERS,
     CODES,
     DUMMY,
     ERRORS,
@@ -46,8 +47,8 @@ class NeighborList:
 
     Attributes
     ----------
-    n : int
-        Number of atoms, N.
+    n, centers : int
+        Number of atoms, N, and how many of them, from the first on, have their neighbours listed.
     positions : (N + 1, 4) array
         Positions in A, moved by lattice vectors to be near each other, and a column of zeros.  Row N is a dummy atom
         far from all others.  Until the next rebuild an atom keeps its lattice vector.
@@ -70,6 +71,7 @@ class NeighborList:
     """
 
     n: int
+    centers: int
     positions: FloatArray
     shifts: FloatArray
     start: Int64Array
@@ -89,12 +91,12 @@ class NeighborList:
         self._memory[[LIMIT2, REACH]] = (0.5 * skin) ** 2, self.cutoff + self.skin
         self._memory[[ATOMS, ROWS, CODES]] = -1.0, rows, 1.0
         self._pairs = np.empty((2, 0), np.int32)
-        self._layout = (-1, 0)
+        self._layout = (-1, 0, 0)
         self._expose(0, 0)
         self.positions[0, :3] = DUMMY
         self._complete = True
 
-    def update(self, positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike) -> bool:
+    def update(self, positions: ArrayLike, cell: ArrayLike, pbc: ArrayLike, centers: int | None = None) -> bool:
         """Make the list valid for these positions.
 
         Parameters
@@ -105,11 +107,14 @@ class NeighborList:
             Rows are the cell vectors in A.  A periodic axis whose vector is zero is taken as not periodic.
         pbc : (3,) bool array
             Which axes are periodic.
+        centers : int, optional
+            List the neighbours of so many atoms, from the first on, by default of all.  The others are neighbours only,
+            like the ghosts of a domain, and have no row.
 
         Returns
         -------
-        True if the list was built anew: N, cell or pbc differ from those of the last build, or an atom has moved by
-        more than half the skin since then.  Otherwise only `positions` has changed.
+        True if the list was built anew: N, cell, pbc or `centers` differ from those of the last build, or an atom has
+        moved by more than half the skin since then.  Otherwise only `positions` has changed.
 
         Raises
         ------
@@ -121,12 +126,15 @@ class NeighborList:
         if points.ndim != 2 or points.shape[1] != 3 or vectors.shape != (3, 3) or periodic.shape != (3,):
             shapes = f"{points.shape}, {vectors.shape}, {periodic.shape}"
             raise ValueError(f"positions, cell, pbc must have shapes (N, 3), (3, 3), (3,), got {shapes}")
-        if self._complete and refresh(points, vectors, periodic, self._memory):
+        central = len(points) if centers is None else centers
+        if self._complete and refresh(points, vectors, periodic, central, self._memory):
             return False
+        if not 0 <= central <= len(points):
+            raise ValueError(f"centers: expected 0 to {len(points)} atoms, got {centers}")
         if not self._complete:
-            self._layout = (-1, 0)
+            self._layout = (-1, 0, 0)
         self._complete = False  # until the public arrays show what the buffers hold: a signal may raise in between
-        while (entries := build(points, vectors, periodic, self._memory, self._pairs)) == GROW:
+        while (entries := build(points, vectors, periodic, central, self._memory, self._pairs)) == GROW:
             self._grow()
         if entries < 0:
             raise ValueError(ERRORS[entries])
@@ -175,7 +183,7 @@ class NeighborList:
             aligned = buffer[-(buffer.ctypes.data // 8) % 8 :]  # to cache lines: rows of four never straddle two
             aligned[:HEADER] = self._memory[:HEADER]
             self._memory = aligned
-            self._layout = (-1, 0)
+            self._layout = (-1, 0, 0)
         if need_pairs > self._pairs.shape[1]:
             self._pairs = np.empty((2, need_pairs), np.int32)
 
@@ -187,17 +195,17 @@ class NeighborList:
         return self._longest
 
     @property
-    def listing(self) -> tuple[FloatArray, FloatArray, Int64Array, IntArray, IntArray]:
-        """The arrays in the order in which kernels take them, see `lanes.Listing`."""
-        return self.positions, self.shifts, self.start, self.idx, self.code
+    def buffers(self) -> tuple[FloatArray, IntArray]:
+        """What all the arrays are views of, for kernels: see `kernels_pairs.pointers`."""
+        return self._memory, self._pairs
 
     def _expose(self, n: int, entries: int) -> None:
         """Point the public arrays to the results in the buffers."""
         self._longest = -1
         memory = self._memory
-        layout = (n, int(memory[CODES]))
+        layout = (n, int(memory[CENTERS]), int(memory[CODES]))
         if layout != self._layout:
-            self.n, images = self._layout = layout
+            self.n, self.centers, images = self._layout = layout
             rows = int(memory[ROWS])
             wrapped, start, shifts = (HEADER + WRAPPED * rows, HEADER + START * rows, HEADER + SHIFTS * rows)
             self.positions = memory[wrapped : wrapped + 4 * (n + 1)].reshape(n + 1, 4)
@@ -212,7 +220,7 @@ class NeighborList:
     def __setstate__(self, state: dict[str, Any]) -> None:
         sizes = state.pop("sizes")
         self.__dict__.update(state)
-        self._layout = (-1, 0)
+        self._layout = (-1, 0, 0)
         self._expose(*sizes)  # views of the new buffers
 
 

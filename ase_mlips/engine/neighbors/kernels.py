@@ -15,6 +15,7 @@ from .layout import (
     BAD_POSITIONS,
     BASIS,
     CELL,
+    CENTERS,
     CODES,
     DUAL,
     DUMMY,
@@ -47,10 +48,10 @@ from .layout import (
 
 
 @kernel
-def refresh(positions: Any, cell: Any, pbc: Any, memory: Any) -> bool:
+def refresh(positions: Any, cell: Any, pbc: Any, centers: int, memory: Any) -> bool:
     """Whether the list is still valid; if so, move the wrapped positions along."""
     n = positions.shape[0]
-    if memory[ATOMS] != n:
+    if memory[ATOMS] != n or memory[CENTERS] != centers:
         return False
     for a in range(3):
         if memory[PBC + a] != (1.0 if pbc[a] else 0.0):
@@ -77,11 +78,11 @@ def refresh(positions: Any, cell: Any, pbc: Any, memory: Any) -> bool:
 
 
 @kernel
-def build(positions: Any, cell: Any, pbc: Any, memory: Any, pairs: Any) -> int:
+def build(positions: Any, cell: Any, pbc: Any, centers: int, memory: Any, pairs: Any) -> int:
     """Build the list; the number of entries or a negative status (`GROW`: sizes are in the header)."""
     n = positions.shape[0]
     rows = n // W * W + W  # at least one more than atoms, and blocks stay aligned to cache lines
-    memory[ATOMS], memory[ROWS] = -1.0, rows
+    memory[ATOMS], memory[ROWS], memory[CENTERS] = -1.0, rows, centers
     memory[NEED], memory[NEED_PAIRS] = HEADER + (SHIFTS + 1) * rows, 0.0
     if memory.size < memory[NEED]:
         return GROW
@@ -105,7 +106,7 @@ def build(positions: Any, cell: Any, pbc: Any, memory: Any, pairs: Any) -> int:
     place = scratch + 8 * capacity
     memory[NEED] = place + (capacity + bins + n) // 2 + W
     if memory.size < memory[NEED]:
-        memory[NEED_PAIRS] = n * (2.0 * W + 1.1 * _expected(memory, points))
+        memory[NEED_PAIRS] = centers * (2.0 * W + 1.1 * _expected(memory, points))
         return GROW
     _shifts_and_dummy(memory, n, shifts)
     integers = off(ptr(memory.view(np.int32)), 2 * scratch)
@@ -321,15 +322,15 @@ def _cyclic(i: int, n: int) -> int:
 
 @device
 def _scan(memory: Any, box: Any, integers: Any, pairs: Any, n: int, capacity: int, grid: Any) -> int:
-    """Write the neighbours of all atoms; the number of entries, or `GROW` where `pairs` is too small."""
+    """Write the neighbours of the central atoms; the number of entries, or `GROW` where `pairs` is too small."""
     starts = off(integers, 17 * capacity)
     places = off(starts, grid[6] * grid[7] * grid[8] + 2)
     room = pairs.shape[1]
     idx, code = ptr(pairs), off(ptr(pairs), room)
     start = off(ptr(memory.view(np.int64)), HEADER + START * int(memory[ROWS]))
     wide = memory[WIDE]
-    end = 0
-    for i in range(n):
+    end, centers = 0, int(memory[CENTERS])
+    for i in range(centers):
         sti(start, i, end)
         place = ldi(places, i)
         x = ldf(box, place)
@@ -337,13 +338,14 @@ def _scan(memory: Any, box: Any, integers: Any, pairs: Any, n: int, capacity: in
         m = _scan_atom(box, starts, place, x, wide, capacity, grid, idx, end, room)
         stf(box, place, x)
         if m < 0:
-            memory[NEED_PAIRS] = max(1.5 * room, 1.2 * room * n / (i + 1.0)) + 2.0 * W
+            memory[NEED_PAIRS] = max(1.5 * room, 1.2 * room * centers / (i + 1.0)) + 2.0 * W
             return GROW
         end = (m + W - 1) // W * W
         for k in range(m, end):
             sti(idx, k, n)
             sti(code, k, 0)
-    sti(start, n, end)
+    for i in range(centers, n + 1):
+        sti(start, i, end)
     return end
 
 

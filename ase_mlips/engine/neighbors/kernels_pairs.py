@@ -1,14 +1,35 @@
-"""The kernel that turns the padded list into arrays of pairs."""
+"""What reads the list: the places of its arrays, and the kernel that turns them into arrays of pairs."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..jit import device, kernel
 from ..simd import ldf, ldi, off, ptr, stf, sti
-from .layout import ATOMS, CODES, HEADER, IMAGES, ROWS, SHIFTS, START, TRANSFORM, TURNS, WRAPPED
+from .layout import CENTERS, CODES, HEADER, IMAGES, ROWS, SHIFTS, START, TRANSFORM, TURNS, WRAPPED
+
+
+class Listing(NamedTuple):
+    """Pointers to the arrays of a list, see `NeighborList`."""
+
+    positions: Any
+    shifts: Any
+    start: Any
+    idx: Any
+    code: Any
+
+
+@device
+def pointers(memory: Any, pairs: Any) -> Listing:
+    """Where the arrays of a list are in `NeighborList.buffers`."""
+    rows = int(memory[ROWS])
+    box, integers = off(ptr(memory), HEADER), off(ptr(memory.view(np.int64)), HEADER)
+    idx = ptr(pairs)
+    return Listing(
+        off(box, WRAPPED * rows), off(box, SHIFTS * rows), off(integers, START * rows), idx, off(idx, pairs.shape[1])
+    )
 
 
 @kernel
@@ -22,15 +43,11 @@ def select_pairs(memory: Any, pairs: Any, cutoff: float, numbers: Any, vectors: 
     vectors : (room, 3) array
         Receives D.
     """
-    rows = int(memory[ROWS])
-    box, integers = off(ptr(memory), HEADER), off(ptr(memory.view(np.int64)), HEADER)
-    points, shifts, start = off(box, WRAPPED * rows), off(box, SHIFTS * rows), off(integers, START * rows)
-    idx, codes = ptr(pairs), off(ptr(pairs), pairs.shape[1])
+    points, shifts, start, idx, codes = pointers(memory, pairs)
     room = vectors.shape[0]
     out, D = ptr(numbers), ptr(vectors)
-    n = int(memory[ATOMS])
     count = 0
-    for i in range(n):
+    for i in range(int(memory[CENTERS])):
         x, y, z = ldf(points, 4 * i), ldf(points, 4 * i + 1), ldf(points, 4 * i + 2)
         for k in range(ldi(start, i), ldi(start, i + 1)):
             j, code = ldi(idx, k), ldi(codes, k)

@@ -4,6 +4,7 @@
 # the lattice vectors of the images, and scratch.  Places in the header:
 CELL, PBC = 0, 9  # of the last build
 ATOMS, ROWS, CODES = (12, 13, 14)  # atoms of the last build (-1: none), rows of a block, images
+CENTERS = 62  # atoms whose neighbours are listed
 LIMIT2, REACH, WIDE = (15, 16, 17)  # (skin / 2)^2, cutoff + skin, the same plus more than rounding errors can be
 NEED, NEED_PAIRS = 18, 19  # sizes that the two buffers must have
 IMAGES = 20  # (3) largest multiples of the basis vectors that occur
