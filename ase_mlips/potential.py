@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
@@ -11,12 +10,11 @@ import numpy as np
 from .arrays import FloatArray, IntArray
 from .engine import lanes
 from .engine.neighbors import NeighborList
-from .engine.packing import Packer, Plan, Plans
+from .engine.packing import Packed, Plan, Plans
 from .engine.threads import run_chunks, scratch
 from .files.records import one_line
 
 Model = TypeVar("Model")
-Head = TypeVar("Head", bound=tuple[Any, ...])
 
 
 class Evaluation(NamedTuple):
@@ -61,7 +59,7 @@ class Potential(Protocol):
         """
 
 
-class BlockPotential(ABC, Generic[Model, Head]):
+class BlockPotential(Generic[Model]):
     """A model whose kernels work on blocks of eight atoms: its tables, made once, and the plans of its calls.
 
     It is pickled as its model.
@@ -69,25 +67,16 @@ class BlockPotential(ABC, Generic[Model, Head]):
     Parameters
     ----------
     model : Model
+    packed : Packed
+        The same for kernels.
+    by_type : bool
+        Whether blocks are to hold atoms of one type where that is possible.
     """
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, packed: Packed, *, by_type: bool = False) -> None:
         self.model = model
-
-    def _prepare(self, *, by_type: bool = False) -> None:
-        """Make the tables and, for blocks by type or not, the plans."""
-        ints, floats = Packer(np.int32), Packer(float)
-        self._head = self._pack(ints, floats)
-        self._tables = ints.join(), floats.join()
-        self._plans = Plans(self._head, self._tables, self._areas, by_type=by_type)
-
-    @abstractmethod
-    def _pack(self, ints: Packer, floats: Packer) -> Head:
-        """Fill the tables; returns sizes and places."""
-
-    @abstractmethod
-    def _areas(self, slots: int) -> tuple[Any, ...]:
-        """Vectors of each area of scratch, see `packing.Plans`."""
+        self._packed = packed
+        self._plans = Plans(packed, by_type=by_type)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.model!r})"

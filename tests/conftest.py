@@ -11,6 +11,10 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record-digests", action="store_true", help="write the bits of this machine, see test_digests.py")
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Folder of reference numbers and training data, kept beside the checkout and not in it."""

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from ase_mlips.engine.packing import Packer, Plans, Sparse, W, block_order, capacity, flatten, named
+from ase_mlips.engine.packing import Packed, Packer, Plans, Sparse, W, block_order, capacity, flatten, named
 
 
 def as_dense(matrix, columns):
@@ -141,7 +141,7 @@ def parts(plan, n):
 
 def make_plans(*, by_type=False, vectors=1):
     tables = np.zeros(3, np.int32), np.zeros(4)
-    return tables, Plans(Head(7), tables, lambda slots: Area(3, vectors * slots, Pair(0, 1)), by_type=by_type)
+    return tables, Plans(Packed(Head(7), *tables, lambda slots: Area(3, vectors * slots, Pair(0, 1))), by_type=by_type)
 
 
 def test_plans_give_areas_that_follow_each_other():

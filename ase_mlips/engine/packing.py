@@ -98,6 +98,27 @@ class Packer:
         return np.concatenate([*self._parts, np.zeros(W, self._dtype)])
 
 
+class Packed(NamedTuple):
+    """A model in the form that kernels read.
+
+    Attributes
+    ----------
+    head : NamedTuple
+        Sizes of the model and places of its tables, with the fields ``species``, ``order``, ``atoms``, ``centers``,
+        ``slots``, ``chunks``, ``area`` and, if calls ask for anything, ``request``, which differ from call to call and
+        are filled by `Plans`.
+    ints, floats : arrays
+        What the places point into.
+    areas : callable
+        Vectors of each area of scratch, as a NamedTuple, for a number of slots.
+    """
+
+    head: Any
+    ints: IntArray
+    floats: FloatArray
+    areas: Callable[[int], tuple[Any, ...]]
+
+
 def padded(n: int) -> int:
     """n rounded up to whole vectors."""
     return -(-n // W) * W
@@ -128,26 +149,13 @@ class Plans:
 
     Parameters
     ----------
-    head : NamedTuple
-        Sizes of the model and places of its tables, with the fields ``species``, ``order``, ``atoms``, ``centers``,
-        ``slots``, ``chunks``, ``area`` and, if calls ask for anything, ``request``, which are filled here.
-    tables : tuple of arrays
-        What the places point into.
-    areas : callable
-        Vectors of each area of scratch, as a NamedTuple, for a number of slots.
+    packed : Packed
     by_type : bool
         See `block_order`.
     """
 
-    def __init__(
-        self,
-        head: Any,
-        tables: tuple[IntArray, FloatArray],
-        areas: Callable[[int], tuple[Any, ...]],
-        *,
-        by_type: bool = False,
-    ) -> None:
-        self._head, self._tables, self._areas, self._by_type = head, tables, areas, by_type
+    def __init__(self, packed: Packed, *, by_type: bool = False) -> None:
+        self._packed, self._by_type = packed, by_type
         self._known: dict[tuple[Any, ...], Plan] = {}
 
     def __call__(self, neighbors: NeighborList, species: IntArray, request: tuple[Any, ...] | None = None) -> Plan:
@@ -170,7 +178,7 @@ class Plans:
     def _make(self, slots: int, centers: int, species: IntArray, request: tuple[Any, ...] | None) -> Plan:
         n, chunks = len(species), count_chunks(centers)
         area, size = self._lay_out(slots)
-        head = self._head._replace(atoms=n, centers=centers, slots=slots, chunks=chunks, area=area)
+        head = self._packed.head._replace(atoms=n, centers=centers, slots=slots, chunks=chunks, area=area)
         if request is not None:
             head = head._replace(request=request)
         kinds: IntArray = np.zeros(n + 1, np.int32)
@@ -178,11 +186,11 @@ class Plans:
         order = block_order(kinds[:centers], chunks, dummy=n, by_type=self._by_type)
         end = len(flatten(head))
         call = np.concatenate([flatten(head._replace(species=end, order=end + n + 1)), kinds, order])
-        return Plan(call, *self._tables, size, chunks)
+        return Plan(call, self._packed.ints, self._packed.floats, size, chunks)
 
     def _lay_out(self, slots: int) -> tuple[tuple[Any, ...], int]:
         """Where each area begins, and the total, in doubles."""
-        areas, places, size = self._areas(slots), [], 0
+        areas, places, size = self._packed.areas(slots), [], 0
         for vectors in _integers(areas):
             if slots > MOST_SLOTS or size > np.iinfo(np.int32).max:
                 raise OverflowError(f"an atom has some {slots} neighbours: the cell or the structure has collapsed")

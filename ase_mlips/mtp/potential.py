@@ -6,19 +6,17 @@ import numpy as np
 
 from ..arrays import FloatArray, IntArray
 from ..engine.neighbors import NeighborList
-from ..engine.packing import Packer, padded
-from ..engine.radial import expansion
-from ..engine.simd import W
 from ..potential import BlockPotential, Evaluation, evaluate_blocks
-from . import kernels, layout, tables
+from . import kernels, tables
 from .layout import Request
 from .model import MtpModel
+from .packing import pack
 
 _NOTHING = np.zeros(0)
 _FORCES, _BASIS, _RADIAL = Request(), Request(derivatives=False, report_basis=True), Request(report_radial=True)
 
 
-class MtpPotential(BlockPotential[MtpModel, layout.Head]):
+class MtpPotential(BlockPotential[MtpModel]):
     """An MTP model ready for evaluation.
 
     Parameters
@@ -41,10 +39,9 @@ class MtpPotential(BlockPotential[MtpModel, layout.Head]):
                 f"the file does not name the {len(model.species)} species of this MTP: give them in MLIP's type order, "
                 f'for example species=["Si"]'
             )
-        super().__init__(model)
+        super().__init__(model, pack(model))
         self.elements = elements
         self.cutoff = model.max_dist
-        self._prepare()
 
     def evaluate(self, neighbors: NeighborList, species: IntArray, num_threads: int = 1) -> Evaluation:
         """Energies, forces and virials; see `Potential.evaluate`."""
@@ -82,54 +79,3 @@ class MtpPotential(BlockPotential[MtpModel, layout.Head]):
         """One pass of the kernel; `report` receives what `request` says."""
         plan = self._plans(neighbors, species, request)
         return evaluate_blocks(kernels.evaluate, neighbors, plan, report, num_threads=num_threads)
-
-    def _areas(self, slots: int) -> layout.Areas:
-        head = self._head
-        return layout.Areas(
-            slots=4 * slots + 4 * (slots + W),
-            geometry=layout.GEOMETRY_WORDS * slots,
-            variables=2 * slots,
-            channels=(head.channels + 3) * slots,
-            functions=2 * head.functions * slots,
-            forces=3 * slots,
-            polynomials=4 * head.basis,
-            rows=W,
-            values=padded(2 * head.functions),
-            derivatives=12 * head.channels,
-            sums=head.sums,
-            sum_derivatives=head.sums,
-            moments=head.moments,
-            moment_derivatives=head.moments,
-            types=1,
-            energy=1,
-        )
-
-    def _pack(self, ints: Packer, floats: Packer) -> layout.Head:
-        model = self.model
-        channels = tables.channels(model.basic)
-        program = tables.program(model)
-        sums = int(channels.offsets[-1])
-        forward = tables.sums_to_moments(model.basic, channels)
-        floats.add_sparse(ints, forward=forward, reverse=forward.transposed(sums))
-        ints.add(limits=channels.limits, offsets=channels.offsets, function=channels.function, odd=channels.odd)
-        ints.add(program=program.stream, runs=program.places, mapping=model.mapping)
-        floats.add(weights=program.weights, moments=model.moment_coefficients, species=model.species_coefficients)
-        floats.add(radial=expansion(tables.chebyshev_coefficients(model)))
-        clamp = model.min_dist if model.radial_basis.endswith("_repuls") else 0.0
-        floats.add(scalars=[model.min_dist, model.max_dist, clamp])
-        return layout.Head(
-            types=len(self.elements),
-            functions=model.radial_functions,
-            basis=model.radial_size,
-            channels=len(channels.function),
-            sums=sums,
-            basic=len(model.basic),
-            moments=model.n_moments,
-            scalars=len(model.mapping),
-            runs=len(program.places),
-            groups=padded(2 * model.radial_functions) // W,
-            smooth=model.radial_basis.startswith("RBChebyshev"),
-            repulsive=model.radial_basis == "RBChebyshev_repuls",
-            ints=ints.places(layout.Integers),
-            floats=floats.places(layout.Floats),
-        )
