@@ -10,7 +10,8 @@ import numpy as np
 from .arrays import FloatArray, IntArray
 from .engine import lanes
 from .engine.neighbors import NeighborList
-from .engine.packing import Packed, Plan, Plans
+from .engine.packing import Packed
+from .engine.plans import Plan, Plans
 from .engine.threads import run_chunks, scratch
 from .files.records import one_line
 

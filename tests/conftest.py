@@ -12,7 +12,7 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--record-digests", action="store_true", help="write the bits of this machine, see test_digests.py")
+    parser.addoption("--record-digests", action="store_true", help="write the bits of this machine")
 
 
 @pytest.fixture(scope="session")

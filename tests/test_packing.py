@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from ase_mlips.engine.packing import Packed, Packer, Plans, Sparse, W, block_order, capacity, flatten, named
+from ase_mlips.engine.packing import Packed, Packer, Sparse, W, flatten, named
+from ase_mlips.engine.plans import Plans, block_order, capacity
 
 
 def as_dense(matrix, columns):

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays import FloatArray, IntArray
 from ..engine.neighbors import NeighborList
-from ..engine.packing import Plans
+from ..engine.plans import Plans
 from ..engine.threads import scratch
 from ..files.records import one_line
 from ..potential import BlockPotential, Evaluation, evaluate_blocks

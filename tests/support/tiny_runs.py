@@ -14,7 +14,8 @@ import ase_mlips.snap.potential as snap_potential
 from ase_mlips import potential
 from ase_mlips.engine import packing
 from ase_mlips.engine.neighbors import NeighborList
-from ase_mlips.engine.packing import Packer, Plans, W
+from ase_mlips.engine.packing import Packer, W
+from ase_mlips.engine.plans import Plans
 from ase_mlips.nep.model import NepModel
 from ase_mlips.nep.potential import NepPotential
 from ase_mlips.snap import SnapModel, SnapPotential
