@@ -8,6 +8,9 @@ import pytest
 # Read when numpy is imported, after this file: on busy cores the threads of OpenBLAS mostly wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+# phono3py's threads, too, must not keep the cores busy while they wait.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 

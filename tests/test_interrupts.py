@@ -21,6 +21,7 @@ from ase_mlips.analysis import adf, mean_squared_displacement, rdf, vacf
 from numba.core import config, event
 from support.mtp_models import synthetic_mtp_model
 from support.nep_models import synthetic_nep_models
+from support.snap_models import synthetic_models
 from support.toy_package import run
 
 from ase_mlips import MTP, NEP, SNAP
@@ -31,9 +32,9 @@ from ase_mlips.engine.threads import run_chunks
 compiles = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is compiled")
 PACKAGE = str(Path(ase_mlips.__file__).parent), str(Path(ase_mlips.analysis.__file__).parent)
 TWO_CHUNKS = 288  # atoms
-NEP_MODELS = synthetic_nep_models()
+SNAP_MODEL, NEP_MODELS = synthetic_models()["two"], synthetic_nep_models()
 CALCULATORS: dict[str, Callable[..., PotentialCalculator]] = {
-    "snap": lambda **options: SNAP.embedded("Si", **options),
+    "snap": lambda **options: SNAP(SNAP_MODEL, **options),
     "nep": lambda **options: NEP(NEP_MODELS["nep4"], **options),
     "charges": lambda **options: NEP(NEP_MODELS["charge3"], **options),
     "mtp": lambda **options: MTP(synthetic_mtp_model("l16"), **options),

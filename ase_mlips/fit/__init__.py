@@ -31,9 +31,9 @@ if TYPE_CHECKING:
         fit_committee,
         fit_network,
         fit_snap,
-        snap_template,
         weight_sweep,
     )
+    from ..snap.template import snap_template
 
 __all__ = [
     "Committee", "EnergyOffsets", "FrameFile", "LabelledFrame", "Loss", "NetworkFit", "Report", "SnapDesign",
@@ -45,8 +45,9 @@ __all__ = [
 _FAMILIES = {
     "..snap.fitting": (
         "NetworkFit", "SnapDesign", "SnapEquations", "SnapFit", "fit_committee", "fit_network", "fit_snap",
-        "snap_template", "weight_sweep",
+        "weight_sweep",
     ),
+    "..snap.template": ("snap_template",),
 }  # fmt: skip
 _PLACES = {name: module for module, names in _FAMILIES.items() for name in names}
 

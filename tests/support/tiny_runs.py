@@ -12,7 +12,7 @@ import numpy as np
 
 import ase_mlips.snap.potential as snap_potential
 from ase_mlips import potential
-from ase_mlips.engine import packing
+from ase_mlips.engine import packing, plans
 from ase_mlips.engine.neighbors import NeighborList
 from ase_mlips.engine.packing import Packer, W
 from ase_mlips.engine.plans import Plans
@@ -187,9 +187,9 @@ class Unforgiving:
         self._empty = np.empty
         np.empty = self._filled
         Packer.add = self._apart(Packer.add)
-        packing.capacity = lambda longest: max(longest, W)
+        plans.capacity = lambda longest: max(longest, W)
         Plans._lay_out = self._spaced(Plans._lay_out)
-        packing.ATOMS_PER_CHUNK = 16
+        plans.ATOMS_PER_CHUNK = 16
         for module in (potential, snap_potential):
             module.scratch = self._exact
 
