@@ -67,11 +67,7 @@ def electrostatics(mode: int, cutoff: float, charges: FloatArray, neighbors: Nei
         tilt = erfc(pi) / cutoff**2 + 2 * alpha / sqrt(pi) * exp(-(pi**2)) / cutoff if mode == 3 else 0.0
         shift = -erfc(pi) / cutoff - tilt * cutoff if mode == 3 else 0.0
         kernels_charge.screened_pairs(
-            neighbors.positions,
-            neighbors.shifts,
-            neighbors.start,
-            neighbors.idx,
-            neighbors.code,
+            *neighbors.buffers,
             charges,
             np.array([COULOMB, alpha, cutoff, tilt, shift]),
             potentials,

@@ -6,24 +6,28 @@ from math import cos, erfc, exp, pi, sin, sqrt
 from typing import Any
 
 from ..engine.jit import device, kernel
+from ..engine.neighbors.kernels_pairs import pointers
+from ..engine.simd import ldf, ldi, off
 
 
 @kernel
 def screened_pairs(
-    positions: Any, shifts: Any, start: Any, idx: Any, code: Any, charges: Any, constants: Any, potentials: Any,
-    forces: Any, virials: Any
-) -> None:  # fmt: skip
+    memory: Any, pairs: Any, charges: Any, constants: Any, potentials: Any, forces: Any, virials: Any
+) -> None:
     """Add the pair part ``K/2 sum q_i q_j (erfc(alpha r)/r + A r + B)`` of r below the cutoff.
 
     `constants` are K, alpha, cutoff, A, B; the virial is assigned to the neighbour.
     """
     coulomb, alpha, cutoff, a, b = constants
+    positions, shifts, start, idx, code = pointers(memory, pairs)
     for i in range(charges.size):
-        for k in range(start[i], start[i + 1]):
-            j = idx[k]
-            x = positions[j, 0] + shifts[code[k], 0] - positions[i, 0]
-            y = positions[j, 1] + shifts[code[k], 1] - positions[i, 1]
-            z = positions[j, 2] + shifts[code[k], 2] - positions[i, 2]
+        own = off(positions, 4 * i)
+        for k in range(ldi(start, i), ldi(start, i + 1)):
+            j = ldi(idx, k)
+            other, shift = off(positions, 4 * j), off(shifts, 4 * ldi(code, k))
+            x = ldf(other, 0) + ldf(shift, 0) - ldf(own, 0)
+            y = ldf(other, 1) + ldf(shift, 1) - ldf(own, 1)
+            z = ldf(other, 2) + ldf(shift, 2) - ldf(own, 2)
             square = x * x + y * y + z * z
             if square >= cutoff * cutoff:
                 continue
