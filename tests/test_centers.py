@@ -29,7 +29,7 @@ def with_ghosts(crystal: Configuration, reach: float) -> tuple[np.ndarray, np.nd
     shifts = shifts[np.any(shifts != 0, axis=1)] @ cell
     images = (positions[:, None] + shifts).reshape(-1, 3)
     owner = np.repeat(np.arange(len(positions)), len(shifts))
-    near = np.array([np.linalg.norm(positions - image, axis=1).min() < reach for image in images])
+    near = cKDTree(positions).query(images)[0] < reach
     return np.concatenate([np.arange(len(positions)), owner[near]]), np.vstack([positions, images[near]])
 
 
