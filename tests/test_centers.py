@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 from support.evaluations import Configuration, assert_close, evaluated, scattered
 from support.mtp_models import synthetic_mtp_model
 from support.nep_models import synthetic_nep_models
