@@ -10,6 +10,7 @@ import numpy as np
 from .arrays import FloatArray, IntArray
 from .engine import lanes
 from .engine.neighbors import NeighborList
+from .engine.neighbors.joined import Listed
 from .engine.packing import Packed
 from .engine.plans import Plan, Plans
 from .engine.threads import run_chunks, scratch
@@ -90,7 +91,7 @@ class BlockPotential(Generic[Model]):
 
 
 def evaluate_blocks(
-    kernel: Callable[..., Any], neighbors: NeighborList, plan: Plan, *report: Any, num_threads: int
+    kernel: Callable[..., Any], neighbors: Listed, plan: Plan, *report: Any, num_threads: int
 ) -> Evaluation:
     """Run a kernel over all blocks of eight atoms.
 

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
-from support.evaluations import Configuration, assert_close, evaluated, scattered
+from support.evaluations import Configuration, assert_close, evaluated, listed, scattered
 from support.mtp_models import synthetic_mtp_model
 from support.nep_models import synthetic_nep_models
 from support.snap_models import synthetic_models
 
 from ase_mlips.engine.neighbors import NeighborList
+from ase_mlips.engine.neighbors.joined import static_list
 from ase_mlips.mtp.potential import MtpPotential
 from ase_mlips.nep.potential import NepPotential
 from ase_mlips.snap.potential import SnapPotential
@@ -79,3 +80,15 @@ def test_charges_need_all_atoms():
     neighbors.update(np.eye(3), np.zeros((3, 3)), np.zeros(3, bool), centers=2)
     with pytest.raises(ValueError, match="the charges depend on all atoms"):
         potential.evaluate(neighbors, np.zeros(3, np.int32))
+
+
+@pytest.mark.parametrize("name", POTENTIALS)
+def test_a_list_of_arrays_is_as_good(name):
+    potential = POTENTIALS[name]()
+    crystal = scattered(len(potential.elements), count=19, edge=7.0, pbc=(True,) * 3, seed=1)
+    neighbors = listed(potential.cutoff, crystal, skin=0.0)
+    copied = static_list(neighbors.positions, neighbors.shifts, neighbors.start, neighbors.idx, neighbors.code)
+    assert (copied.n, copied.centers, copied.longest) == (neighbors.n, neighbors.n, neighbors.longest)
+    expected, found = (potential.evaluate(lists, crystal.species) for lists in (neighbors, copied))
+    for mine, right in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(mine, right)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..arrays import FloatArray, IntArray
-from .neighbors import NeighborList
+from .neighbors.joined import Listed
 from .packing import Packed, W, flatten, integers_of, named
 
 ATOMS_PER_CHUNK, MOST_CHUNKS = 128, 16
@@ -48,7 +48,7 @@ class Plans:
         self._packed, self._by_type = packed, by_type
         self._known: dict[tuple[Any, ...], Plan] = {}
 
-    def __call__(self, neighbors: NeighborList, species: IntArray, request: tuple[Any, ...] | None = None) -> Plan:
+    def __call__(self, neighbors: Listed, species: IntArray, request: tuple[Any, ...] | None = None) -> Plan:
         """The plan for atoms of these species and their neighbour list.
 
         Raises
