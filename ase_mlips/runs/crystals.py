@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.calculator import BaseCalculator, CalculationFailed
+from ase.calculators.fd import FiniteDifferenceCalculator
 from ase.optimize import LBFGS
 
 from ase_mlips.phonons.relaxation import max_force, relax
@@ -16,6 +17,7 @@ from ..arrays import FloatArray
 Before = Literal["cell", "shape", "positions", "none"]
 
 _MAX_FORCE = 0.01  # eV/A
+_STRAIN = 1e-5  # of difference quotients of energies
 
 
 def at_rest(atoms: Atoms, calc: BaseCalculator, relaxed: Before, fmax: float) -> Atoms:
@@ -29,21 +31,24 @@ def at_rest(atoms: Atoms, calc: BaseCalculator, relaxed: Before, fmax: float) ->
         The relaxation did not converge.
     """
     if relaxed != "none":
-        return relax(atoms, calc, what=relaxed, fmax=fmax).atoms
+        return relax(atoms, calc if relaxed == "positions" else with_stress(calc), what=relaxed, fmax=fmax).atoms
     force = max_force(atoms, calc)
     if force > _MAX_FORCE:
         raise ValueError(
-            f"the structure is not relaxed: the largest force is {force:.3g} eV/A{_stress_in_words(atoms, calc)}, and "
-            f"forces below {_MAX_FORCE} eV/A are needed; relax it first"
+            f"the structure is not relaxed: the largest force is {force:.3g} eV/A, where {_MAX_FORCE} is "
+            f"allowed, and the stress is {in_words(stress_in_gpa(atoms, calc))}; relax it first"
         )
     bare = atoms.copy()
     bare.set_constraint()
     return bare
 
 
-def has_stress(calc: BaseCalculator) -> bool:
-    """Whether the calculator offers stresses."""
-    return "stress" in calc.implemented_properties
+def with_stress(calc: BaseCalculator) -> BaseCalculator:
+    """The calculator, or one around it that has stresses from differences of energies."""
+    if "stress" in calc.implemented_properties:
+        return calc
+    consistent = "free_energy" in calc.implemented_properties
+    return FiniteDifferenceCalculator(calc, eps_disp=None, eps_strain=_STRAIN, force_consistent=consistent)
 
 
 def stress_in_gpa(atoms: Atoms, calc: BaseCalculator) -> FloatArray:
@@ -54,7 +59,7 @@ def stress_in_gpa(atoms: Atoms, calc: BaseCalculator) -> FloatArray:
     CalculationFailed
         It is not finite.
     """
-    stress: FloatArray = np.asarray(calc.get_property("stress", atoms)) / units.GPa
+    stress: FloatArray = np.asarray(with_stress(calc).get_property("stress", atoms)) / units.GPa
     if not np.isfinite(stress).all():
         raise CalculationFailed(f"{calc!r} gave a stress that is not finite")
     return stress
@@ -93,8 +98,6 @@ def relaxed_positions(atoms: Atoms, calc: BaseCalculator, fmax: float, steps: in
     return work
 
 
-def _stress_in_words(atoms: Atoms, calc: BaseCalculator) -> str:
-    if not has_stress(calc):
-        return ""
-    words = " ".join(f"{value:.3g}" for value in stress_in_gpa(atoms, calc))
-    return f" and the stress {words} GPa (xx yy zz yz xz xy)"
+def in_words(stress: FloatArray) -> str:
+    """The six components of a stress in GPa."""
+    return f"{' '.join(f'{value:.3g}' for value in stress)} GPa (xx yy zz yz xz xy)"

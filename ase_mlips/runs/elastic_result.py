@@ -1,0 +1,178 @@
+"""The elastic tensor of a crystal, its averages and its stability."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ase_mlips.analysis.formatting import with_error
+from ase_mlips.analysis.results import new_axes
+from ase_mlips.analysis.tables import Tabulated
+
+from ..arrays import FloatArray
+
+_KELVIN = np.array([1.0, 1.0, 1.0, np.sqrt(2.0), np.sqrt(2.0), np.sqrt(2.0)])
+_NAMES = ("xx", "yy", "zz", "yz", "xz", "xy")
+
+
+class Moduli(NamedTuple):
+    """Moduli of a polycrystal without texture.
+
+    Attributes
+    ----------
+    bulk, shear, young : float
+        GPa.
+    poisson : float
+    """
+
+    bulk: float
+    shear: float
+    young: float
+    poisson: float
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ElasticConstants(Tabulated):
+    """Coefficients of stress against strain of a crystal, in GPa and in Voigt's notation.
+
+    Rows and columns are xx, yy, zz, yz, xz, xy in the Cartesian axes of the structure; shear strains count twice.
+    Stresses are Cauchy's.  Under a pressure p these are the coefficients B of Wallace, which decide whether the crystal
+    is stable there (Wang et al., Phys. Rev. Lett. 71, 4182 (1993)); second derivatives C of the energy by Lagrange's
+    strain follow from ``B_ijkl = C_ijkl - p (d_ik d_jl + d_il d_jk - d_ij d_kl)``.  Without pressure both are the same.
+
+    Attributes
+    ----------
+    formula, space_group : str
+    ions : {"relaxed", "clamped"}
+        In `tensor`.
+    tensor : (6, 6) array
+    clamped : (6, 6) array
+        With atoms that only follow the strain of the cell.
+    errors : (6, 6) array
+        By how much `tensor` changes when all strains are halved.  Potentials have no noise: the errors are those of
+        finite strains, and of the forces that relaxations leave.
+    independent : int
+        Number of constants that the space group leaves.
+    stress : (6,) array
+        Of the cell without strain.
+    strains : (M, 6) array
+        Those that were computed, shears counted twice.
+    stresses : (M, 6) array
+        By how much the stress changes.
+    residual : float
+        Largest part of the stress that the linear fit misses, relative to the stress.
+    """
+
+    formula: str
+    space_group: str
+    ions: str
+    tensor: FloatArray
+    clamped: FloatArray
+    errors: FloatArray
+    independent: int
+    stress: FloatArray
+    strains: FloatArray
+    stresses: FloatArray
+    residual: float
+
+    @property
+    def pressure(self) -> float:
+        """Of the cell without strain, in GPa."""
+        return float(-self.stress[:3].mean())
+
+    @property
+    def compliance(self) -> FloatArray:
+        """Inverse (6, 6) of the tensor, in 1/GPa."""
+        inverse: FloatArray = np.linalg.inv(self.tensor)
+        return inverse
+
+    @property
+    def eigenvalues(self) -> FloatArray:
+        """Stiffnesses (6,) in GPa, ascending, of the tensor in Kelvin's notation, which do not depend on the axes."""
+        stiffnesses: FloatArray = np.linalg.eigvalsh(self.tensor * np.outer(_KELVIN, _KELVIN))
+        return stiffnesses
+
+    @property
+    def stable(self) -> bool:
+        """Born's criterion: whether every homogeneous strain costs energy."""
+        return bool(self.eigenvalues[0] > 0.0)
+
+    @property
+    def voigt(self) -> Moduli:
+        """For the same strain in all grains: upper bounds."""
+        c = self.tensor
+        axial, mixed, shear = np.trace(c[:3, :3]), c[0, 1] + c[0, 2] + c[1, 2], np.trace(c[3:, 3:])
+        return _moduli((axial + 2.0 * mixed) / 9.0, (axial - mixed + 3.0 * shear) / 15.0)
+
+    @property
+    def reuss(self) -> Moduli:
+        """For the same stress in all grains: lower bounds."""
+        s = self.compliance
+        axial, mixed, shear = np.trace(s[:3, :3]), s[0, 1] + s[0, 2] + s[1, 2], np.trace(s[3:, 3:])
+        return _moduli(1.0 / (axial + 2.0 * mixed), 15.0 / (4.0 * axial - 4.0 * mixed + 3.0 * shear))
+
+    @property
+    def hill(self) -> Moduli:
+        """From the means of both bounds; Hill, Proc. Phys. Soc. A 65, 349 (1952)."""
+        upper, lower = self.voigt, self.reuss
+        return _moduli(0.5 * (upper.bulk + lower.bulk), 0.5 * (upper.shear + lower.shear))
+
+    def constant(self, row: int, column: int) -> str:
+        """A constant with its error in words; ``constant(4, 4)`` is C44."""
+        return with_error(self.tensor[row - 1, column - 1], self.errors[row - 1, column - 1])
+
+    def facts(self) -> dict[str, str]:
+        """The symmetry, three constants, the averages and the stability."""
+        hill = self.hill
+        constants = {f"C{i}{j}": f"{self.constant(i, j)} GPa" for i, j in ((1, 1), (1, 2), (4, 4))}
+        clamped = {} if self.ions == "clamped" else {"C44 clamped": f"{self.clamped[3, 3]:.4g} GPa"}
+        pressure = {"pressure": f"{self.pressure:.3g} GPa"} if abs(self.pressure) >= 0.1 else {}
+        return {
+            "crystal": f"{self.formula}, {self.space_group}, {self.independent} constants, ions {self.ions}",
+            **constants,
+            **clamped,
+            "Hill": f"bulk {hill.bulk:.4g}, shear {hill.shear:.4g}, Young {hill.young:.4g} GPa, Poisson "
+            f"{hill.poisson:.3f}",
+            "stable": "yes" if self.stable else f"no, smallest stiffness {self.eigenvalues[0]:.3g} GPa",
+            **pressure,
+            "missed by linear fit": f"{100.0 * self.residual:.2g} %",
+        }
+
+    def columns(self) -> dict[str, FloatArray]:
+        """The 21 constants with their errors, with ions as asked for and clamped."""
+        i, j = np.triu_indices(6)
+        return {
+            "i": i + 1.0,
+            "j": j + 1.0,
+            "C_ij (GPa)": self.tensor[i, j],
+            "error (GPa)": self.errors[i, j],
+            "clamped (GPa)": self.clamped[i, j],
+        }
+
+    def plot(self, ax: Any = None) -> Any:
+        """Draw the components of the stress against each kind of strain, and the linear fit; returns the Axes.
+
+        Of each kind the stresses that answer with at least a tenth of the largest one are drawn.
+        """
+        ax = new_axes(ax)
+        kinds = np.abs(self.strains).argmax(1)
+        for kind in dict.fromkeys(kinds.tolist()):
+            chosen = kinds == kind
+            strain = self.strains[chosen, kind]
+            column = self.tensor[:, kind]
+            for row in np.flatnonzero(np.abs(column) >= 0.1 * np.abs(column).max()):
+                error = with_error(column[row], self.errors[row, kind])
+                label = f"{_NAMES[row]} by {_NAMES[kind]}: {error} GPa"
+                (points,) = ax.plot(100.0 * strain, self.stresses[chosen, row], "o", markersize=4.0)
+                ax.plot(100.0 * strain, column[row] * strain, color=points.get_color(), label=label)
+        ax.set(xlabel="strain (%)", ylabel="stress (GPa)", title=f"{self.formula}, {self.space_group}")
+        ax.legend(frameon=False, fontsize="small")
+        return ax
+
+
+def _moduli(bulk: float, shear: float) -> Moduli:
+    young = 9.0 * bulk * shear / (3.0 * bulk + shear)
+    poisson = (3.0 * bulk - 2.0 * shear) / (2.0 * (3.0 * bulk + shear))
+    return Moduli(float(bulk), float(shear), float(young), float(poisson))
