@@ -84,8 +84,8 @@ def elastic_constants(
     Raises
     ------
     ValueError
-        `atoms` is not a crystal, has forces, or stresses that are not a pressure (see `ElasticConstants`), or a
-        setting is out of range.
+        `atoms` is not a crystal, has forces, or stresses that are not a pressure (see `ElasticConstants`), its atoms do
+        not interact, or a setting is out of range.
     CalculationFailed
         A relaxation did not converge, or a stress is not finite.
 
@@ -155,8 +155,10 @@ def _fit(basis: FloatArray, strains: FloatArray, stresses: FloatArray) -> FloatA
 
 def _residual(tensor: FloatArray, strains: FloatArray, stresses: FloatArray) -> float:
     """Largest part of the stress that the linear fit misses, relative to the stress of that strain."""
-    missed = np.abs(stresses - strains @ tensor).max(1)
-    return float((missed / np.abs(stresses).max(1)).max())
+    missed, sizes = np.abs(stresses - strains @ tensor).max(1), np.abs(stresses).max(1)
+    if not sizes.any():
+        raise ValueError("strains cause no stress: the atoms do not interact")
+    return float((missed[sizes > 0.0] / sizes[sizes > 0.0]).max())
 
 
 def _require_pressure(stress: FloatArray) -> None:

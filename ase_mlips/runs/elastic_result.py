@@ -125,7 +125,6 @@ class ElasticConstants(Tabulated):
 
     def facts(self) -> dict[str, str]:
         """The symmetry, three constants, the averages and the stability."""
-        hill = self.hill
         constants = {f"C{i}{j}": f"{self.constant(i, j)} GPa" for i, j in ((1, 1), (1, 2), (4, 4))}
         clamped = {} if self.ions == "clamped" else {"C44 clamped": f"{self.clamped[3, 3]:.4g} GPa"}
         pressure = {"pressure": f"{self.pressure:.3g} GPa"} if abs(self.pressure) >= 0.1 else {}
@@ -133,8 +132,7 @@ class ElasticConstants(Tabulated):
             "crystal": f"{self.formula}, {self.space_group}, {self.independent} constants, ions {self.ions}",
             **constants,
             **clamped,
-            "Hill": f"bulk {hill.bulk:.4g}, shear {hill.shear:.4g}, Young {hill.young:.4g} GPa, Poisson "
-            f"{hill.poisson:.3f}",
+            **({"Hill": _in_words(self.hill)} if self.stable else {}),
             "stable": "yes" if self.stable else f"no, smallest stiffness {self.eigenvalues[0]:.3g} GPa",
             **pressure,
             "missed by linear fit": f"{100.0 * self.residual:.2g} %",
@@ -162,9 +160,13 @@ class ElasticConstants(Tabulated):
             chosen = kinds == kind
             strain = self.strains[chosen, kind]
             column = self.tensor[:, kind]
-            for row in np.flatnonzero(np.abs(column) >= 0.1 * np.abs(column).max()):
-                error = with_error(column[row], self.errors[row, kind])
-                label = f"{_NAMES[row]} by {_NAMES[kind]}: {error} GPa"
+            rows = np.flatnonzero(np.abs(column) >= 0.1 * np.abs(column).max()).tolist()
+            same = [[other for other in rows if np.isclose(column[other], column[row], rtol=1e-6)] for row in rows]
+            for row, equal in zip(rows, same, strict=True):
+                if row != equal[0]:
+                    continue
+                names = ", ".join(_NAMES[other] for other in equal)
+                label = f"{names} by {_NAMES[kind]}: {self.constant(row + 1, kind + 1)} GPa"
                 (points,) = ax.plot(100.0 * strain, self.stresses[chosen, row], "o", markersize=4.0)
                 ax.plot(100.0 * strain, column[row] * strain, color=points.get_color(), label=label)
         ax.set(xlabel="strain (%)", ylabel="stress (GPa)", title=f"{self.formula}, {self.space_group}")
@@ -176,3 +178,8 @@ def _moduli(bulk: float, shear: float) -> Moduli:
     young = 9.0 * bulk * shear / (3.0 * bulk + shear)
     poisson = (3.0 * bulk - 2.0 * shear) / (2.0 * (3.0 * bulk + shear))
     return Moduli(float(bulk), float(shear), float(young), float(poisson))
+
+
+def _in_words(moduli: Moduli) -> str:
+    bulk, shear, young, poisson = moduli
+    return f"bulk {bulk:.4g}, shear {shear:.4g}, Young {young:.4g} GPa, Poisson {poisson:.3f}"

@@ -66,8 +66,9 @@ class EOSRun:
 class EquationOfState(Tabulated):
     """Energies at several volumes, and the curve of Birch and Murnaghan through them.
 
-    The errors are standard errors from the residuals of the fit.  For a potential without noise they say how far its
-    energies are from a curve of this kind, and not how far the potential is from nature.
+    The errors say how well energies of this potential determine the parameters, and not how far it is from nature.  They
+    have two parts, whose squares are added: the standard error from the residuals, and by how much a parameter changes
+    when the curve gets one order more, since the energies of a potential are smooth and no such curve.
 
     Attributes
     ----------
@@ -82,7 +83,7 @@ class EquationOfState(Tabulated):
     energy, volume, bulk_modulus, bulk_modulus_derivative : float
         E0 in eV, V0 in A^3, B0 in GPa, and B0' at the minimum.
     errors : (4,) array
-        Their standard errors, in this order.
+        Their errors, in this order; NaN where the curve of one order more has no minimum.
     residual : float
         Root mean square of energies less fit, in eV.
     """
@@ -240,7 +241,8 @@ def fit_birch_murnaghan(
     if len(np.unique(v)) <= _PARAMETERS:
         raise ValueError(f"expected at least {_PARAMETERS + 1} different volumes, got {v}")
     middle, shift = float(v.mean()), float(e.mean())
-    design = np.vander((middle / v) ** (2.0 / 3.0) - 1.0, _PARAMETERS, increasing=True)
+    ratios = (middle / v) ** (2.0 / 3.0) - 1.0
+    design = np.vander(ratios, _PARAMETERS, increasing=True)
     coefficients = np.linalg.lstsq(design, e - shift)[0]
     residuals = e - shift - design @ coefficients
     parameters = _at_minimum(coefficients, middle)
@@ -248,22 +250,26 @@ def fit_birch_murnaghan(
         raise ValueError("the energies have no minimum with a positive bulk modulus near these volumes")
     covariance = np.linalg.inv(design.T @ design) * (residuals @ residuals) / (len(v) - _PARAMETERS)
     slopes = _slopes(coefficients, middle, parameters)
-    errors = np.sqrt(np.einsum("ij,jk,ik->i", slopes, covariance, slopes))
+    scatter = np.einsum("ij,jk,ik->i", slopes, covariance, slopes)
+    higher = np.linalg.lstsq(np.vander(ratios, _PARAMETERS + 1, increasing=True), e - shift)[0]
+    beyond = _at_minimum(higher, middle, (middle / parameters[1]) ** (2.0 / 3.0) - 1.0)
+    change = np.full(_PARAMETERS, np.nan) if beyond is None else beyond - parameters
     rms = float(np.sqrt(np.mean(residuals**2)))
     e0, v0, b0, derivative = (float(value) for value in parameters)
+    errors = np.sqrt(scatter + change**2)
     return EquationOfState(formula, atoms, v, e, e0 + shift, v0, b0, derivative, errors, rms)
 
 
-def _at_minimum(coefficients: FloatArray, middle: float) -> FloatArray | None:
-    """E0 in eV, V0 in A^3, B0 in GPa and B0' (4,) of a polynomial in (middle / V)^(2/3) - 1."""
+def _at_minimum(coefficients: FloatArray, middle: float, near: float = 0.0) -> FloatArray | None:
+    """E0 in eV, V0 in A^3, B0 in GPa and B0' (4,) of a polynomial in (middle / V)^(2/3) - 1 at its minimum nearby."""
     curve = np.polynomial.Polynomial(coefficients)
     slope, second, third = (curve.deriv(order) for order in (1, 2, 3))
     minima = [float(x.real) for x in slope.roots() if abs(x.imag) < 1e-12 and second(x.real) > 0.0 and x.real > -1.0]
     if not minima:
         return None
-    x = minima[0]  # a cubic has only one minimum
+    x = min(minima, key=lambda place: abs(place - near))
     u, v0 = x + 1.0, middle * (x + 1.0) ** -1.5
-    # u = (middle / V)^(2/3): V dE/dV = -2/3 u E_u, hence B = V E_VV = 4/9 u^2 E_uu / V where E_u = 0
+    # u = (middle / V)^(2/3), so that B = V E_VV = 4/9 u^2 E_uu / V where E_u = 0
     b0 = 4.0 / 9.0 * u**2 * second(x) / v0
     derivative = 4.0 + 2.0 / 3.0 * u * third(x) / second(x)
     return np.array([curve(x), v0, b0 / units.GPa, derivative])
