@@ -184,7 +184,7 @@ def vacancy(atoms: Atoms, calc: BaseCalculator, settings: VacancyRun | None = No
     >>> from ase_mlips.runs import vacancy
     >>> found = vacancy(bulk("Mo", cubic=True), SNAP.embedded("Mo"), sizes=(6.0, 9.0))
     >>> print([f"{energy:.1f}" for energy in found.energies])
-    ['2.7', '2.7']
+    ['2.8', '2.8']
     """
     run = chosen(VacancyRun, settings, fields)
     require_crystal(atoms, "a vacancy needs")

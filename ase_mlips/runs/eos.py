@@ -66,9 +66,9 @@ class EOSRun:
 class EquationOfState(Tabulated):
     """Energies at several volumes, and the curve of Birch and Murnaghan through them.
 
-    The errors say how well energies of this potential determine the parameters, and not how far it is from nature.  They
-    have two parts, whose squares are added: the standard error from the residuals, and by how much a parameter changes
-    when the curve gets one order more, since the energies of a potential are smooth and no such curve.
+    The errors say how well energies of this potential determine the parameters, and not how far it is from nature.
+    They have two parts, whose squares are added: the standard error from the residuals, and by how much a parameter
+    changes when the curve gets one order more, since the energies of a potential are smooth and no such curve.
 
     Attributes
     ----------
