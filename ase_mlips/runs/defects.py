@@ -127,7 +127,7 @@ class Vacancy(Tabulated):
         if len(self.energies) < 2:
             return facts | {"change with size": "not known, one size only"}
         return facts | {
-            "change with size": f"{self.change:+.4f} eV from {self.atoms[-2]:.0f} atoms",
+            "change with size": f"{round(self.change, 4) + 0.0:+.4f} eV from {self.atoms[-2]:.0f} atoms",
             "extrapolated": f"{self.extrapolated:.4f} eV",
         }
 

@@ -150,9 +150,10 @@ class ElasticConstants(Tabulated):
         }
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the components of the stress against each kind of strain, and the linear fit; returns the Axes.
+        """Draw the components of the stress against each kind of strain, and the linear fits; returns the Axes.
 
-        Of each kind the stresses that answer with at least a tenth of the largest one are drawn.
+        Of each kind the stresses that answer with at least a tenth of the largest one are drawn; dotted lines are those
+        of clamped ions, where they differ.
         """
         ax = new_axes(ax)
         kinds = np.abs(self.strains).argmax(1)
@@ -169,6 +170,10 @@ class ElasticConstants(Tabulated):
                 label = f"{names} by {_NAMES[kind]}: {self.constant(row + 1, kind + 1)} GPa"
                 (points,) = ax.plot(100.0 * strain, self.stresses[chosen, row], "o", markersize=4.0)
                 ax.plot(100.0 * strain, column[row] * strain, color=points.get_color(), label=label)
+                clamped = self.clamped[row, kind]
+                if abs(clamped - column[row]) > 0.01 * abs(clamped):
+                    held = {"color": points.get_color(), "linestyle": ":", "label": f"ions clamped: {clamped:.4g} GPa"}
+                    ax.plot(100.0 * strain, clamped * strain, **held)
         ax.set(xlabel="strain (%)", ylabel="stress (GPa)", title=f"{self.formula}, {self.space_group}")
         ax.legend(frameon=False, fontsize="small")
         return ax

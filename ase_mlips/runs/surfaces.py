@@ -114,7 +114,11 @@ class SurfaceEnergy(Tabulated):
     def facts(self) -> dict[str, str]:
         """The energy, and what is known of its convergence."""
         known = len(self.energies) > 1
-        last = f"{self.change:+.4f} J/m^2 from {self.thicknesses[-2]:.1f} A" if known else "not known, one only"
+        last = (
+            f"{round(self.change, 4) + 0.0:+.4f} J/m^2 from {self.thicknesses[-2]:.1f} A"
+            if known
+            else "not known, one only"
+        )
         return {
             "surface": f"{self.formula} {_in_words(self.miller)}",
             "energy": f"{self.energy:.4f} J/m^2 ({1e3 * self.energy / _JOULE:.2f} meV/A^2)",

@@ -1,0 +1,86 @@
+"""``ase-mlips eos``, ``elastic``, ``vacancy``, ``surface`` and ``neb``: from a model and a structure to a result."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import Any
+
+from ase_mlips.analysis.tables import Tabulated
+from ase_mlips.runs import (
+    ElasticConstants,
+    ElasticRun,
+    EOSRun,
+    MinimumEnergyPath,
+    NEBRun,
+    SurfaceRun,
+    VacancyRun,
+    elastic_constants,
+    equation_of_state,
+    neb,
+    surface_energy,
+    vacancy,
+)
+
+from .common import chosen_model, deferred_interrupt, plain_warnings, print_table, read_structure
+from .outputs import claim_numbers, file_of, model_files, save_result
+from .signals import INTERRUPTED
+
+_CHECKS: dict[str, tuple[type[Any], Callable[..., Tabulated]]] = {
+    "eos": (EOSRun, equation_of_state),
+    "elastic": (ElasticRun, elastic_constants),
+    "vacancy": (VacancyRun, vacancy),
+    "surface": (SurfaceRun, surface_energy),
+    "neb": (NEBRun, neb),
+}
+_OTHER_NAMES = {"relaxed": "relax"}  # of the option, where it is not that of the field
+
+
+def run(args: Namespace) -> int:
+    """Do ``args.check``, print what matters, and write numbers and a picture; 1 when a band did not converge."""
+    kind, check = _CHECKS[args.check]
+    names = {field.name: _OTHER_NAMES.get(field.name, field.name) for field in fields(kind)}
+    with _in_words_of_the_command(names):
+        settings = kind(**{field: getattr(args, option) for field, option in names.items()})
+    structures = [args.structure, *([args.final] if args.check == "neb" else [])]
+    claim_numbers(args, [*map(file_of, structures), *model_files(args.model)])
+    cells = [read_structure(name, args.species) for name in structures]
+    calc = chosen_model(args)
+    with _in_words_of_the_command(names), plain_warnings():
+        result = check(*cells, calc, settings)
+    # A result that is there gets written, and without the picture it would not be complete.
+    with deferred_interrupt() as interrupted:
+        _describe(result)
+        print(f"wrote {save_result(result, result.plot, args.output, force=args.force)}")
+    if interrupted.is_set():
+        return INTERRUPTED
+    return int(isinstance(result, MinimumEnergyPath) and not result.converged)
+
+
+@contextmanager
+def _in_words_of_the_command(names: dict[str, str]) -> Iterator[None]:
+    """Put options in the place of fields at the beginning of messages of a ValueError."""
+    try:
+        yield
+    except ValueError as error:
+        field, colon, rest = str(error).partition(": ")
+        if field not in names:
+            raise
+        raise ValueError(f"--{names[field].replace('_', '-')}{colon}{rest}") from error
+
+
+def _describe(result: Tabulated) -> None:
+    facts = result.facts()
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        print(f"{name.ljust(width)}  {value}")
+    if isinstance(result, ElasticConstants):
+        axes = ("xx", "yy", "zz", "yz", "xz", "xy")
+        rows = [[axis, *(f"{value + 0.0:.2f}" for value in row)] for axis, row in zip(axes, result.tensor, strict=True)]
+        print_table(["GPa", *axes], [[cell.replace("-0.00", "0.00") for cell in row] for row in rows])
+        return
+    columns = result.columns()
+    rows = [[f"{value:.6g}" for value in row] for row in zip(*columns.values(), strict=True)]
+    print_table(list(columns), rows)
