@@ -175,7 +175,7 @@ def equation_of_state(
     Raises
     ------
     ValueError
-        `atoms` is not a crystal, a setting is out of range, or the energies have no minimum.
+        `atoms` is not a crystal, a setting is out of range, or the energies have no minimum near the volumes.
     CalculationFailed
         A relaxation did not converge, or an energy is not finite.
 
@@ -233,7 +233,7 @@ def fit_birch_murnaghan(
     Raises
     ------
     ValueError
-        Too few points, one that is not finite, or energies without a minimum.
+        Too few points, one that is not finite, or energies without a minimum there or nearly there.
     """
     v, e = (np.asarray(values, dtype=np.float64) for values in (volumes, energies))
     if v.ndim != 1 or v.shape != e.shape or not (np.isfinite(e).all() and np.isfinite(v).all() and (v > 0.0).all()):
@@ -246,8 +246,12 @@ def fit_birch_murnaghan(
     coefficients = np.linalg.lstsq(design, e - shift)[0]
     residuals = e - shift - design @ coefficients
     parameters = _at_minimum(coefficients, middle)
-    if parameters is None:
-        raise ValueError("the energies have no minimum with a positive bulk modulus near these volumes")
+    outside = np.inf if parameters is None else max(v.min() - parameters[1], parameters[1] - v.max())
+    if parameters is None or outside > np.ptp(v):
+        raise ValueError(
+            f"the energies have no minimum near these volumes, {v.min():.5g} to {v.max():.5g} A^3: begin with a "
+            "structure that is relaxed"
+        )
     covariance = np.linalg.inv(design.T @ design) * (residuals @ residuals) / (len(v) - _PARAMETERS)
     slopes = _slopes(coefficients, middle, parameters)
     scatter = np.einsum("ij,jk,ik->i", slopes, covariance, slopes)

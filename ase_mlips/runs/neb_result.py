@@ -120,7 +120,8 @@ class MinimumEnergyPath(Tabulated):
         line = np.linspace(0.0, self.distances[-1], 200)
         ax.plot(line, spline(line), label=f"barrier {self.barrier:.3f} eV, back {self.reverse_barrier:.3f} eV")
         ax.plot(self.distances, self.energies - self.energies[0], "o", color="black")
-        ax.set(xlabel="path (Å)", ylabel="energy (eV)", title=self.facts()["hop"].replace(" A ", " Å "))
+        title = self.facts()["hop"].replace(" A ", " Å ") + ("" if self.converged else ", NOT converged")
+        ax.set(xlabel="path (Å)", ylabel="energy (eV)", title=title)
         ax.margins(y=0.15)
         ax.legend(frameon=False)
         return ax
