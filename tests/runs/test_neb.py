@@ -95,7 +95,7 @@ def test_ends_as_they_are(copper):
 
 def test_a_band_that_does_not_converge_is_no_loss(copper):
     with pytest.warns(UserWarning, match=r"not converged after 2 steps: its largest force is still .* eV/A"):
-        found = neb(*copper, MorseCalculator(), images=3, steps=2, relax_ends=False, fmax=0.3)
+        found = neb(*copper, MorseCalculator(), images=3, steps=2, relax_ends=False, fmax=0.4)
     assert not found.converged
     assert found.facts()["converged"].startswith("NO, ")
     assert found.plot().get_title().endswith("NOT converged")
@@ -123,7 +123,7 @@ def test_ends_that_cannot_be_ends(copper):
         neb(initial, exchanged, MorseCalculator())
     larger = final.copy()
     larger.set_cell(final.cell.array * 1.01, scale_atoms=True)
-    with pytest.raises(ValueError, match=r"different cells, by up to 0\.07\d* A"):
+    with pytest.raises(ValueError, match=r"different cells, by up to 0\.0666 A"):
         neb(initial, larger, MorseCalculator())
     with pytest.raises(ValueError, match="a hop needs at least two atoms, got 1"):
         neb(Atoms("Cu"), Atoms("Cu", [[1, 0, 0]]), MorseCalculator())
