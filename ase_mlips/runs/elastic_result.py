@@ -85,14 +85,12 @@ class ElasticConstants(Tabulated):
     @property
     def compliance(self) -> FloatArray:
         """Inverse (6, 6) of the tensor, in 1/GPa."""
-        inverse: FloatArray = np.linalg.inv(self.tensor)
-        return inverse
+        return np.asarray(np.linalg.inv(self.tensor), dtype=np.float64)
 
     @property
     def eigenvalues(self) -> FloatArray:
         """Stiffnesses (6,) in GPa, ascending, of the tensor in Kelvin's notation, which do not depend on the axes."""
-        stiffnesses: FloatArray = np.linalg.eigvalsh(self.tensor * np.outer(_KELVIN, _KELVIN))
-        return stiffnesses
+        return np.asarray(np.linalg.eigvalsh(self.tensor * np.outer(_KELVIN, _KELVIN)), dtype=np.float64)
 
     @property
     def stable(self) -> bool:
@@ -142,8 +140,8 @@ class ElasticConstants(Tabulated):
         """The 21 constants with their errors, with ions as asked for and clamped."""
         i, j = np.triu_indices(6)
         return {
-            "i": i + 1.0,
-            "j": j + 1.0,
+            "i": (i + 1).astype(np.float64),
+            "j": (j + 1).astype(np.float64),
             "C_ij (GPa)": self.tensor[i, j],
             "error (GPa)": self.errors[i, j],
             "clamped (GPa)": self.clamped[i, j],

@@ -137,7 +137,8 @@ class EquationOfState(Tabulated):
         """Pressures (V,) of the fit in GPa at volumes (V,) in A^3."""
         x = self._compression(volumes)
         shape = 1.0 + 0.75 * (self.bulk_modulus_derivative - 4.0) * (x - 1.0)
-        return 1.5 * self.bulk_modulus * (x**3.5 - x**2.5) * shape
+        pressure: FloatArray = 1.5 * self.bulk_modulus * (x**3.5 - x**2.5) * shape
+        return pressure
 
     def _compression(self, volumes: ArrayLike) -> FloatArray:
         compression: FloatArray = (self.volume / np.asarray(volumes, dtype=np.float64)) ** (2.0 / 3.0)
@@ -191,7 +192,7 @@ def equation_of_state(
     >>> from ase_mlips.runs import equation_of_state
     >>> found = equation_of_state(bulk("Si", a=5.47), SNAP.embedded("Si"))
     >>> print(f"{found.volume:.1f} A^3, {found.bulk_modulus:.0f} GPa")
-    40.9 A^3, 87 GPa
+    40.9 A^3, 88 GPa
     """
     run = chosen(EOSRun, settings, fields)
     require_crystal(atoms, "an equation of state needs")
@@ -243,7 +244,7 @@ def fit_birch_murnaghan(
     middle, shift = float(v.mean()), float(e.mean())
     ratios = (middle / v) ** (2.0 / 3.0) - 1.0
     design = np.vander(ratios, _PARAMETERS, increasing=True)
-    coefficients = np.linalg.lstsq(design, e - shift)[0]
+    coefficients = _polynomial(ratios, e - shift, _PARAMETERS)
     residuals = e - shift - design @ coefficients
     parameters = _at_minimum(coefficients, middle)
     outside = np.inf if parameters is None else max(v.min() - parameters[1], parameters[1] - v.max())
@@ -255,7 +256,7 @@ def fit_birch_murnaghan(
     covariance = np.linalg.inv(design.T @ design) * (residuals @ residuals) / (len(v) - _PARAMETERS)
     slopes = _slopes(coefficients, middle, parameters)
     scatter = np.einsum("ij,jk,ik->i", slopes, covariance, slopes)
-    higher = np.linalg.lstsq(np.vander(ratios, _PARAMETERS + 1, increasing=True), e - shift)[0]
+    higher = _polynomial(ratios, e - shift, _PARAMETERS + 1)
     beyond = _at_minimum(higher, middle, (middle / parameters[1]) ** (2.0 / 3.0) - 1.0)
     change = np.full(_PARAMETERS, np.nan) if beyond is None else beyond - parameters
     rms = float(np.sqrt(np.mean(residuals**2)))
@@ -264,9 +265,15 @@ def fit_birch_murnaghan(
     return EquationOfState(formula, atoms, v, e, e0 + shift, v0, b0, derivative, errors, rms)
 
 
+def _polynomial(places: FloatArray, values: FloatArray, parameters: int) -> FloatArray:
+    """Coefficients, the constant first, of a least-squares fit."""
+    design = np.vander(places, parameters, increasing=True)
+    return np.asarray(np.linalg.lstsq(design, values)[0], dtype=np.float64)
+
+
 def _at_minimum(coefficients: FloatArray, middle: float, near: float = 0.0) -> FloatArray | None:
     """E0 in eV, V0 in A^3, B0 in GPa and B0' (4,) of a polynomial in (middle / V)^(2/3) - 1 at its minimum nearby."""
-    curve = np.polynomial.Polynomial(coefficients)
+    curve: Any = np.polynomial.Polynomial(coefficients)
     slope, second, third = (curve.deriv(order) for order in (1, 2, 3))
     minima = [float(x.real) for x in slope.roots() if abs(x.imag) < 1e-12 and second(x.real) > 0.0 and x.real > -1.0]
     if not minima:

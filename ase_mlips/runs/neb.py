@@ -110,15 +110,16 @@ def neb(
     >>> del initial[0], final[0]
     >>> path = neb(initial, final, SNAP.embedded("Mo"), images=3)
     >>> print(f"{path.barrier:.1f} eV, back {path.reverse_barrier:.1f} eV")
-    1.3 eV, back 1.3 eV
+    1.7 eV, back 1.7 eV
     """
     run = chosen(NEBRun, settings, fields)
     _require_same_atoms(initial, final)
     _require_hop(initial, final, "the ends are the same")
     ends = [_at_rest(atoms, calc, run, name) for atoms, name in ((initial, "first"), (final, "last"))]
-    _require_hop(*ends, "after relaxation the ends are the same")
-    ends[1].positions = ends[0].positions + _shortest(*ends)
-    images = [ends[0], *(ends[0].copy() for _ in range(run.images)), ends[1]]
+    first, last = ends
+    _require_hop(first, last, "after relaxation the ends are the same")
+    last.positions = first.positions + _shortest(first, last)
+    images = [first, *(first.copy() for _ in range(run.images)), last]
     band = NEB(images, k=run.spring, method="improvedtangent", allow_shared_calculator=True)
     band.interpolate(method=run.interpolation, apply_constraint=False)
     for image in images[1:-1]:
