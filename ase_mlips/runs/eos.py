@@ -131,7 +131,8 @@ class EquationOfState(Tabulated):
         """Energies (V,) of the fit in eV at volumes (V,) in A^3; Birch, Phys. Rev. 71, 809 (1947)."""
         x, b = self._compression(volumes), self.bulk_modulus * units.GPa
         cubic = self.bulk_modulus_derivative * (x - 1.0) ** 3 + (x - 1.0) ** 2 * (6.0 - 4.0 * x)
-        return self.energy + 9.0 / 16.0 * self.volume * b * cubic
+        energies: FloatArray = self.energy + 9.0 / 16.0 * self.volume * b * cubic
+        return energies
 
     def pressure_at(self, volumes: ArrayLike) -> FloatArray:
         """Pressures (V,) of the fit in GPa at volumes (V,) in A^3."""

@@ -8,6 +8,7 @@ from ase import Atoms, units
 from ase.build import bulk, fcc100, fcc111
 from ase.optimize import BFGS
 from support.lennard_jones import ARGON, LennardJones
+from support.three_body import EPSILON, StillingerWeber
 
 from ase_mlips import SNAP
 from ase_mlips.calculator import PotentialCalculator
@@ -63,6 +64,16 @@ def test_a_pair_potential_gives_the_cohesive_energy_unrelaxed(argon):
     found = vacancy(atoms, calc, sizes=(17.1,), relaxed="none", fmax=1e-4)
     assert found.unrelaxed[0] == pytest.approx(-calc.get_potential_energy(atoms) / 4.0, rel=1e-9)
     assert 0.95 * found.unrelaxed[0] < found.formation_energy < found.unrelaxed[0]
+
+
+def test_silicon_of_stillinger_and_weber_in_closed_form():
+    """Only bonds of closest neighbours, at their best angles: a vacancy costs four less two, a surface half of one."""
+    atoms, calc = relax(bulk("Si", a=5.43, cubic=True), StillingerWeber()).atoms, StillingerWeber()
+    found = vacancy(atoms, calc, sizes=(10.0,), relaxed="none")
+    assert found.unrelaxed[0] == pytest.approx(2.0 * EPSILON, rel=1e-5)
+    cleaved = surface_energy(atoms, calc, miller=(1, 1, 1), thicknesses=(9.0,), relaxed="none")
+    area = np.sqrt(3.0) / 4.0 * atoms.cell.lengths()[0] ** 2
+    assert cleaved.unrelaxed[0] == pytest.approx(1e20 * units._e * EPSILON / (2.0 * area), rel=1e-5)
 
 
 def test_a_compound_needs_a_chemical_potential():

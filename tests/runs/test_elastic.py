@@ -9,6 +9,8 @@ from ase.optimize import BFGS
 from ase.spacegroup import crystal as spacegroup_crystal
 from scipy.linalg import sqrtm
 from scipy.spatial.transform import Rotation
+from support import three_body
+from support.three_body import StillingerWeber
 from support.without_stress import WithoutStress
 
 from ase_mlips import SNAP
@@ -47,6 +49,14 @@ def alloy():
     atoms = make_supercell(bulk("Cu", a=3.8), [[2, 1, 0], [0, 2, 1], [0, 0, 2]])
     atoms.symbols[:] = ["Cu", "Au", "Ag", "Cu", "Pt", "Cu", "Cu", "Au"]
     return relax(atoms, EMT(), fmax=1e-5, steps=2000).atoms
+
+
+def test_published_constants_of_stillinger_and_weber():
+    """To the digits that are printed, which are for relaxed ions; C44 lies on the edge between two of them."""
+    found = elastic_constants(bulk("Si", a=5.43), StillingerWeber())
+    printed = three_body.C11, three_body.C12, three_body.C44
+    assert (found.tensor[0, 0], found.tensor[0, 1], found.tensor[3, 3]) == pytest.approx(printed, abs=0.051)
+    assert found.clamped[3, 3] > 100.0
 
 
 def test_silicon_relaxed_and_clamped(silicon):
