@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
 
+from ase_mlips.analysis.results import Interrupted
 from ase_mlips.analysis.tables import Tabulated
 from ase_mlips.runs import (
     ElasticConstants,
@@ -49,7 +51,13 @@ def run(args: Namespace) -> int:
     cells = [read_structure(name, args.species) for name in structures]
     calc = chosen_model(args)
     with _in_words_of_the_command(names), plain_warnings():
-        result = check(*cells, calc, settings)
+        try:
+            result = check(*cells, calc, settings)
+        except Interrupted as interruption:
+            found = interruption.result
+            written = save_result(found, found.plot, args.output, beginning=True)
+            print(f"ase-mlips: interrupted; what was complete is in {written}", file=sys.stderr)
+            return INTERRUPTED
     # A result that is there gets written, and without the picture it would not be complete.
     with deferred_interrupt() as interrupted:
         _describe(result)

@@ -20,7 +20,7 @@ def add_checks(commands: Any) -> None:
 def _eos(commands: Any) -> None:
     parser = _check(commands, "eos", "equation of state by Birch and Murnaghan: volume, bulk modulus, its derivative")
     parser.add_argument(
-        "--volume-change", type=positive, default=0.06, metavar="X", help="largest relative change, to both sides"
+        "--volume-change", type=positive, default=0.04, metavar="X", help="largest relative change, to both sides"
     )
     parser.add_argument("--points", type=count, default=11, metavar="N", help="number of volumes")
     choices = ("shape", "positions", "none")
@@ -30,7 +30,7 @@ def _eos(commands: Any) -> None:
 
 def _elastic(commands: Any) -> None:
     parser = _check(commands, "elastic", "elastic constants with relaxed and with clamped ions, moduli, stability")
-    parser.add_argument("--strain", type=positive, default=0.005, metavar="X", help="largest strain, to both sides")
+    parser.add_argument("--strain", type=positive, default=0.002, metavar="X", help="largest strain, to both sides")
     choices = ("relaxed", "clamped")
     parser.add_argument("--ions", choices=choices, default="relaxed", help="whether atoms move in the strained cells")
     parser.add_argument("--symprec", type=positive, default=1e-5, metavar="A", help="tolerance of the space group")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import numpy as np
@@ -20,7 +22,7 @@ _MAX_FORCE = 0.01  # eV/A
 _STRAIN = 1e-5  # of difference quotients of energies
 
 
-def at_rest(atoms: Atoms, calc: BaseCalculator, relaxed: Before, fmax: float) -> Atoms:
+def at_rest(atoms: Atoms, calc: BaseCalculator, relaxed: Before, fmax: float, steps: int) -> Atoms:
     """A copy of a crystal, relaxed as asked for under its space group; without calculator.
 
     Raises
@@ -31,7 +33,8 @@ def at_rest(atoms: Atoms, calc: BaseCalculator, relaxed: Before, fmax: float) ->
         The relaxation did not converge.
     """
     if relaxed != "none":
-        return relax(atoms, calc if relaxed == "positions" else with_stress(calc), what=relaxed, fmax=fmax).atoms
+        relaxing = calc if relaxed == "positions" else with_stress(calc)
+        return relax(atoms, relaxing, what=relaxed, fmax=fmax, steps=steps).atoms
     force = max_force(atoms, calc)
     if force > _MAX_FORCE:
         raise ValueError(
@@ -96,6 +99,15 @@ def relaxed_positions(atoms: Atoms, calc: BaseCalculator, fmax: float, steps: in
         raise CalculationFailed(f"not relaxed after {steps} steps: the largest force is still {force:.2g} eV/A")
     work.calc = None
     return work
+
+
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Say of a calculation that fails which one it was."""
+    try:
+        yield
+    except CalculationFailed as error:
+        raise CalculationFailed(f"{where}: {error}") from error
 
 
 def in_words(stress: FloatArray) -> str:

@@ -8,9 +8,8 @@ from typing import Any, get_args
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
-from tqdm import tqdm
 
-from ase_mlips.analysis.results import new_axes
+from ase_mlips.analysis.results import Interrupted, new_axes
 from ase_mlips.analysis.tables import Tabulated
 from ase_mlips.phonons.arguments import require_word
 from ase_mlips.phonons.cells import require_crystal, thicknesses
@@ -18,6 +17,7 @@ from ase_mlips.phonons.cells import require_crystal, thicknesses
 from ..arrays import FloatArray
 from .crystals import Before, at_rest, energy_of, relaxed_positions
 from .fields import as_tuple, chosen, is_count, is_number, require_count, require_positive
+from .sizes import in_all_sizes
 
 _NEAR = 1.3  # times the distance of the closest atom: those that are displaced
 _DISPLACEMENT = 0.02  # A
@@ -40,7 +40,7 @@ class VacancyRun:
     fmax : float
         Largest force in eV/A at the end of a relaxation.
     steps : int
-        Give up a relaxation around the vacancy after so many.
+        Give up a relaxation after so many.
     """
 
     sizes: tuple[float, ...] = (8.0, 11.0, 14.0)
@@ -175,7 +175,14 @@ def vacancy(atoms: Atoms, calc: BaseCalculator, settings: VacancyRun | None = No
         `atoms` is not a crystal, has forces or no atom of that index, or a setting is out of range; a compound without
         chemical potential; a supercell of one atom.
     CalculationFailed
-        A relaxation did not converge, or an energy is not finite.
+        The crystal, or all sizes, did not relax or gave energies that are not finite.
+    Interrupted
+        After Ctrl-C, with the sizes that were complete.
+
+    Warns
+    -----
+    UserWarning
+        A size is left out because its calculation failed.
 
     Examples
     --------
@@ -195,19 +202,16 @@ def vacancy(atoms: Atoms, calc: BaseCalculator, settings: VacancyRun | None = No
         raise ValueError(
             f"chemical_potential: a compound does not say which energy {symbol} has where it goes to, give it in eV"
         )
-    rest = at_rest(atoms, calc, run.relaxed, run.fmax)
+    rest = at_rest(atoms, calc, run.relaxed, run.fmax, run.steps)
     mu = run.chemical_potential
     if mu is None:
         mu = energy_of(rest, calc) / len(rest)
-    rows = []
-    for cells in tqdm(_repetitions(rest, run.sizes), desc="supercells", leave=False, disable=None):
-        supercell = rest * cells
-        size = float(thicknesses(supercell.cell.array).min())
-        rows.append((size, float(len(supercell)), *_formation(supercell, calc, run, mu)))
-    sizes, numbers, unrelaxed, energies, displacements = np.array(rows).T
-    return Vacancy(
-        rest.get_chemical_formula(), str(symbol), float(mu), sizes, numbers, unrelaxed, energies, displacements
-    )
+    supercells = [rest * cells for cells in _repetitions(rest, run.sizes)]
+    rows, interrupted = in_all_sizes(supercells, lambda cell: _formation(cell, calc, run, mu), "supercells")
+    found = Vacancy(rest.get_chemical_formula(), str(symbol), float(mu), *np.array(rows).T)
+    if interrupted:
+        raise Interrupted(found, len(rows))
+    return found
 
 
 def _repetitions(atoms: Atoms, sizes: tuple[float, ...]) -> list[tuple[int, int, int]]:
@@ -220,8 +224,8 @@ def _repetitions(atoms: Atoms, sizes: tuple[float, ...]) -> list[tuple[int, int,
     return [(a, b, c) for a, b, c in ordered]
 
 
-def _formation(supercell: Atoms, calc: BaseCalculator, run: VacancyRun, mu: float) -> tuple[float, float, float]:
-    """Formation energies in eV before and after relaxation, and the largest displacement in A."""
+def _formation(supercell: Atoms, calc: BaseCalculator, run: VacancyRun, mu: float) -> tuple[float, ...]:
+    """Size in A, atoms, formation energies in eV before and after relaxation, and the largest displacement in A."""
     perfect = energy_of(supercell, calc)
     distances = supercell.get_distances(run.atom, range(len(supercell)), mic=True)
     near = np.delete(distances, run.atom)
@@ -235,4 +239,5 @@ def _formation(supercell: Atoms, calc: BaseCalculator, run: VacancyRun, mu: floa
     moved.positions[chosen_atoms] += kicks
     relaxed = relaxed_positions(moved, calc, run.fmax, run.steps)
     shift = float(np.linalg.norm(relaxed.positions - holed.positions, axis=1).max())
-    return before, energy_of(relaxed, calc) - perfect + mu, shift
+    size = float(thicknesses(supercell.cell.array).min())
+    return size, float(len(supercell)), before, energy_of(relaxed, calc) - perfect + mu, shift

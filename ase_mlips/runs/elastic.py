@@ -14,7 +14,7 @@ from ase_mlips.phonons.arguments import require_word, warn
 from ase_mlips.phonons.cells import require_crystal, space_group
 
 from ..arrays import FloatArray
-from .crystals import Before, at_rest, in_words, relaxed_positions, stress_in_gpa
+from .crystals import Before, at_rest, in_words, located, relaxed_positions, stress_in_gpa
 from .elastic_result import ElasticConstants
 from .elastic_symmetry import enough_strains, invariant_tensors, strained
 from .fields import chosen, require_count, require_positive
@@ -39,14 +39,15 @@ class ElasticRun:
     relaxed : {"cell", "shape", "positions", "none"}
         What is relaxed before, with the symmetry kept.
     fmax : float
-        Largest force in eV/A at the end of a relaxation; the error of the constants is proportional to it.
+        Largest force in eV/A at the end of a relaxation; the error that it makes in the constants is proportional to
+        it.  Calculators in single precision may not reach the default.
     steps : int
-        Give up a relaxation of a strained cell after so many.
+        Give up a relaxation after so many.
     symprec : float
         Tolerance of the space group in A.
     """
 
-    strain: float = 0.005
+    strain: float = 0.002
     ions: Ions = "relaxed"
     relaxed: Before = "cell"
     fmax: float = 1e-5
@@ -105,7 +106,7 @@ def elastic_constants(
     """
     run = chosen(ElasticRun, settings, fields)
     require_crystal(atoms, "elastic constants need")
-    rest = at_rest(atoms, calc, run.relaxed, run.fmax)
+    rest = at_rest(atoms, calc, run.relaxed, run.fmax, run.steps)
     before = stress_in_gpa(rest, calc)
     _require_pressure(before)
     basis = invariant_tensors(rest, run.symprec)
@@ -141,7 +142,8 @@ def _stresses(rest: Atoms, calc: BaseCalculator, run: ElasticRun, strains: Float
         cell = strained(rest, strain)
         clamped[k] = relaxed[k] = stress_in_gpa(cell, calc)
         if run.ions == "relaxed":
-            relaxed[k] = stress_in_gpa(relaxed_positions(cell, calc, run.fmax, run.steps), calc)
+            with located(f"in the cell strained by {np.array2string(strain)}"):
+                relaxed[k] = stress_in_gpa(relaxed_positions(cell, calc, run.fmax, run.steps), calc)
     return clamped, relaxed
 
 

@@ -20,7 +20,7 @@ from ase_mlips.phonons.gruneisen import scaled
 from ase_mlips.phonons.relaxation import relax
 
 from ..arrays import FloatArray
-from .crystals import energy_of, with_stress
+from .crystals import energy_of, located, with_stress
 from .fields import chosen, require_count, require_positive
 
 _PARAMETERS = 4
@@ -48,7 +48,7 @@ class EOSRun:
         Give up a relaxation after so many.
     """
 
-    volume_change: float = 0.06
+    volume_change: float = 0.04
     points: int = 11
     relaxed: AtVolume = "shape"
     fmax: float = 1e-3
@@ -203,7 +203,8 @@ def equation_of_state(
     for factor in tqdm(factors, desc="volumes", leave=False, disable=None):
         cell = scaled(atoms, factor)
         volumes.append(cell.get_volume())
-        energies.append(_energy(cell, calc, run))
+        with located(f"at a volume changed by {100.0 * (factor - 1.0):+.3g} %"):
+            energies.append(_energy(cell, calc, run))
     found = fit_birch_murnaghan(volumes, energies, atoms.get_chemical_formula(), len(atoms))
     if not found.within_range:
         ratio = found.volume / atoms.get_volume() - 1.0

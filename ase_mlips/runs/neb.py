@@ -14,6 +14,7 @@ from ase.mep import NEB
 from ase.optimize import FIRE
 from tqdm import tqdm
 
+from ase_mlips.analysis.results import Interrupted
 from ase_mlips.phonons.arguments import require_word, warn
 from ase_mlips.phonons.relaxation import max_force
 
@@ -93,6 +94,8 @@ def neb(
         atom; a setting is out of range.
     CalculationFailed
         The relaxation of an end did not converge, or an energy is not finite.
+    Interrupted
+        After Ctrl-C, with the band as it was.
 
     Warns
     -----
@@ -127,8 +130,10 @@ def neb(
     for end in ends:  # computed once, and not anew at each step
         energy, forces = energy_of(end, calc), calc.get_property("forces", end)
         end.calc = SinglePointCalculator(end, energy=energy, forces=forces)
-    converged, steps = _optimised(band, run)
+    converged, steps, interrupted = _optimised(band, run)
     result = _result(images, band, converged, steps)
+    if interrupted:
+        raise Interrupted(result, steps)
     if not converged:
         warn(
             f"the band has not converged after {steps} steps: its largest force is still {result.max_force:.2g} eV/A, "
@@ -137,20 +142,26 @@ def neb(
     return result
 
 
-def _optimised(band: Any, run: NEBRun) -> tuple[bool, int]:
-    """Whether the forces on the band became small enough, and the number of steps; the highest image climbs at last."""
+def _optimised(band: Any, run: NEBRun) -> tuple[bool, int, bool]:
+    """Whether the forces on the band became small enough, the number of steps, and whether Ctrl-C has ended it.
+
+    The highest image climbs at last.
+    """
     steps = 0
+    stages = [(False, max(run.fmax, _ROUGH)), (True, run.fmax)] if run.climb else [(False, run.fmax)]
     with tqdm(desc="band", unit="step", leave=False, disable=None) as bar:
-        stages = [(False, max(run.fmax, _ROUGH)), (True, run.fmax)] if run.climb else [(False, run.fmax)]
         for climb, fmax in stages:
             band.climb = climb
             with FIRE(band, logfile=None) as optimizer:
                 optimizer.attach(bar.update)
-                converged = optimizer.run(fmax=fmax, steps=run.steps - steps)
+                try:
+                    converged = optimizer.run(fmax=fmax, steps=run.steps - steps)
+                except KeyboardInterrupt:
+                    return False, steps + optimizer.nsteps, True
                 steps += optimizer.nsteps
             if not converged:
-                return False, steps
-    return True, steps
+                return False, steps, False
+    return True, steps, False
 
 
 def _result(images: list[Atoms], band: Any, converged: bool, steps: int) -> MinimumEnergyPath:

@@ -10,9 +10,8 @@ import numpy as np
 from ase import Atoms, units
 from ase.build import surface as slab_of
 from ase.calculators.calculator import BaseCalculator
-from tqdm import tqdm
 
-from ase_mlips.analysis.results import new_axes
+from ase_mlips.analysis.results import Interrupted, new_axes
 from ase_mlips.analysis.tables import Tabulated
 from ase_mlips.phonons.arguments import require_word
 from ase_mlips.phonons.cells import require_crystal
@@ -20,6 +19,7 @@ from ase_mlips.phonons.cells import require_crystal
 from ..arrays import FloatArray
 from .crystals import Before, at_rest, energy_of, relaxed_positions
 from .fields import as_tuple, chosen, is_count, is_number, require_count, require_positive
+from .sizes import in_all_sizes
 
 _JOULE = 1e20 / units.kJ * 1e3  # J/m^2 in an eV/A^2
 _ASIDE = 1e-3  # A: no plane of atoms lies on the cut, on whose side rounding would decide
@@ -45,7 +45,7 @@ class SurfaceRun:
     fmax : float
         Largest force in eV/A at the end of a relaxation.
     steps : int
-        Give up the relaxation of a slab after so many.
+        Give up a relaxation after so many.
     """
 
     miller: tuple[int, int, int] = (1, 0, 0)
@@ -86,7 +86,7 @@ class SurfaceEnergy(Tabulated):
     area : float
         Of one face of the slabs, in A^2.
     thicknesses : (S,) array
-        Of the slabs before relaxation, planes times their distance, in A, ascending.
+        Of the slabs before relaxation, their volume in the crystal by the area, in A, ascending.
     atoms : (S,) array
         Numbers of atoms of the slabs.
     unrelaxed, energies : (S,) array
@@ -168,7 +168,14 @@ def surface_energy(
     ValueError
         `atoms` is not a crystal or has forces, or a setting is out of range.
     CalculationFailed
-        A relaxation did not converge, or an energy is not finite.
+        The crystal, or all slabs, did not relax or gave energies that are not finite.
+    Interrupted
+        After Ctrl-C, with the slabs that were complete.
+
+    Warns
+    -----
+    UserWarning
+        A slab is left out because its calculation failed.
 
     Examples
     --------
@@ -181,7 +188,7 @@ def surface_energy(
     """
     run = chosen(SurfaceRun, settings, fields)
     require_crystal(atoms, "a surface needs")
-    rest = at_rest(atoms, calc, run.relaxed, run.fmax)
+    rest = at_rest(atoms, calc, run.relaxed, run.fmax, run.steps)
     single = energy_of(rest, calc) / len(rest)
     divisor = gcd(*run.miller)
     miller = (run.miller[0] // divisor, run.miller[1] // divisor, run.miller[2] // divisor)
@@ -189,17 +196,20 @@ def surface_energy(
     distance = 1.0 / float(np.linalg.norm(reciprocal))
     cut = _widest_gap(rest.positions @ reciprocal) if run.cut is None else run.cut
     rest.positions += reciprocal * distance * (_ASIDE - cut * distance)
-    counts = sorted({int(np.ceil(thickness / distance - 1e-9)) for thickness in run.thicknesses})
-    rows, area = [], 0.0
-    for count in tqdm(counts, desc="slabs", leave=False, disable=None):
-        slab = slab_of(rest, miller, count, vacuum=run.vacuum, periodic=True)
-        area = float(np.linalg.norm(np.cross(*slab.cell.array[:2])))
-        costs = [
-            _JOULE * (energy_of(state, calc) - len(slab) * single) / (2.0 * area)
-            for state in (slab, relaxed_positions(slab, calc, run.fmax, run.steps))
-        ]
-        rows.append((count * distance, float(len(slab)), *costs))
-    return SurfaceEnergy(rest.get_chemical_formula(), miller, area, *np.array(rows).T)
+    planes = sorted({int(np.ceil(thickness / distance - 1e-9)) for thickness in run.thicknesses})
+    slabs = [slab_of(rest, miller, count, vacuum=run.vacuum, periodic=True) for count in planes]
+    area = float(np.linalg.norm(np.cross(*slabs[0].cell.array[:2])))
+
+    def measure(slab: Atoms) -> tuple[float, ...]:
+        states = slab, relaxed_positions(slab, calc, run.fmax, run.steps)
+        costs = [_JOULE * (energy_of(state, calc) - len(slab) * single) / (2.0 * area) for state in states]
+        return float(len(slab) / len(rest)) * rest.get_volume() / area, float(len(slab)), *costs
+
+    rows, interrupted = in_all_sizes(slabs, measure, "slabs")
+    found = SurfaceEnergy(rest.get_chemical_formula(), miller, area, *np.array(rows).T)
+    if interrupted:
+        raise Interrupted(found, len(rows))
+    return found
 
 
 def _widest_gap(heights: FloatArray) -> float:

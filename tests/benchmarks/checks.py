@@ -1,7 +1,7 @@
 """Checks of potentials that took long to be tests: published models, sizes that converge, bands beside ASE's.
 
-``python tests/benchmarks/checks.py [--only PART ...]``, with PART of elastic, eos, triclinic, vacancy, surface, neb; the
-published models of Zuo et al. are read from ../shared.  Every part prints a table; what is compared stands in it.
+``python tests/benchmarks/checks.py [--only PART ...]``, with PART of elastic, eos, triclinic, vacancy, surface, neb.
+The published models of Zuo et al. are read from ../shared.  Every part prints a table; what is compared stands in it.
 """
 
 from __future__ import annotations

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from ase import Atoms, units
 from ase.build import bulk, fcc100, fcc111
+from ase.calculators.calculator import CalculationFailed, all_changes
 from ase.optimize import BFGS
+from ase_mlips.analysis import Interrupted
 from support.lennard_jones import ARGON, LennardJones
 from support.three_body import EPSILON, StillingerWeber
+from support.without_stress import WithoutStress
 
 from ase_mlips import SNAP
 from ase_mlips.calculator import PotentialCalculator
@@ -178,3 +181,30 @@ def test_results_are_kept_and_drawn(tmp_path):
         assert result.plot().get_legend() is not None
         assert {len(column) for column in result.columns().values()} == {2}
     assert slabs.plot().get_title() == "Cu4 (1-10)"
+
+
+class Failing(WithoutStress):
+    """Raises an error in systems of more atoms than `largest`."""
+
+    def __init__(self, calc, largest, error):
+        super().__init__(calc)
+        self.largest, self.error = largest, error
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=all_changes):
+        if len(atoms) > self.largest:
+            raise self.error
+        super().calculate(atoms, properties, system_changes)
+
+
+@pytest.mark.parametrize(("check", "options"), [(vacancy, {"sizes": (6.0, 9.0)}), (surface_energy, {})])
+def test_what_is_complete_outlives_what_fails(molybdenum, check, options):
+    largest = {vacancy: 16, surface_energy: 6}[check]
+    failing = Failing(SNAP.embedded("Mo"), largest, CalculationFailed("no more"))
+    with pytest.warns(UserWarning, match=r"one of the (supercells|slabs) is left out: no more"):
+        found = check(molybdenum, failing, relaxed="none", **options)
+    assert len(found.energies) == 1
+    with pytest.raises(CalculationFailed, match="no more"):
+        check(molybdenum, Failing(SNAP.embedded("Mo"), 2, CalculationFailed("no more")), relaxed="none", **options)
+    with pytest.raises(Interrupted) as stopped:
+        check(molybdenum, Failing(SNAP.embedded("Mo"), largest, KeyboardInterrupt()), relaxed="none", **options)
+    assert stopped.value.result.energies == pytest.approx(found.energies)

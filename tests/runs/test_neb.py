@@ -9,6 +9,7 @@ from ase.build import bulk
 from ase.calculators.calculator import CalculationFailed
 from ase.mep import NEB
 from ase.optimize import BFGS, FIRE
+from ase_mlips.analysis import Interrupted
 from support.morse import MorseCalculator
 from support.two_wells import BARRIER, REVERSE_BARRIER, SADDLE, TwoWells
 
@@ -53,6 +54,19 @@ def test_copper_as_ase_finds_it(copper, path):
     assert path.energies == pytest.approx(energies, abs=2e-3)
     assert (path.converged, path.climbed) == (True, True)
     assert path.max_force < 0.01
+
+
+def test_one_calculator_gives_what_one_for_each_image_gives(copper, path):
+    ends = path.images()
+    found = neb(ends[0], ends[-1], MorseCalculator(), images=3, relax_ends=False, climb=False, fmax=0.05)
+    images = [ends[0].copy(), *(ends[0].copy() for _ in range(3)), ends[-1].copy()]
+    for image in images:
+        image.calc = MorseCalculator()
+    band = NEB(images, k=0.1, method="improvedtangent")
+    band.interpolate("idpp")
+    FIRE(band, logfile=None).run(fmax=0.05)
+    assert found.energies == pytest.approx([image.get_potential_energy() for image in images], abs=1e-9)
+    assert not found.climbed
 
 
 def test_the_way_there_and_back(copper, path):
@@ -169,3 +183,23 @@ def test_the_result_is_kept_and_drawn(path, tmp_path):
     assert images[2].get_chemical_formula() == "Cu31"
     assert path.plot().get_ylabel() == "energy (eV)"
     assert {len(column) for column in path.columns().values()} == {5}
+
+
+class Interrupting(MorseCalculator):
+    """Ctrl-C at one of its calls."""
+
+    def calculate(self, *args, **kwargs):
+        self.left = getattr(self, "left", 40) - 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+        super().calculate(*args, **kwargs)
+
+
+def test_a_band_that_is_interrupted_is_no_loss(copper, path):
+    ends = path.images()
+    with pytest.raises(Interrupted) as stopped:
+        neb(ends[0], ends[-1], Interrupting(), images=3, relax_ends=False)
+    assert stopped.value.frames > 0
+    found = stopped.value.result
+    assert not found.converged
+    assert found.barrier == pytest.approx(path.barrier, abs=0.3)
