@@ -11,10 +11,9 @@ from ase_mlips.analysis.formatting import with_error
 from ase_mlips.analysis.results import new_axes
 from ase_mlips.analysis.tables import Tabulated
 
-from ..arrays import FloatArray
+from ..arrays import BoolArray, FloatArray
 
 _KELVIN = np.array([1.0, 1.0, 1.0, np.sqrt(2.0), np.sqrt(2.0), np.sqrt(2.0)])
-_NAMES = ("xx", "yy", "zz", "yz", "xz", "xy")
 
 
 class Moduli(NamedTuple):
@@ -148,33 +147,38 @@ class ElasticConstants(Tabulated):
         }
 
     def plot(self, ax: Any = None) -> Any:
-        """Draw the components of the stress against each kind of strain, and the linear fits; returns the Axes.
+        """Draw stresses against strains, with the linear fits; returns the Axes.
 
-        Of each kind the stresses that answer with at least a tenth of the largest one are drawn; dotted lines are those
-        of clamped ions, where they differ.
+        Each kind of strain is drawn with the stress of its own kind, and where there are no more than two kinds with
+        all different stresses of at least a tenth of the largest one.  Dotted lines are those of clamped ions, where
+        they differ.
         """
         ax = new_axes(ax)
         kinds = np.abs(self.strains).argmax(1)
         for kind in dict.fromkeys(kinds.tolist()):
-            chosen = kinds == kind
-            strain = self.strains[chosen, kind]
             column = self.tensor[:, kind]
-            rows = np.flatnonzero(np.abs(column) >= 0.1 * np.abs(column).max()).tolist()
-            same = [[other for other in rows if np.isclose(column[other], column[row], rtol=1e-6)] for row in rows]
-            for row, equal in zip(rows, same, strict=True):
-                if row != equal[0]:
-                    continue
-                names = ", ".join(_NAMES[other] for other in equal)
-                label = f"{names} by {_NAMES[kind]}: {self.constant(row + 1, kind + 1)} GPa"
-                (points,) = ax.plot(100.0 * strain, self.stresses[chosen, row], "o", markersize=4.0)
-                ax.plot(100.0 * strain, column[row] * strain, color=points.get_color(), label=label)
-                clamped = self.clamped[row, kind]
-                if abs(clamped - column[row]) > 0.01 * abs(clamped):
-                    held = {"color": points.get_color(), "linestyle": ":", "label": f"ions clamped: {clamped:.4g} GPa"}
-                    ax.plot(100.0 * strain, clamped * strain, **held)
+            large = np.flatnonzero(np.abs(column) >= 0.1 * np.abs(column).max())
+            rows = (
+                [kind]
+                if len(set(kinds.tolist())) > 2
+                else large[np.unique(column[large].round(6), return_index=True)[1]]
+            )
+            for row in rows:
+                self._draw(ax, int(row), kind, kinds == kind)
         ax.set(xlabel="strain (%)", ylabel="stress (GPa)", title=f"{self.formula}, {self.space_group}")
         ax.legend(frameon=False, fontsize="small")
         return ax
+
+    def _draw(self, ax: Any, row: int, kind: int, chosen: BoolArray) -> None:
+        """Draw one component of the stress against one kind of strain."""
+        strain, value, clamped = self.strains[chosen, kind], self.tensor[row, kind], self.clamped[row, kind]
+        differs = abs(clamped - value) > 0.01 * abs(clamped)
+        label = f"C{min(row, kind) + 1}{max(row, kind) + 1} = {self.constant(row + 1, kind + 1)} GPa"
+        label += f", clamped {clamped:.4g} (dotted)" if differs else ""
+        (points,) = ax.plot(100.0 * strain, self.stresses[chosen, row], "o", markersize=4.0)
+        ax.plot(100.0 * strain, value * strain, color=points.get_color(), label=label)
+        if differs:
+            ax.plot(100.0 * strain, clamped * strain, ":", color=points.get_color())
 
 
 def _moduli(bulk: float, shear: float) -> Moduli:

@@ -1,5 +1,8 @@
 """Elastic constants: against strains by hand, energies, other axes, and what is known of crystal systems."""
 
+import json
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from ase import Atoms, units
@@ -16,7 +19,15 @@ from support.without_stress import WithoutStress
 
 from ase_mlips import SNAP
 from ase_mlips.phonons import relax
-from ase_mlips.runs import ElasticConstants, ElasticRun, elastic_constants
+from ase_mlips.runs import (
+    ElasticConstants,
+    ElasticRun,
+    EOSRun,
+    NEBRun,
+    SurfaceRun,
+    VacancyRun,
+    elastic_constants,
+)
 from ase_mlips.runs.elastic_symmetry import invariant_tensors, strain_matrix
 
 STEP = 1e-3
@@ -102,6 +113,7 @@ def test_triclinic_with_all_21(alloy):
     assert np.abs(found.tensor - expected).max() < 0.1
     assert np.abs(found.clamped - by_hand(alloy, MorseCalculator(), relaxed=False)).max() < 0.1
     assert np.abs(found.tensor[:3, 3:]).max() > 1.0  # none of these is zero by symmetry
+    assert len(found.plot().get_legend().get_texts()) == 6
 
 
 @pytest.mark.parametrize("system", ["Si", "hcp"])
@@ -202,6 +214,12 @@ def test_strains_that_leave_the_elastic_range():
     assert found.residual > 0.1
 
 
+def test_settings_from_a_file():
+    """They are what JSON and YAML hold, tuples as lists."""
+    for kind in (ElasticRun, EOSRun, NEBRun, SurfaceRun, VacancyRun):
+        assert kind(**json.loads(json.dumps(asdict(kind())))) == kind()
+
+
 def test_structures_that_are_not_relaxed():
     atoms, calc = bulk("Si", a=5.47, cubic=True), SNAP.embedded("Si")
     pulled = atoms.copy()
@@ -251,6 +269,7 @@ def test_the_result_is_kept_and_drawn(silicon, tmp_path):
     again = ElasticConstants.load(tmp_path / "elastic.npz")
     assert repr(again) == repr(silicon)
     assert (again.tensor == silicon.tensor).all()
-    labels = [text.get_text() for text in silicon.plot().get_legend().get_texts()]
-    assert labels[-1] == "ions clamped: 103.4 GPa"
+    labels = sorted(text.get_text() for text in silicon.plot().get_legend().get_texts())
+    assert [label[:3] for label in labels] == ["C11", "C12", "C44"]
+    assert labels[-1].endswith("GPa, clamped 103.4 (dotted)")
     assert {len(column) for column in silicon.columns().values()} == {21}
