@@ -15,7 +15,11 @@ class Formatter(ArgumentDefaultsHelpFormatter):
     """Shows the defaults that say something."""
 
     def _get_help_string(self, action: Action) -> str | None:
-        return action.help if action.default in (None, False) else super()._get_help_string(action)
+        if action.default is None or isinstance(action.default, bool):
+            return action.help
+        if isinstance(action.default, tuple):
+            return f"{action.help} (default: {' '.join(f'{value:g}' for value in action.default)})"
+        return super()._get_help_string(action)
 
 
 def command(commands: Any, name: str, summary: str, *, model: bool = True) -> ArgumentParser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -103,7 +104,11 @@ def relax(
     work.set_constraint(FixSymmetry(work, symprec=SYMPREC))
     target = work if what == "positions" else FrechetCellFilter(work, constant_volume=what == "shape")
     # The filter lets steps of the cell grow with 1 / N; FixSymmetry fails where they are large.
-    with BFGS(target, logfile=None, maxstep=min(0.2, _LARGEST_STRAIN * len(work))) as optimizer:
+    with (
+        BFGS(target, logfile=None, maxstep=min(0.2, _LARGEST_STRAIN * len(work))) as optimizer,
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", message="logm result may be inaccurate")  # of the filter, by 1e-13
         converged = optimizer.run(fmax=fmax, steps=steps)
     force = max_force(work, calc)
     if not converged:
