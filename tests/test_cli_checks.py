@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 from ase.io import write
+from ase_mlips.analysis import Interrupted
 from matplotlib.image import imread
 from support.command_line import table
 
@@ -19,6 +20,7 @@ from ase_mlips.runs import (
     MinimumEnergyPath,
     SurfaceEnergy,
     Vacancy,
+    VacancyRun,
     elastic_constants,
     equation_of_state,
     neb,
@@ -100,6 +102,21 @@ def test_a_band_that_does_not_converge_is_written(here, capsys):
     assert main(["neb", "embedded:Mo", *ends, "--images", "1", "--steps", "2"]) == 1
     assert "the band has not converged after 2 steps" in capsys.readouterr().err
     assert not MinimumEnergyPath.load("neb.npz").converged
+
+
+def test_after_ctrl_c_what_was_complete_is_written(here, monkeypatch, capsys):
+    """Beside a file that is there, as it does not replace one."""
+    found = vacancy(bulk("Mo", a=3.168, cubic=True), SNAP.embedded("Mo"), sizes=(6.0,))
+
+    def stopped(*_):
+        (here / "vacancy.npz").write_text("of another run meanwhile")
+        raise Interrupted(found, 1)
+
+    monkeypatch.setitem(_CHECKS, "vacancy", (VacancyRun, stopped))
+    assert main(["vacancy", "embedded:Mo", "mo.xyz"]) == 130
+    said = capsys.readouterr().err
+    assert "interrupted; what was complete is in vacancy-unfinished.npz and vacancy-unfinished.png" in said
+    assert Vacancy.load("vacancy-unfinished.npz").formation_energy == found.formation_energy
 
 
 def test_files_that_exist_are_refused(here, capsys):

@@ -14,7 +14,7 @@ from ..arrays import FloatArray
 VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))  # xx yy zz yz xz xy, as ASE has them
 
 _SAME = 1e-8  # of singular values, relative
-_WELL_POSED = 1e-2  # of singular values that a strain must add
+_WELL_POSED = 0.25  # of singular values that a strain must add; all six strains together have only ones
 
 
 def strain_matrix(strain: FloatArray) -> FloatArray:

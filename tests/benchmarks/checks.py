@@ -7,6 +7,7 @@ The published models of Zuo et al. are read from ../shared.  Every part prints a
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ase import Atoms, units
+from ase import Atoms
 from ase.build import bulk, make_supercell
 from ase.calculators.emt import EMT
 from ase.mep import NEB
@@ -23,7 +24,9 @@ from ase.optimize import BFGS, FIRE
 import ase_mlips
 from ase_mlips.phonons import relax
 from ase_mlips.runs import elastic_constants, equation_of_state, neb, surface_energy, vacancy
-from ase_mlips.runs.elastic_symmetry import strain_matrix
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from support.by_hand import elastic_tensor, vacancy_hop
 
 MODELS = Path(__file__).resolve().parents[3] / "shared" / "data" / "models" / "mvl"
 CRYSTALS = {
@@ -34,7 +37,6 @@ CRYSTALS = {
     "Si": ("diamond", 5.46),
     "Ge": ("diamond", 5.77),
 }
-STEP = 1e-3
 DERIVATIVE = "B0'"
 
 
@@ -54,23 +56,6 @@ def crystal(element: str) -> Atoms:
     return bulk(element, lattice, a=a, cubic=True)
 
 
-def by_hand(atoms: Atoms, calc: Any, *, relaxed: bool = True) -> np.ndarray:
-    """Tensor (6, 6) in GPa by central differences of all six strains, without symmetry."""
-    columns = []
-    for kind in range(6):
-        stresses = []
-        for sign in (1.0, -1.0):
-            work = atoms.copy()
-            strain = strain_matrix(sign * STEP * np.eye(6)[kind])
-            work.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
-            work.calc = calc
-            if relaxed:
-                BFGS(work, logfile=None).run(fmax=1e-6)
-            stresses.append(work.get_stress())
-        columns.append((stresses[0] - stresses[1]) / (2.0 * STEP * units.GPa))
-    return np.array(columns).T
-
-
 def elastic() -> None:
     """Every published model: the constants, their errors, and the largest difference to strains by hand."""
     print("element model        a     C11     C12     C44  clamped  errors  by hand  seconds   (A, GPa)")
@@ -79,7 +64,7 @@ def elastic() -> None:
         found = elastic_constants(crystal(element), calc)
         seconds = time.perf_counter() - start
         rest = relax(crystal(element), calc, fmax=1e-5).atoms
-        off = np.abs(by_hand(rest, calc) - found.tensor).max()
+        off = np.abs(elastic_tensor(rest, calc) - found.tensor).max()
         c = found.tensor
         print(
             f"{element:7} {kind:5} {rest.cell.lengths()[0]:8.4f} {c[0, 0]:7.2f} {c[0, 1]:7.2f} {c[3, 3]:7.2f}"
@@ -108,9 +93,8 @@ def triclinic() -> None:
     for name, atoms in (("triclinic alloy", alloy), ("hexagonal copper", bulk("Cu", "hcp", a=2.56, c=4.18))):
         rest = relax(atoms, EMT(), fmax=1e-5, steps=2000).atoms
         found = elastic_constants(rest, EMT(), relaxed="none", strain=1e-3)
-        off = [
-            np.abs(t - by_hand(rest, EMT(), relaxed=r)).max() for t, r in ((found.tensor, True), (found.clamped, False))
-        ]
+        pairs = ((found.tensor, True), (found.clamped, False))
+        off = [np.abs(tensor - elastic_tensor(rest, EMT(), relaxed=free)).max() for tensor, free in pairs]
         print(f"{name}: {found.space_group}, {found.independent} constants, {len(found.strains)} strained cells")
         print(np.array2string(found.tensor, precision=2, suppress_small=True))
         print(f"largest difference to strains by hand: relaxed {off[0]:.4f}, clamped {off[1]:.4f} GPa")
@@ -139,22 +123,13 @@ def surfaces() -> None:
             print(f"{facts['surface']:12} {facts['energy']:34} change {facts['change with thickness']}", flush=True)
 
 
-def hop(atoms: Atoms) -> tuple[Atoms, Atoms]:
-    """An atom beside the vacancy that atom 0 leaves, before and after its hop into it."""
-    near = int(np.argsort(atoms.get_distances(0, range(len(atoms)), mic=True))[1])
-    initial, final = atoms.copy(), atoms.copy()
-    final.positions[near] = atoms.positions[0]
-    del initial[0], final[0]
-    return initial, final
-
-
 def bands() -> None:
     """Hops of copper and lithium, beside ASE's own band with a calculator for each image."""
     print("element  barrier  back     by ASE   largest difference of an image (eV)  steps  seconds")
     for element in ("Cu", "Li"):
         path = MODELS / f"{element}_mtp.mtp"
         calc = ase_mlips.load(path, species=[element])
-        initial, final = hop(relax(crystal(element), calc).atoms * 3)
+        initial, final = vacancy_hop(relax(crystal(element), calc).atoms * 3)
         start = time.perf_counter()
         found = neb(initial, final, calc, images=5, fmax=0.005)
         seconds = time.perf_counter() - start

@@ -10,21 +10,13 @@ from ase.calculators.calculator import CalculationFailed
 from ase.mep import NEB
 from ase.optimize import BFGS, FIRE
 from ase_mlips.analysis import Interrupted
+from support.by_hand import vacancy_hop
 from support.morse import MorseCalculator
 from support.two_wells import BARRIER, REVERSE_BARRIER, SADDLE, TwoWells
 
 from ase_mlips import SNAP
 from ase_mlips.phonons import relax
 from ase_mlips.runs import MinimumEnergyPath, NEBRun, neb
-
-
-def vacancy_hop(perfect):
-    """An atom beside the vacancy that atom 0 leaves, before and after its hop into it."""
-    near = int(np.argsort(perfect.get_distances(0, range(len(perfect)), mic=True))[1])
-    initial, final = perfect.copy(), perfect.copy()
-    final.positions[near] = perfect.positions[0]
-    del initial[0], final[0]
-    return initial, final
 
 
 @pytest.fixture(scope="module")
