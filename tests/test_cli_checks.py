@@ -23,7 +23,7 @@ from ase_mlips.runs import (
     VacancyRun,
     elastic_constants,
     equation_of_state,
-    neb,
+    minimum_energy_path,
     surface_energy,
     vacancy,
 )
@@ -48,14 +48,14 @@ def test_the_defaults_are_those_of_the_settings(name):
     ends = ["b"] if name == "neb" else []
     args = build_parser().parse_args([name, "model", "a", *ends])
     kind = _CHECKS[name][0]
-    options = {field.name: getattr(args, {"relaxed": "relax"}.get(field.name, field.name)) for field in fields(kind)}
+    options = {field.name: getattr(args, field.name) for field in fields(kind)}
     assert kind(**options) == kind()
     assert (args.module, args.output) == ("checks", f"{name}.npz")
 
 
 def test_eos(here, capsys):
     assert main(["eos", "embedded:Si", "si.xyz", "--points", "7", "--relax", "none", "-o", "si.csv"]) == 0
-    expected = equation_of_state(bulk("Si", a=5.45), SNAP.embedded("Si"), points=7, relaxed="none")
+    expected = equation_of_state(bulk("Si", a=5.45), SNAP.embedded("Si"), points=7, relax="none")
     said = capsys.readouterr().out
     assert f"B0        {expected.facts()['B0']}" in said
     assert said.rstrip().endswith("wrote si.npz, si.csv and si.png")
@@ -93,7 +93,9 @@ def test_neb(here, capsys):
     found = MinimumEnergyPath.load("neb.npz")
     assert f"barrier        {found.facts()['barrier']}" in capsys.readouterr().out
     images = found.images()
-    assert found.barrier == pytest.approx(neb(images[0], images[-1], SNAP.embedded("Mo"), images=1).barrier, abs=1e-3)
+    assert found.barrier == pytest.approx(
+        minimum_energy_path(images[0], images[-1], SNAP.embedded("Mo"), images=1).barrier, abs=1e-3
+    )
 
 
 @pytest.mark.filterwarnings("default")

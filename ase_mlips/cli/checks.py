@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
@@ -21,7 +21,7 @@ from ase_mlips.runs import (
     VacancyRun,
     elastic_constants,
     equation_of_state,
-    neb,
+    minimum_energy_path,
     surface_energy,
     vacancy,
 )
@@ -35,22 +35,21 @@ _CHECKS: dict[str, tuple[type[Any], Callable[..., Tabulated]]] = {
     "elastic": (ElasticRun, elastic_constants),
     "vacancy": (VacancyRun, vacancy),
     "surface": (SurfaceRun, surface_energy),
-    "neb": (NEBRun, neb),
+    "neb": (NEBRun, minimum_energy_path),
 }
-_OTHER_NAMES = {"relaxed": "relax"}  # of the option, where it is not that of the field
 
 
 def run(args: Namespace) -> int:
     """Do ``args.check``, print what matters, and write numbers and a picture; 1 when a band did not converge."""
     kind, check = _CHECKS[args.check]
-    names = {field.name: _OTHER_NAMES.get(field.name, field.name) for field in fields(kind)}
-    with _in_words_of_the_command(names):
-        settings = kind(**{field: getattr(args, option) for field, option in names.items()})
+    chosen = {field.name: getattr(args, field.name) for field in fields(kind)}
+    with _named_options(chosen):
+        settings = kind(**chosen)
     structures = [args.structure, *([args.final] if args.check == "neb" else [])]
     claim_numbers(args, [*map(file_of, structures), *model_files(args.model)])
     cells = [read_structure(name, args.species) for name in structures]
     calc = chosen_model(args)
-    with _in_words_of_the_command(names), plain_warnings():
+    with _named_options(chosen), plain_warnings():
         try:
             result = check(*cells, calc, settings)
         except Interrupted as interruption:
@@ -68,15 +67,15 @@ def run(args: Namespace) -> int:
 
 
 @contextmanager
-def _in_words_of_the_command(names: dict[str, str]) -> Iterator[None]:
-    """Put options in the place of fields at the beginning of messages of a ValueError."""
+def _named_options(fields_of_settings: Iterable[str]) -> Iterator[None]:
+    """Let messages begin with an option of the command where they begin with the name of a field."""
     try:
         yield
     except ValueError as error:
-        field, colon, rest = str(error).partition(": ")
-        if field not in names:
+        name, colon, rest = str(error).partition(": ")
+        if not colon or name not in fields_of_settings:
             raise
-        raise ValueError(f"--{names[field].replace('_', '-')}{colon}{rest}") from error
+        raise ValueError(f"--{name.replace('_', '-')}: {rest}") from None
 
 
 def _describe(result: Tabulated) -> None:

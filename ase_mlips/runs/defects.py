@@ -35,7 +35,7 @@ class VacancyRun:
         Index in the structure of the atom that is taken out.
     chemical_potential : float, optional
         Energy in eV of this atom where it goes to; in a crystal of one element that of an atom of the crystal.
-    relaxed : {"cell", "shape", "positions", "none"}
+    relax : {"cell", "shape", "positions", "none"}
         What is relaxed before, with the symmetry kept.
     fmax : float
         Largest force in eV/A at the end of a relaxation.
@@ -46,7 +46,7 @@ class VacancyRun:
     sizes: tuple[float, ...] = (8.0, 11.0, 14.0)
     atom: int = 0
     chemical_potential: float | None = None
-    relaxed: Before = "cell"
+    relax: Before = "cell"
     fmax: float = 0.005
     steps: int = 500
 
@@ -59,7 +59,7 @@ class VacancyRun:
         mu = self.chemical_potential
         if mu is not None and not (is_number(mu) and np.isfinite(mu)):
             raise ValueError(f"chemical_potential: expected a finite number in eV, got {mu!r}")
-        require_word("relaxed", self.relaxed, get_args(Before))
+        require_word("relax", self.relax, get_args(Before))
         require_positive("fmax", self.fmax, "eV/A")
         require_count("steps", self.steps)
 
@@ -202,7 +202,7 @@ def vacancy(atoms: Atoms, calc: BaseCalculator, settings: VacancyRun | None = No
         raise ValueError(
             f"chemical_potential: a compound does not say which energy {symbol} has where it goes to, give it in eV"
         )
-    rest = at_rest(atoms, calc, run.relaxed, run.fmax, run.steps)
+    rest = at_rest(atoms, calc, run.relax, run.fmax, run.steps)
     mu = run.chemical_potential
     if mu is None:
         mu = energy_of(rest, calc) / len(rest)

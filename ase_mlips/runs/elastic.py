@@ -36,7 +36,7 @@ class ElasticRun:
         Largest strain; cells with half of it, and with both of opposite sign, are computed too.
     ions : {"relaxed", "clamped"}
         Whether the atoms find new places in the strained cells.
-    relaxed : {"cell", "shape", "positions", "none"}
+    relax : {"cell", "shape", "positions", "none"}
         What is relaxed before, with the symmetry kept.
     fmax : float
         Largest force in eV/A at the end of a relaxation; the error that it makes in the constants is proportional to
@@ -49,7 +49,7 @@ class ElasticRun:
 
     strain: float = 0.002
     ions: Ions = "relaxed"
-    relaxed: Before = "cell"
+    relax: Before = "cell"
     fmax: float = 1e-5
     steps: int = 500
     symprec: float = 1e-5
@@ -57,7 +57,7 @@ class ElasticRun:
     def __post_init__(self) -> None:
         require_positive("strain", self.strain, below=_LARGEST_STRAIN)
         require_word("ions", self.ions, get_args(Ions))
-        require_word("relaxed", self.relaxed, get_args(Before))
+        require_word("relax", self.relax, get_args(Before))
         require_positive("fmax", self.fmax, "eV/A")
         require_count("steps", self.steps)
         require_positive("symprec", self.symprec, "A")
@@ -106,7 +106,7 @@ def elastic_constants(
     """
     run = chosen(ElasticRun, settings, fields)
     require_crystal(atoms, "elastic constants need")
-    rest = at_rest(atoms, calc, run.relaxed, run.fmax, run.steps)
+    rest = at_rest(atoms, calc, run.relax, run.fmax, run.steps)
     before = stress_in_gpa(rest, calc)
     _require_pressure(before)
     basis = invariant_tensors(rest, run.symprec)

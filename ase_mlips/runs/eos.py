@@ -39,7 +39,7 @@ class EOSRun:
         Largest relative change of the volume to both sides of that of the structure, below 1.
     points : int
         Number of volumes, at least 5.
-    relaxed : {"shape", "positions", "none"}
+    relax : {"shape", "positions", "none"}
         What is relaxed at each volume, with the symmetry kept: the shape of the cell and the positions; the positions;
         nothing.
     fmax : float
@@ -50,14 +50,14 @@ class EOSRun:
 
     volume_change: float = 0.04
     points: int = 11
-    relaxed: AtVolume = "shape"
+    relax: AtVolume = "shape"
     fmax: float = 1e-3
     steps: int = 500
 
     def __post_init__(self) -> None:
         require_positive("volume_change", self.volume_change, below=1.0)
         require_count("points", self.points, _PARAMETERS + 1)
-        require_word("relaxed", self.relaxed, get_args(AtVolume))
+        require_word("relax", self.relax, get_args(AtVolume))
         require_positive("fmax", self.fmax, "eV/A")
         require_count("steps", self.steps)
 
@@ -300,7 +300,7 @@ def _slopes(coefficients: FloatArray, middle: float, parameters: FloatArray) -> 
 
 
 def _energy(cell: Atoms, calc: BaseCalculator, settings: EOSRun) -> float:
-    if settings.relaxed == "none":
+    if settings.relax == "none":
         return energy_of(cell, calc)
-    relaxing = with_stress(calc) if settings.relaxed == "shape" else calc
-    return relax(cell, relaxing, what=settings.relaxed, fmax=settings.fmax, steps=settings.steps).energy
+    relaxing = with_stress(calc) if settings.relax == "shape" else calc
+    return relax(cell, relaxing, what=settings.relax, fmax=settings.fmax, steps=settings.steps).energy

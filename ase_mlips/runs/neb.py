@@ -32,7 +32,7 @@ Interpolation = Literal["idpp", "linear"]
 
 @dataclass(frozen=True)
 class NEBRun:
-    """Settings of `neb`.
+    """Settings of `minimum_energy_path`.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class NEBRun:
         require_count("steps", self.steps)
 
 
-def neb(
+def minimum_energy_path(
     initial: Atoms, final: Atoms, calc: BaseCalculator, settings: NEBRun | None = None, **fields: Any
 ) -> MinimumEnergyPath:
     """Path of least energy between two structures that differ by the hop of an ion.
@@ -106,12 +106,12 @@ def neb(
     --------
     >>> from ase.build import bulk
     >>> from ase_mlips import SNAP
-    >>> from ase_mlips.runs import neb
+    >>> from ase_mlips.runs import minimum_energy_path
     >>> perfect = bulk("Mo", cubic=True) * 3
     >>> initial, final = perfect.copy(), perfect.copy()
     >>> final.positions[1] = perfect.positions[0]  # into the vacancy that atom 0 leaves
     >>> del initial[0], final[0]
-    >>> path = neb(initial, final, SNAP.embedded("Mo"), images=3)
+    >>> path = minimum_energy_path(initial, final, SNAP.embedded("Mo"), images=3)
     >>> print(f"{path.barrier:.1f} eV, back {path.reverse_barrier:.1f} eV")
     1.7 eV, back 1.7 eV
     """

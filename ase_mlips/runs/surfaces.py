@@ -40,7 +40,7 @@ class SurfaceRun:
     cut : float, optional
         Height at which the crystal is cut, from 0 to 1 in units of the distance of the lattice planes; it decides which
         atoms are at the surface.  By default the middle of the widest gap between atoms.
-    relaxed : {"cell", "shape", "positions", "none"}
+    relax : {"cell", "shape", "positions", "none"}
         What of the crystal is relaxed before, with the symmetry kept.
     fmax : float
         Largest force in eV/A at the end of a relaxation.
@@ -52,7 +52,7 @@ class SurfaceRun:
     thicknesses: tuple[float, ...] = (8.0, 12.0, 16.0)
     vacuum: float = 10.0
     cut: float | None = None
-    relaxed: Before = "cell"
+    relax: Before = "cell"
     fmax: float = 0.005
     steps: int = 500
 
@@ -67,7 +67,7 @@ class SurfaceRun:
         require_positive("vacuum", self.vacuum, "A")
         if self.cut is not None and not (is_number(self.cut) and 0.0 <= self.cut < 1.0):
             raise ValueError(f"cut: expected a number from 0 to below 1, got {self.cut!r}")
-        require_word("relaxed", self.relaxed, get_args(Before))
+        require_word("relax", self.relax, get_args(Before))
         require_positive("fmax", self.fmax, "eV/A")
         require_count("steps", self.steps)
 
@@ -188,7 +188,7 @@ def surface_energy(
     """
     run = chosen(SurfaceRun, settings, fields)
     require_crystal(atoms, "a surface needs")
-    rest = at_rest(atoms, calc, run.relaxed, run.fmax, run.steps)
+    rest = at_rest(atoms, calc, run.relax, run.fmax, run.steps)
     single = energy_of(rest, calc) / len(rest)
     divisor = gcd(*run.miller)
     miller = (run.miller[0] // divisor, run.miller[1] // divisor, run.miller[2] // divisor)

@@ -23,7 +23,7 @@ from ase.optimize import BFGS, FIRE
 
 import ase_mlips
 from ase_mlips.phonons import relax
-from ase_mlips.runs import elastic_constants, equation_of_state, neb, surface_energy, vacancy
+from ase_mlips.runs import elastic_constants, equation_of_state, minimum_energy_path, surface_energy, vacancy
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from support.by_hand import elastic_tensor, vacancy_hop
@@ -92,7 +92,7 @@ def triclinic() -> None:
     alloy.symbols[:] = ["Cu", "Au", "Ag", "Cu", "Pt", "Cu", "Cu", "Au"]
     for name, atoms in (("triclinic alloy", alloy), ("hexagonal copper", bulk("Cu", "hcp", a=2.56, c=4.18))):
         rest = relax(atoms, EMT(), fmax=1e-5, steps=2000).atoms
-        found = elastic_constants(rest, EMT(), relaxed="none", strain=1e-3)
+        found = elastic_constants(rest, EMT(), relax="none", strain=1e-3)
         pairs = ((found.tensor, True), (found.clamped, False))
         off = [np.abs(tensor - elastic_tensor(rest, EMT(), relaxed=free)).max() for tensor, free in pairs]
         print(f"{name}: {found.space_group}, {found.independent} constants, {len(found.strains)} strained cells")
@@ -131,7 +131,7 @@ def bands() -> None:
         calc = ase_mlips.load(path, species=[element])
         initial, final = vacancy_hop(relax(crystal(element), calc).atoms * 3)
         start = time.perf_counter()
-        found = neb(initial, final, calc, images=5, fmax=0.005)
+        found = minimum_energy_path(initial, final, calc, images=5, fmax=0.005)
         seconds = time.perf_counter() - start
         for end in (initial, final):
             end.calc = ase_mlips.load(path, species=[element])

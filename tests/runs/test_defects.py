@@ -33,7 +33,7 @@ def argon():
 
 def test_a_vacancy_by_hand(molybdenum):
     calc = SNAP.embedded("Mo")
-    found = vacancy(molybdenum, calc, sizes=[9.0], relaxed="none", fmax=1e-3)
+    found = vacancy(molybdenum, calc, sizes=[9.0], relax="none", fmax=1e-3)
     perfect = molybdenum * 3
     holed = perfect.copy()
     del holed[0]
@@ -51,7 +51,7 @@ def test_a_vacancy_by_hand(molybdenum):
 
 def test_vacancies_converge_in_size(molybdenum):
     """The larger the supercell the less the energy changes, and the extrapolation from smaller ones foretells it."""
-    found = vacancy(molybdenum, SNAP.embedded("Mo"), sizes=(6.0, 9.0, 12.0, 15.0), relaxed="none")
+    found = vacancy(molybdenum, SNAP.embedded("Mo"), sizes=(6.0, 9.0, 12.0, 15.0), relax="none")
     assert found.atoms.tolist() == [16.0, 54.0, 128.0, 250.0]
     steps = np.abs(np.diff(found.energies))
     assert steps[2] < steps[0] / 3.0
@@ -64,7 +64,7 @@ def test_vacancies_converge_in_size(molybdenum):
 def test_a_pair_potential_gives_the_cohesive_energy_unrelaxed(argon):
     """Without relaxation the bonds that are cut are those that an atom of the crystal has: known in closed form."""
     atoms, calc = argon
-    found = vacancy(atoms, calc, sizes=(17.1,), relaxed="none", fmax=1e-4)
+    found = vacancy(atoms, calc, sizes=(17.1,), relax="none", fmax=1e-4)
     assert found.unrelaxed[0] == pytest.approx(-calc.get_potential_energy(atoms) / 4.0, rel=1e-9)
     assert 0.95 * found.unrelaxed[0] < found.formation_energy < found.unrelaxed[0]
 
@@ -72,9 +72,9 @@ def test_a_pair_potential_gives_the_cohesive_energy_unrelaxed(argon):
 def test_silicon_of_stillinger_and_weber_in_closed_form():
     """Only bonds of closest neighbours, at their best angles: a vacancy costs four less two, a surface half of one."""
     atoms, calc = relax(bulk("Si", a=5.43, cubic=True), StillingerWeber()).atoms, StillingerWeber()
-    found = vacancy(atoms, calc, sizes=(10.0,), relaxed="none")
+    found = vacancy(atoms, calc, sizes=(10.0,), relax="none")
     assert found.unrelaxed[0] == pytest.approx(2.0 * EPSILON, rel=1e-5)
-    cleaved = surface_energy(atoms, calc, miller=(1, 1, 1), thicknesses=(9.0,), relaxed="none")
+    cleaved = surface_energy(atoms, calc, miller=(1, 1, 1), thicknesses=(9.0,), relax="none")
     area = np.sqrt(3.0) / 4.0 * atoms.cell.lengths()[0] ** 2
     assert cleaved.unrelaxed[0] == pytest.approx(1e20 * units._e * EPSILON / (2.0 * area), rel=1e-5)
 
@@ -89,7 +89,7 @@ def test_a_compound_needs_a_chemical_potential():
     ("fields", "message"),
     [
         ({"atom": 2}, "atom: expected an index below 2, got 2"),
-        ({"sizes": [0.1], "relaxed": "none"}, None),
+        ({"sizes": [0.1], "relax": "none"}, None),
         ({"sizes": []}, "sizes: expected lengths in A"),
         ({"sizes": 8.0}, "sizes: expected lengths in A, got 8.0"),
         ({"sizes": [8.0, -1.0]}, "sizes: expected a positive number in A, got -1.0"),
@@ -112,7 +112,7 @@ def test_structures_that_are_no_crystals_at_rest(molybdenum):
     rattled.rattle(0.1)
     for check, words in ((vacancy, "a vacancy needs"), (surface_energy, "a surface needs")):
         with pytest.raises(ValueError, match=r"the largest force is \d.* eV/A, where .* stress is .* GPa"):
-            check(rattled, calc, relaxed="none")
+            check(rattled, calc, relax="none")
         with pytest.raises(ValueError, match=f"{words} a crystal that is periodic"):
             check(Atoms("Mo2", [[0, 0, 0], [0, 0, 2.5]]), calc)
 
@@ -121,7 +121,7 @@ def test_structures_that_are_no_crystals_at_rest(molybdenum):
 def test_surfaces_by_hand(argon, miller, build):
     atoms, calc = argon
     a = atoms.cell.lengths()[0]
-    found = surface_energy(atoms, calc, miller=miller, thicknesses=(14.0, 21.0), relaxed="none", vacuum=9.0, fmax=1e-4)
+    found = surface_energy(atoms, calc, miller=miller, thicknesses=(14.0, 21.0), relax="none", vacuum=9.0, fmax=1e-4)
     slab = build("Ar", (1, 1, 8), a=a, vacuum=9.0, periodic=True)
     area = np.linalg.norm(np.cross(*slab.cell.array[:2]))
     single = calc.get_potential_energy(atoms) / 4.0
@@ -139,7 +139,7 @@ def test_surfaces_by_hand(argon, miller, build):
 def test_silicon_is_cut_where_the_gap_is_widest():
     calc = SNAP.embedded("Si")
     atoms = relax(bulk("Si", cubic=True), calc).atoms
-    options = {"miller": (1, 1, 1), "thicknesses": (9.0,), "relaxed": "none"}
+    options = {"miller": (1, 1, 1), "thicknesses": (9.0,), "relax": "none"}
     wide, narrow = surface_energy(atoms, calc, **options), surface_energy(atoms, calc, cut=0.0, **options)
     assert narrow.unrelaxed[0] > 1.5 * wide.unrelaxed[0]  # it cuts three bonds for each one
     moved = atoms.copy()
@@ -201,10 +201,10 @@ def test_what_is_complete_outlives_what_fails(molybdenum, check, options):
     largest = {vacancy: 16, surface_energy: 6}[check]
     failing = Failing(SNAP.embedded("Mo"), largest, CalculationFailed("no more"))
     with pytest.warns(UserWarning, match=r"one of the (supercells|slabs) is left out: no more"):
-        found = check(molybdenum, failing, relaxed="none", **options)
+        found = check(molybdenum, failing, relax="none", **options)
     assert len(found.energies) == 1
     with pytest.raises(CalculationFailed, match="no more"):
-        check(molybdenum, Failing(SNAP.embedded("Mo"), 2, CalculationFailed("no more")), relaxed="none", **options)
+        check(molybdenum, Failing(SNAP.embedded("Mo"), 2, CalculationFailed("no more")), relax="none", **options)
     with pytest.raises(Interrupted) as stopped:
-        check(molybdenum, Failing(SNAP.embedded("Mo"), largest, KeyboardInterrupt()), relaxed="none", **options)
+        check(molybdenum, Failing(SNAP.embedded("Mo"), largest, KeyboardInterrupt()), relax="none", **options)
     assert stopped.value.result.energies == pytest.approx(found.energies)

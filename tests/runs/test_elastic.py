@@ -78,7 +78,7 @@ def test_errors_are_those_of_finite_strains(silicon):
 
 def test_hexagonal_with_five_constants():
     crystal = relax(bulk("Cu", "hcp", a=2.56, c=4.18), EMT(), fmax=1e-5).atoms
-    found = elastic_constants(crystal, EMT(), relaxed="none", strain=1e-3)
+    found = elastic_constants(crystal, EMT(), relax="none", strain=1e-3)
     assert (found.independent, len(found.strains)) == (5, 12)
     assert found.tensor[5, 5] == pytest.approx(0.5 * (found.tensor[0, 0] - found.tensor[0, 1]), abs=1e-9)
     assert np.abs(found.tensor - elastic_tensor(crystal, EMT())).max() < 0.1
@@ -87,7 +87,7 @@ def test_hexagonal_with_five_constants():
 
 
 def test_triclinic_with_all_21(alloy):
-    found = elastic_constants(alloy, MorseCalculator(), relaxed="none", strain=1e-3)
+    found = elastic_constants(alloy, MorseCalculator(), relax="none", strain=1e-3)
     assert (found.independent, len(found.strains)) == (21, 24)
     expected = elastic_tensor(alloy, MorseCalculator())
     assert np.abs(expected - expected.T).max() < 0.1
@@ -101,7 +101,7 @@ def test_axes_that_are_nearly_those_of_the_lattice():
     """A strain that hardly touches a constant is not what it is taken from."""
     atoms = bulk("Si", a=5.47)
     atoms.set_cell(atoms.cell.array @ Rotation.from_rotvec([0.0, 0.0, 0.03]).as_matrix(), scale_atoms=True)
-    found = elastic_constants(atoms, SNAP.embedded("Si"), relaxed="positions")
+    found = elastic_constants(atoms, SNAP.embedded("Si"), relax="positions")
     assert len(found.strains) == 8
     assert np.abs(found.tensor - elastic_tensor(atoms, SNAP.embedded("Si"))).max() < 0.05
 
@@ -163,7 +163,7 @@ def test_under_pressure_the_coefficients_of_stress_against_strain():
     """Second derivatives C of the energy by Lagrange's strain are C11 = B11 + p, C12 = B12 - p, C44 = B44 + p."""
     atoms, calc = bulk("Si", a=5.35), SNAP.embedded("Si")
     with pytest.warns(UserWarning, match="under a pressure of .* GPa"):
-        found = elastic_constants(atoms, calc, relaxed="none", ions="clamped", strain=1e-3)
+        found = elastic_constants(atoms, calc, relax="none", ions="clamped", strain=1e-3)
 
     def energy(lagrange):
         work = atoms.copy()
@@ -215,15 +215,15 @@ def test_structures_that_are_not_relaxed():
     pulled = atoms.copy()
     pulled.set_cell(atoms.cell.array @ np.diag([1.02, 1.0, 1.0]), scale_atoms=True)
     with pytest.raises(ValueError, match=r"the cell is not relaxed: its stress is 2\.\d+ 1\..* GPa \(xx yy zz"):
-        elastic_constants(pulled, calc, relaxed="none")
+        elastic_constants(pulled, calc, relax="none")
     atoms.rattle(0.05)
     with pytest.raises(ValueError, match=r"largest force is \d.* eV/A, where 0.01 is allowed, and the stress is"):
-        elastic_constants(atoms, calc, relaxed="none")
+        elastic_constants(atoms, calc, relax="none")
 
 
 def test_atoms_that_do_not_interact():
     with pytest.raises(ValueError, match="strains cause no stress"):
-        elastic_constants(bulk("Si", "sc", a=20.0), SNAP.embedded("Si"), relaxed="none")
+        elastic_constants(bulk("Si", "sc", a=20.0), SNAP.embedded("Si"), relax="none")
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_what_is_no_crystal(atoms, message):
         ({"strain": 0.0}, "strain: expected a positive number below 0.2, got 0.0"),
         ({"strain": "0.01"}, "strain: expected a positive number"),
         ({"ions": "free"}, "ions: expected 'relaxed' or 'clamped', got 'free'"),
-        ({"relaxed": True}, "relaxed: expected 'cell' or"),
+        ({"relax": True}, "relax: expected 'cell' or"),
         ({"symprec": -1.0}, "symprec: expected a positive number in A"),
     ],
 )

@@ -37,7 +37,7 @@ def test_pressure_is_the_slope_of_the_energy():
 
 
 def test_silicon_as_ase_fits_it():
-    found = equation_of_state(bulk("Si", a=5.47), SNAP.embedded("Si"), relaxed="none")
+    found = equation_of_state(bulk("Si", a=5.47), SNAP.embedded("Si"), relax="none")
     volume, energy, modulus = ASEFit(found.volumes, found.energies, eos="birchmurnaghan").fit()
     assert (found.volume, found.energy) == pytest.approx((volume, energy), rel=1e-5)
     assert found.bulk_modulus == pytest.approx(modulus / units.GPa, rel=1e-5)
@@ -47,9 +47,9 @@ def test_silicon_as_ase_fits_it():
 def test_the_bulk_modulus_is_that_of_the_elastic_constants_within_its_error(element, a):
     calc = SNAP.embedded(element)
     expected = elastic_constants(bulk(element, a=a), calc).hill.bulk
-    found = equation_of_state(bulk(element, a=a), calc, relaxed="none")
+    found = equation_of_state(bulk(element, a=a), calc, relax="none")
     assert abs(found.bulk_modulus - expected) < 2.0 * found.errors[2]
-    narrow = equation_of_state(bulk(element, a=a), calc, volume_change=0.005, relaxed="none")
+    narrow = equation_of_state(bulk(element, a=a), calc, volume_change=0.005, relax="none")
     assert narrow.bulk_modulus == pytest.approx(expected, abs=0.1)
     assert narrow.errors[2] < 0.1
 
@@ -69,10 +69,10 @@ def test_errors_cover_noise():
 def test_the_shape_of_a_hexagonal_cell_is_relaxed():
     """At constant volume the ratio of the axes finds its own value, which the bulk modulus of Reuss belongs to."""
     crystal = relax(bulk("Cu", "hcp", a=2.56, c=4.18), EMT()).atoms
-    reuss = elastic_constants(crystal, EMT(), relaxed="none", strain=1e-3).reuss.bulk
+    reuss = elastic_constants(crystal, EMT(), relax="none", strain=1e-3).reuss.bulk
     found = equation_of_state(crystal, EMT(), volume_change=0.01, points=7, fmax=1e-4)
     assert found.bulk_modulus == pytest.approx(reuss, abs=0.15)
-    fixed = equation_of_state(crystal, EMT(), volume_change=0.01, points=7, relaxed="none")
+    fixed = equation_of_state(crystal, EMT(), volume_change=0.01, points=7, relax="none")
     assert fixed.energies[0] >= found.energies[0]
 
 
@@ -86,7 +86,7 @@ def test_a_calculator_without_stress():
 
 def test_a_minimum_outside_of_the_range_is_said():
     with pytest.warns(UserWarning, match=r"changed by -\d.* %, is outside of the range of 4 %: begin with"):
-        found = equation_of_state(bulk("Si", a=5.6), SNAP.embedded("Si"), relaxed="positions")
+        found = equation_of_state(bulk("Si", a=5.6), SNAP.embedded("Si"), relax="positions")
     assert not found.within_range
     assert "outside" in found.facts()["minimum"]
 
@@ -102,7 +102,7 @@ def test_energies_without_a_minimum_are_refused():
         ({"volume_change": 1.0}, "volume_change: expected a positive number below 1, got 1.0"),
         ({"points": 4}, "points: expected an integer of at least 5, got 4"),
         ({"points": 7.0}, "points: expected an integer"),
-        ({"relaxed": "cell"}, "relaxed: expected 'shape' or"),
+        ({"relax": "cell"}, "relax: expected 'shape' or"),
         ({"fmax": "small"}, "fmax: expected a positive number in eV/A, got 'small'"),
         ({"steps": True}, "steps: expected an integer"),
     ],
@@ -136,7 +136,7 @@ def test_an_energy_that_is_not_finite():
     calc = WithoutStress(EMT())
     calc.factor = np.nan
     with pytest.raises(CalculationFailed, match="energy that is not finite"):
-        equation_of_state(bulk("Cu"), calc, relaxed="none")
+        equation_of_state(bulk("Cu"), calc, relax="none")
 
 
 def test_the_result_is_kept_and_drawn(tmp_path):

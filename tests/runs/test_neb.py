@@ -16,7 +16,7 @@ from support.two_wells import BARRIER, REVERSE_BARRIER, SADDLE, TwoWells
 
 from ase_mlips import SNAP
 from ase_mlips.phonons import relax
-from ase_mlips.runs import MinimumEnergyPath, NEBRun, neb
+from ase_mlips.runs import MinimumEnergyPath, NEBRun, minimum_energy_path
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def copper():
 
 @pytest.fixture(scope="module")
 def path(copper):
-    return neb(*copper, MorseCalculator(), images=3, fmax=0.01)
+    return minimum_energy_path(*copper, MorseCalculator(), images=3, fmax=0.01)
 
 
 def test_copper_as_ase_finds_it(copper, path):
@@ -50,7 +50,9 @@ def test_copper_as_ase_finds_it(copper, path):
 
 def test_one_calculator_gives_what_one_for_each_image_gives(copper, path):
     ends = path.images()
-    found = neb(ends[0], ends[-1], MorseCalculator(), images=3, relax_ends=False, climb=False, fmax=0.05)
+    found = minimum_energy_path(
+        ends[0], ends[-1], MorseCalculator(), images=3, relax_ends=False, climb=False, fmax=0.05
+    )
     images = [ends[0].copy(), *(ends[0].copy() for _ in range(3)), ends[-1].copy()]
     for image in images:
         image.calc = MorseCalculator()
@@ -62,7 +64,7 @@ def test_one_calculator_gives_what_one_for_each_image_gives(copper, path):
 
 
 def test_the_way_there_and_back(copper, path):
-    back = neb(copper[1], copper[0], MorseCalculator(), images=3, fmax=0.01)
+    back = minimum_energy_path(copper[1], copper[0], MorseCalculator(), images=3, fmax=0.01)
     assert back.barrier == pytest.approx(path.reverse_barrier, abs=1e-3)
 
 
@@ -70,7 +72,7 @@ def test_a_barrier_in_closed_form():
     """Two wells with a curved path between them."""
     initial = Atoms("HHe", [[-1.0, 0.0, 0.0], [5.0, 5.0, 5.0]])
     final = Atoms("HHe", [[1.0, 0.0, 0.0], [5.0, 5.0, 5.0]])
-    found = neb(initial, final, TwoWells(), images=3, interpolation="linear", fmax=3e-3, steps=2000)
+    found = minimum_energy_path(initial, final, TwoWells(), images=3, interpolation="linear", fmax=3e-3, steps=2000)
     assert (found.barrier, found.reverse_barrier) == pytest.approx((BARRIER, REVERSE_BARRIER), abs=1e-3)
     saddle = found.positions[found.energies.argmax(), 0]
     assert saddle[:2] == pytest.approx(SADDLE, abs=0.02)
@@ -88,55 +90,55 @@ def test_across_the_faces_of_the_cell(copper, path):
     final.wrap()
     initial.wrap()
     final.positions[3] += final.cell.array[0]
-    found = neb(initial, final, MorseCalculator(), images=3, fmax=0.01)
+    found = minimum_energy_path(initial, final, MorseCalculator(), images=3, fmax=0.01)
     assert found.barrier == pytest.approx(path.barrier, abs=1e-3)
     assert found.distances[-1] == pytest.approx(path.distances[-1], abs=0.02)
 
 
 def test_ends_as_they_are(copper):
     with pytest.warns(UserWarning, match=r"the (first|last) structure is not relaxed: its largest force is 0\.\d+"):
-        found = neb(*copper, MorseCalculator(), images=1, relax_ends=False, fmax=0.05)
+        found = minimum_energy_path(*copper, MorseCalculator(), images=1, relax_ends=False, fmax=0.05)
     assert (found.positions[0] == copper[0].positions).all()
 
 
 def test_a_band_that_does_not_converge_is_no_loss(copper):
     with pytest.warns(UserWarning, match=r"not converged after 2 steps: its largest force is still .* eV/A"):
-        found = neb(*copper, MorseCalculator(), images=3, steps=2, relax_ends=False, fmax=0.4)
+        found = minimum_energy_path(*copper, MorseCalculator(), images=3, steps=2, relax_ends=False, fmax=0.4)
     assert not found.converged
     assert found.facts()["converged"].startswith("NO, ")
     assert found.plot().get_title().endswith("NOT converged")
     with pytest.raises(CalculationFailed, match="not relaxed after 1 steps"):
-        neb(*copper, MorseCalculator(), steps=1)
+        minimum_energy_path(*copper, MorseCalculator(), steps=1)
 
 
 def test_ends_that_cannot_be_ends(copper):
     initial, final = copper
     with pytest.raises(ValueError, match=r"the ends are the same: no atom moves by more than 0 A, and a hop needs"):
-        neb(initial, initial, MorseCalculator())
+        minimum_energy_path(initial, initial, MorseCalculator())
     other = initial.copy()
     other.positions[3] += 0.3
     with pytest.raises(ValueError, match="after relaxation the ends are the same: no atom moves by more than "):
-        neb(initial, other, MorseCalculator(), fmax=0.001)
+        minimum_energy_path(initial, other, MorseCalculator(), fmax=0.001)
     shifted = initial.copy()
     shifted.positions[3] += initial.cell.array[0]
     with pytest.raises(ValueError, match="the ends are the same"):
-        neb(initial, shifted, MorseCalculator())
+        minimum_energy_path(initial, shifted, MorseCalculator())
     with pytest.raises(ValueError, match="the ends have different atoms: 31 and 30"):
-        neb(initial, final[:-1], MorseCalculator())
+        minimum_energy_path(initial, final[:-1], MorseCalculator())
     exchanged = final.copy()
     exchanged.symbols[4] = "Au"
     with pytest.raises(ValueError, match="atom 4 is Cu in the first and Au in the last"):
-        neb(initial, exchanged, MorseCalculator())
+        minimum_energy_path(initial, exchanged, MorseCalculator())
     larger = final.copy()
     larger.set_cell(final.cell.array * 1.01, scale_atoms=True)
     with pytest.raises(ValueError, match=r"different cells, by up to 0\.0666 A"):
-        neb(initial, larger, MorseCalculator())
+        minimum_energy_path(initial, larger, MorseCalculator())
     with pytest.raises(ValueError, match="a hop needs at least two atoms, got 1"):
-        neb(Atoms("Cu"), Atoms("Cu", [[1, 0, 0]]), MorseCalculator())
+        minimum_energy_path(Atoms("Cu"), Atoms("Cu", [[1, 0, 0]]), MorseCalculator())
     open_ends = final.copy()
     open_ends.pbc = False
     with pytest.raises(ValueError, match="periodic along"):
-        neb(initial, open_ends, MorseCalculator())
+        minimum_energy_path(initial, open_ends, MorseCalculator())
 
 
 @pytest.mark.parametrize(
@@ -154,7 +156,7 @@ def test_settings_that_mean_nothing(fields, message):
 
 
 def test_with_a_potential_of_this_package():
-    found = neb(*vacancy_hop(bulk("Mo", cubic=True) * 3), SNAP.embedded("Mo"), images=1)
+    found = minimum_energy_path(*vacancy_hop(bulk("Mo", cubic=True) * 3), SNAP.embedded("Mo"), images=1)
     assert found.barrier == pytest.approx(found.reverse_barrier, abs=1e-3)
     assert 1.0 < found.barrier < 2.0
     assert found.facts()["hop"].startswith("Mo (atom ")
@@ -190,7 +192,7 @@ class Interrupting(MorseCalculator):
 def test_a_band_that_is_interrupted_is_no_loss(copper, path):
     ends = path.images()
     with pytest.raises(Interrupted) as stopped:
-        neb(ends[0], ends[-1], Interrupting(), images=3, relax_ends=False)
+        minimum_energy_path(ends[0], ends[-1], Interrupting(), images=3, relax_ends=False)
     assert stopped.value.frames > 0
     found = stopped.value.result
     assert not found.converged
