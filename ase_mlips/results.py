@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import CalculationFailed
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from .arrays import FloatArray
 from .engine.jit import kernel
@@ -116,3 +117,11 @@ def checked(name: str, values: FloatArray, of_atoms: Callable[[], FloatArray] | 
     lost = np.argwhere(~np.isfinite(values if of_atoms is None else of_atoms()))
     place = f", first for atom {lost[0, 0]}" if len(lost) else ""
     raise CalculationFailed(f"{name}: the model gave a value that is not finite{place}")
+
+
+def results_frame(atoms: Atoms, results: dict[str, Any]) -> Atoms:
+    """Copy of `atoms` that carries energy, forces and, where there is one, stress."""
+    frame = atoms.copy()
+    kept = {key: results[key] for key in ("energy", "forces", "stress") if key in results}
+    frame.calc = SinglePointCalculator(frame, **kept)
+    return frame
