@@ -57,7 +57,10 @@ def constrain(settings: MDRun, atoms: Atoms) -> int:
     if at_rest:
         # Noise would let the whole system drift; ASE also counts the 3N - 3 degrees of freedom by it.
         atoms.set_constraint(FixCom())
-    return int(atoms.get_number_of_degrees_of_freedom())
+    freedom = int(atoms.get_number_of_degrees_of_freedom())
+    if freedom < 1:
+        raise ValueError("nothing can move: constraints hold all degrees of freedom")
+    return freedom
 
 
 def draw_velocities(atoms: Atoms, temperature: float, rng: np.random.Generator) -> None:

@@ -205,5 +205,5 @@ def plain(value: Any) -> Any:
 
 def yaml_text(content: Mapping[str, Any]) -> str:
     """A mapping as YAML, in its order; numbers are written in full."""
-    text: str = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True, default_flow_style=None)
+    text: str = yaml.safe_dump(dict(content), sort_keys=False, allow_unicode=True, default_flow_style=False)
     return text

@@ -81,7 +81,7 @@ def limits(settings: MDRun, calc: Any) -> list[Limit]:
     """The limits that are wanted; ValueError where the calculator does not offer them."""
     found = []
     if settings.max_grade is not None:
-        grade = _offered(calc, "max_grade", "get_extrapolation_grade", "extrapolation grade, as an MTP does")
+        grade = _offered(calc, "max_grade", "get_extrapolation_grade", "an extrapolation grade, as an MTP does")
         found.append(
             Limit("grade", lambda atoms: float(grade(atoms).configuration), settings.max_grade, "extrapolation grade")
         )
@@ -101,7 +101,7 @@ def limits(settings: MDRun, calc: Any) -> list[Limit]:
 def _offered(calc: Any, setting: str, method: str, what: str) -> Callable[[Atoms], Any]:
     found: Callable[[Atoms], Any] | None = getattr(calc, method, None)
     if found is None:
-        raise ValueError(f"{setting}: needs a calculator that gives an {what}; {calc!r} does not")
+        raise ValueError(f"{setting}: needs a calculator that gives {what}; {calc!r} does not")
     return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -130,7 +131,8 @@ def _periodic_strains(atoms: Atoms) -> list[bool]:
 def _minimised(optimizer: Optimizer, settings: RelaxRun) -> tuple[bool, bool]:
     """Whether the forces became small enough, and whether Ctrl-C came before; it waits until a step is complete."""
     converged = False
-    with deferred_interrupt() as interrupted:
+    with deferred_interrupt() as interrupted, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "logm result may be inaccurate")  # SciPy's, in the last digits
         for converged in optimizer.irun(fmax=settings.fmax, steps=settings.steps):
             if interrupted.is_set() and not converged:
                 return False, True
