@@ -77,12 +77,10 @@ def temperature_of(atoms: Atoms, freedom: int) -> float:
     return float(2 * atoms.get_kinetic_energy() / (freedom * units.kB))
 
 
-def make_dynamics(
-    settings: MDRun, atoms: Atoms, rng: np.random.Generator, *, freedom: int, step: int = 0
-) -> MolecularDynamics:
-    """ASE's integrator of an ensemble with the targets of a step, for so many degrees of freedom."""
+def make_dynamics(settings: MDRun, atoms: Atoms, rng: np.random.Generator, *, freedom: int) -> MolecularDynamics:
+    """ASE's integrator of an ensemble, with the targets of its first step, for so many degrees of freedom."""
     timestep, damping = settings.timestep * units.fs, settings.damping * units.fs
-    kelvin = {"temperature_K": settings.temperature_at(step)}
+    kelvin = {"temperature_K": settings.temperature}
     if settings.ensemble == "langevin":
         return Langevin(atoms, timestep, **kelvin, friction=1.0 / damping, fixcm=False, rng=rng)
     if settings.ensemble == "bussi":
@@ -93,7 +91,7 @@ def make_dynamics(
         dynamics = NoseHooverChainNVT(atoms, timestep, **kelvin, tdamp=damping)
     else:
         kind = IsotropicMTKNPT if settings.ensemble == "npt" else MTKNPT
-        pressure = settings.pressure_at(step) * units.GPa
+        pressure = (settings.pressure or 0.0) * units.GPa
         dynamics = kind(atoms, timestep, **kelvin, pressure_au=pressure, tdamp=damping, pdamp=_CELL_SLOWER * damping)
     _count_freedom(dynamics, freedom, kelvin["temperature_K"], damping)
     return dynamics
@@ -112,7 +110,7 @@ def _count_freedom(dynamics: MolecularDynamics, freedom: int, temperature: float
 
 
 class Targets:
-    """Observer that moves temperature and pressure along their ramps."""
+    """Observer that moves temperature and pressure along their ramps, from dynamics with the targets of the start."""
 
     def __init__(self, dynamics: MolecularDynamics, settings: MDRun) -> None:
         self._dynamics, self._settings = dynamics, settings

@@ -268,15 +268,15 @@ class Simulation:
 
     def _make_dynamics(self, freedom: int, rng: np.random.Generator) -> MolecularDynamics:
         settings, atoms = self._settings, self.atoms
-        dynamics = make_dynamics(settings, atoms, rng, freedom=freedom, step=self.first)
+        dynamics = make_dynamics(settings, atoms, rng, freedom=freedom)
         dynamics.nsteps = self.first
-        restore(dynamics, atoms.info.get(STATE, {}))
         hottest = max(settings.temperature, settings.temperature_end or 0.0, temperature_of(atoms, freedom))
         dynamics.attach(Guard(dynamics, max(HOTTEST, 10.0 * hottest), freedom), 1)
         if settings.temperature_end is not None or settings.pressure_end is not None:
             targets = Targets(dynamics, settings)
             targets()
             dynamics.attach(targets, 1)
+        restore(dynamics, atoms.info.get(STATE, {}))
         return dynamics
 
     def _open_log(self, table: Table, held: ExitStack) -> LogFile | None:
