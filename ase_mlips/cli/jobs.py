@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -23,11 +25,18 @@ def command_settings(args: Namespace, cls: type[_S]) -> _S:
         They do not go together; the message names the option.
     """
     chosen = {field.name: getattr(args, field.name) for field in fields(cls)}  # type: ignore[arg-type]
-    try:
+    with named_options(chosen):
         return cls(**chosen)
+
+
+@contextmanager
+def named_options(fields_of_settings: Iterable[str]) -> Iterator[None]:
+    """Let messages begin with an option of the command where they begin with the name of a field."""
+    try:
+        yield
     except ValueError as error:
         name, colon, rest = str(error).partition(": ")
-        if not colon or name not in chosen:
+        if not colon or name not in fields_of_settings:
             raise
         raise ValueError(f"--{name.replace('_', '-')} {rest}") from None
 

@@ -16,7 +16,7 @@ from ase_mlips.runs.results import MDResult
 from ase_mlips.runs.settings import MDRun
 
 from .common import chosen_model, plain_warnings, read_structure, warn_if_not_periodic
-from .jobs import command_settings, origin, write_job
+from .jobs import command_settings, named_options, origin, write_job
 from .outputs import claim, file_of, model_files
 from .signals import INTERRUPTED
 
@@ -35,7 +35,7 @@ def run(args: Namespace) -> int:
     claim(outputs, inputs, force=args.force, going_on=outputs if args.restart else ())
     atoms = read_structure(args.structure, args.species)
     _require_suitable(settings, atoms, args.structure)
-    with plain_warnings():
+    with plain_warnings(), named_options(vars(settings)):
         calc = chosen_model(args)
         with prepared_md(settings, atoms, calc, files, origin=origin(args, calc)) as simulation:
             if simulation.finished:

@@ -17,7 +17,7 @@ from ase_mlips.runs.relaxation import relax_in_place, require_relaxable
 from ase_mlips.runs.settings import RelaxRun
 
 from .common import chosen_model, read_structure, require_writer, warn_if_not_periodic
-from .jobs import command_settings, origin, write_job
+from .jobs import command_settings, named_options, origin, write_job
 from .outputs import claim, file_of, model_files, replacing, unfinished
 from .signals import INTERRUPTED
 
@@ -58,11 +58,11 @@ def run(args: Namespace) -> int:
 
 def _require_relaxable(settings: RelaxRun, atoms: Atoms, name: str) -> None:
     try:
-        require_relaxable(settings, atoms)
+        with named_options(vars(settings)):
+            require_relaxable(settings, atoms)
     except ValueError as error:
-        raise ValueError(
-            f"{name}: --{error}".replace("--cell:", "--cell").replace("--symmetry:", "--symmetry")
-        ) from None
+        error.add_note(name)
+        raise
     if not settings.cell:
         warn_if_not_periodic(atoms, name)
 

@@ -121,7 +121,9 @@ def test_all_vectors_of_a_cell_move_and_nothing_turns_it(copper):
 
 @pytest.mark.parametrize("ensemble", ENSEMBLES[1:])
 def test_a_ramp_moves_the_temperature(ensemble, copper):
-    settings = MDRun(ensemble, temperature=100, temperature_end=900, damping=10.0, timestep=4.0, steps=240, interval=4, seed=1)
+    settings = MDRun(
+        ensemble, temperature=100, temperature_end=900, damping=10.0, timestep=4.0, steps=240, interval=4, seed=1
+    )
     with prepared_md(settings, copper * (2, 1, 1), MorseCalculator()) as simulation:
         temperatures = simulation.advance().columns()["temperature/K"]
         dynamics = simulation.dynamics
@@ -195,7 +197,7 @@ def test_a_run_that_explodes_says_what_is_kept(copper):
     with pytest.raises(CalculationFailed, match=r"the run has exploded; .*; x\.traj is complete up to step \d+$"):
         run_md(settings, copper, exact(), MDFiles("x.traj"))
     assert len(read("x.traj", ":")) > 0
-    with pytest.raises(CalculationFailed, match="or another structure or model$"):
+    with pytest.raises(CalculationFailed, match=r"or another structure or model$"):
         run_md(settings, copper, exact())
 
 
