@@ -119,9 +119,16 @@ def checked(name: str, values: FloatArray, of_atoms: Callable[[], FloatArray] | 
     raise CalculationFailed(f"{name}: the model gave a value that is not finite{place}")
 
 
+class _Kept(SinglePointCalculator):  # type: ignore[misc]
+    """Results of atoms that nobody changes before they are written, which ASE would compare again for each of them."""
+
+    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
+        return []
+
+
 def results_frame(atoms: Atoms, results: dict[str, Any]) -> Atoms:
-    """Copy of `atoms` that carries energy, forces and, where there is one, stress."""
+    """Copy of `atoms`, to be written, that carries energy, forces and, where there is one, stress."""
     frame = atoms.copy()
     kept = {key: results[key] for key in ("energy", "forces", "stress") if key in results}
-    frame.calc = SinglePointCalculator(frame, **kept)
+    frame.calc = _Kept(frame, **kept)
     return frame

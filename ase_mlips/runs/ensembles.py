@@ -14,6 +14,8 @@ from ase.md.md import MolecularDynamics
 from ase.md.nose_hoover_chain import MTKNPT, IsotropicMTKNPT, NoseHooverChainNVT, NoseHooverChainThermostat
 from ase.md.verlet import VelocityVerlet
 
+from ase_mlips.arrays import FloatArray
+
 from .settings import MDRun
 
 _CELL_SLOWER = 10.0  # times the damping of the thermostat
@@ -56,11 +58,28 @@ def constrain(settings: MDRun, atoms: Atoms) -> int:
         return 3 * len(atoms) - 3  # these equations of motion leave it at rest
     if at_rest:
         # Noise would let the whole system drift; ASE also counts the 3N - 3 degrees of freedom by it.
-        atoms.set_constraint(FixCom())
+        atoms.set_constraint(_FixedCentre(atoms.get_masses()))
     freedom = int(atoms.get_number_of_degrees_of_freedom())
     if freedom < 1:
         raise ValueError("nothing can move: constraints hold all degrees of freedom")
     return freedom
+
+
+class _FixedCentre(FixCom):  # type: ignore[misc]
+    """FixCom with the bits of ASE's, which sums over the masses again at each call, in Python."""
+
+    def __init__(self, masses: FloatArray) -> None:
+        self._masses, self._column, self._total = masses, masses[:, None], masses.sum()
+        self._squares = sum(masses**2)
+
+    def adjust_positions(self, atoms: Atoms, new: FloatArray) -> None:
+        new += self._masses @ atoms.positions / self._total - self._masses @ new / self._total
+
+    def adjust_momenta(self, atoms: Atoms, momenta: FloatArray) -> None:
+        momenta -= self._column * (momenta.sum(axis=0) / self._total)
+
+    def adjust_forces(self, atoms: Atoms, forces: FloatArray) -> None:
+        forces -= self._column * (self._masses @ forces / self._squares)
 
 
 def draw_velocities(atoms: Atoms, temperature: float, rng: np.random.Generator) -> None:

@@ -39,13 +39,13 @@ class Guard:
 
     def __init__(self, dynamics: MolecularDynamics, hottest: float, freedom: int) -> None:
         self._dynamics, self._hottest, self._freedom = dynamics, hottest, freedom
-        self._halves = 0.5 / dynamics.masses.ravel()
+        self._halves = 0.5 / dynamics.masses
         self._safe = 0.25 * freedom * units.kB * hottest  # half of the limit, far from all rounding
 
     def __call__(self) -> None:
         """Raise CalculationFailed where the temperature is too high or not a number."""
         momenta = self._dynamics.atoms.arrays["momenta"]
-        if np.einsum("i,ij,ij->", self._halves, momenta, momenta) <= self._safe:
+        if np.vdot(momenta, self._halves * momenta) <= self._safe:
             return
         temperature = temperature_of(self._dynamics.atoms, self._freedom)
         if not temperature <= self._hottest:

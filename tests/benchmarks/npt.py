@@ -3,8 +3,8 @@
 ``python tests/benchmarks/npt.py stress|melt [--steps N]``, some minutes each, with the embedded silicon:
 
 * stress: an orthorhombic crystal of 64 atoms at 300 K and no pressure with all vectors of the cell free.  The means of
-  all six stresses vanish, the kinetic temperature is that of the thermostat, and the fluctuations of the volume give the
-  bulk modulus of the equation of state at the mean volume.
+  all six stresses vanish, the kinetic temperature is that of the thermostat, and the fluctuations of the volume give
+  the bulk modulus of the equation of state at the mean volume.
 * melt: a ramp of the temperature from 300 K to 4000 K melts the crystal.
 
 Each ends with an error if it is more than three standard errors away, or if the crystal has not melted.
@@ -75,7 +75,7 @@ def stress(steps: int) -> None:
 
 
 def order(atoms: Atoms) -> float:
-    """Of the planes of the initial crystal that are a half of its third vector apart: 1 in a crystal, 1/8 in a liquid."""
+    """Of the eight planes of the initial crystal along its third vector: 1 in a crystal, about 1/8 in a liquid."""
     phases = np.exp(2j * np.pi * 8 * atoms.get_scaled_positions(wrap=False)[:, 2])
     return float(abs(phases.mean()))
 
