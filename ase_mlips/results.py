@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import CalculationFailed
+from ase.calculators.calculator import CalculationFailed, Calculator
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from .arrays import FloatArray
@@ -120,7 +120,11 @@ def checked(name: str, values: FloatArray, of_atoms: Callable[[], FloatArray] | 
 
 
 class _Kept(SinglePointCalculator):  # type: ignore[misc]
-    """Results of atoms that nobody changes before they are written, which ASE would compare again for each of them."""
+    """Results of atoms that nobody changes before they are written; ASE would compare these for each of them."""
+
+    def __init__(self, results: dict[str, Any]) -> None:
+        Calculator.__init__(self)
+        self.results = results
 
     def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
         return []
@@ -129,6 +133,8 @@ class _Kept(SinglePointCalculator):  # type: ignore[misc]
 def results_frame(atoms: Atoms, results: dict[str, Any]) -> Atoms:
     """Copy of `atoms`, to be written, that carries energy, forces and, where there is one, stress."""
     frame = atoms.copy()
-    kept = {key: results[key] for key in ("energy", "forces", "stress") if key in results}
-    frame.calc = _Kept(frame, **kept)
+    kept = {key: np.copy(results[key]) for key in ("forces", "stress") if key in results}
+    if "energy" in results:
+        kept["energy"] = results["energy"]
+    frame.calc = _Kept(kept)
     return frame

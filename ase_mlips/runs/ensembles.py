@@ -72,6 +72,9 @@ class _FixedCentre(FixCom):  # type: ignore[misc]
         self._masses, self._column, self._total = masses, masses[:, None], masses.sum()
         self._squares = sum(masses**2)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> _FixedCentre:
+        return self  # nothing changes it
+
     def adjust_positions(self, atoms: Atoms, new: FloatArray) -> None:
         new += self._masses @ atoms.positions / self._total - self._masses @ new / self._total
 

@@ -39,13 +39,13 @@ class Guard:
 
     def __init__(self, dynamics: MolecularDynamics, hottest: float, freedom: int) -> None:
         self._dynamics, self._hottest, self._freedom = dynamics, hottest, freedom
-        self._halves = 0.5 / dynamics.masses
-        self._safe = 0.25 * freedom * units.kB * hottest  # half of the limit, far from all rounding
+        # Half of the limit, far from all rounding, as if all atoms were as light as the lightest one.
+        self._safe = 0.5 * freedom * units.kB * hottest * float(dynamics.masses.min())
 
     def __call__(self) -> None:
         """Raise CalculationFailed where the temperature is too high or not a number."""
-        momenta = self._dynamics.atoms.arrays["momenta"]
-        if np.vdot(momenta, self._halves * momenta) <= self._safe:
+        momenta = self._dynamics.atoms.arrays["momenta"].ravel()
+        if momenta.dot(momenta) <= self._safe:
             return
         temperature = temperature_of(self._dynamics.atoms, self._freedom)
         if not temperature <= self._hottest:
