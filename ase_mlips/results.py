@@ -133,7 +133,7 @@ class _Kept(SinglePointCalculator):  # type: ignore[misc]
 def results_frame(atoms: Atoms, results: dict[str, Any]) -> Atoms:
     """Copy of `atoms`, to be written, that carries energy, forces and, where there is one, stress."""
     frame = atoms.copy()
-    kept = {key: np.copy(results[key]) for key in ("forces", "stress") if key in results}
+    kept: dict[str, Any] = {key: np.copy(results[key]) for key in ("forces", "stress") if key in results}
     if "energy" in results:
         kept["energy"] = results["energy"]
     frame.calc = _Kept(kept)

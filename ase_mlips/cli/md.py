@@ -10,7 +10,7 @@ from argparse import Namespace
 from ase import Atoms
 
 from ase_mlips.runs.ensembles import require_suitable
-from ase_mlips.runs.files import Mode
+from ase_mlips.runs.trajectory import Mode
 from ase_mlips.runs.md import MDFiles, Simulation, prepared_md
 from ase_mlips.runs.results import MDResult
 from ase_mlips.runs.settings import MDRun

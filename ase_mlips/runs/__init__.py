@@ -1,12 +1,12 @@
 """Runs as functions: settings in, a result out that draws and saves itself and says where it comes from."""
 
-from .files import read_description
 from .jobs import KINDS, Job, Kind, read_job
 from .md import MDFiles, run_md
 from .provenance import provenance
 from .relaxation import relax
 from .results import MDResult, RelaxResult
 from .settings import MDRun, RelaxRun, Settings
+from .trajectory import read_description
 
 __all__ = [
     "KINDS",

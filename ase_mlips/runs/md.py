@@ -20,11 +20,11 @@ from ase_mlips.files.appending import AppendedFile
 from ase_mlips.files.signals import deferred_interrupt
 
 from .ensembles import Targets, constrain, draw_velocities, make_dynamics, require_suitable, restore, temperature_of
-from .files import LogFile, Mode, TrajectoryFile, read_description
 from .observers import HOTTEST, KEPT, STATE, Guard, Recorder, Table
 from .provenance import checksums, provenance, require_same_model
 from .results import MDResult, nanoseconds_per_day
 from .settings import MDRun
+from .trajectory import LogFile, Mode, TrajectoryFile, read_description
 
 _SAME_ENERGY = 1e-6  # eV/atom
 _REDRAWN = 0.1  # seconds from one state of the progress bar to the next

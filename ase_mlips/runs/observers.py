@@ -14,8 +14,8 @@ from ase.md.md import MolecularDynamics
 from ase_mlips.results import results_frame
 
 from .ensembles import own_constraints, state_of, temperature_of
-from .files import LogFile, TrajectoryFile
 from .settings import MDRun
+from .trajectory import LogFile, TrajectoryFile
 
 HOTTEST = 1e5  # K, or ten times what the run is to begin with: beyond, atoms no longer feel each other
 KEPT = ("step", "time_fs", "run")  # what a frame's info says beyond the structure's own

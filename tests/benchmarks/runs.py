@@ -164,7 +164,7 @@ def wait_for_growth(path: Path, process: subprocess.Popen[bytes]) -> None:
 
 def last_step(path: Path) -> int:
     """Of the last complete frame."""
-    from ase_mlips.runs.files import recover
+    from ase_mlips.runs.trajectory import recover
 
     return int(recover(str(path))[1].info["step"])
 
