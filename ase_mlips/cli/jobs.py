@@ -9,7 +9,7 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 from ase_mlips.runs.jobs import KINDS, Job
-from ase_mlips.runs.provenance import provenance
+from ase_mlips.runs.provenance import provenance_of
 
 from .outputs import claim, replacing
 
@@ -62,4 +62,4 @@ def write_job(args: Namespace, kind: str, settings: Any) -> int:
 
 def origin(args: Namespace, calc: Any, seed: int | None = None) -> dict[str, Any]:
     """Where the results of a command come from."""
-    return provenance(calc, model=args.model, seed=seed, command=["ase-mlips", *args.arguments])
+    return provenance_of(calc, model=args.model, seed=seed, command=["ase-mlips", *args.arguments])

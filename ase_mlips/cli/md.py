@@ -10,10 +10,10 @@ from argparse import Namespace
 from ase import Atoms
 
 from ase_mlips.runs.ensembles import require_suitable
-from ase_mlips.runs.trajectory import Mode
 from ase_mlips.runs.md import MDFiles, Simulation, prepared_md
 from ase_mlips.runs.results import MDResult
 from ase_mlips.runs.settings import MDRun
+from ase_mlips.runs.trajectory import Mode
 
 from .common import chosen_model, plain_warnings, read_structure, warn_if_not_periodic
 from .jobs import command_settings, named_options, origin, write_job
@@ -37,7 +37,7 @@ def run(args: Namespace) -> int:
     _require_suitable(settings, atoms, args.structure)
     with plain_warnings(), named_options(vars(settings)):
         calc = chosen_model(args)
-        with prepared_md(settings, atoms, calc, files, origin=origin(args, calc)) as simulation:
+        with prepared_md(atoms, calc, settings, files=files, origin=origin(args, calc)) as simulation:
             if simulation.finished:
                 print(f"{args.trajectory} holds all {settings.steps} steps already")
                 return 0

@@ -37,7 +37,7 @@ def run(args: Namespace) -> int:
     steps = _Steps(with_pressure=settings.cell)
     with _held(args.trajectory, force=args.force):
         try:
-            result = relax_in_place(settings, atoms, trajectory=args.trajectory, observe=steps, origin=about)
+            result = relax_in_place(atoms, settings, trajectory=args.trajectory, observe=steps, origin=about)
         except BaseException as error:
             if kept := _keep(steps, args.output):
                 error.add_note(f"; {kept}")

@@ -100,7 +100,7 @@ def relax(
     work = atoms.copy()
     work.calc = calc
     work.set_constraint()
-    found = relax_in_place(settings, work)
+    found = relax_in_place(work, settings)
     if found.interrupted:
         raise KeyboardInterrupt
     force = max_force(work, calc)

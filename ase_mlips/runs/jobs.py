@@ -10,7 +10,17 @@ from typing import Any, TypeAlias
 
 from ase_mlips.files.text import replace_files
 
-from .fields import Entry, as_mapping, converted, expected, plain, read_mapping, require_known, settings_from, yaml_text
+from .yaml_files import (
+    Entry,
+    as_mapping,
+    converted,
+    expected,
+    plain,
+    read_mapping,
+    require_known,
+    settings_from,
+    yaml_text,
+)
 
 _Path: TypeAlias = str | os.PathLike[str]
 

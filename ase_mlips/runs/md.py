@@ -20,8 +20,9 @@ from ase_mlips.files.appending import AppendedFile
 from ase_mlips.files.signals import deferred_interrupt
 
 from .ensembles import Targets, constrain, draw_velocities, make_dynamics, require_suitable, restore, temperature_of
+from .fields import chosen
 from .observers import HOTTEST, KEPT, STATE, Guard, Recorder, Table
-from .provenance import checksums, provenance, require_same_model
+from .provenance import checksums, provenance_of, require_same_model
 from .results import MDResult, nanoseconds_per_day
 from .settings import MDRun
 from .trajectory import LogFile, Mode, TrajectoryFile, read_description
@@ -70,12 +71,13 @@ class MDFiles:
 
 
 def run_md(
-    settings: MDRun,
     atoms: Atoms,
     calc: BaseCalculator,
-    files: MDFiles | None = None,
+    settings: MDRun | None = None,
     *,
+    files: MDFiles | None = None,
     origin: Mapping[str, Any] | None = None,
+    **fields: Any,
 ) -> MDResult:
     """Run molecular dynamics with any ASE calculator.
 
@@ -84,15 +86,17 @@ def run_md(
 
     Parameters
     ----------
-    settings : MDRun
     atoms : Atoms
         Not changed.
     calc : ase.calculators.calculator.BaseCalculator
+    settings : MDRun, optional
     files : MDFiles, optional
         With files, each frame is on the disk as soon as it is complete, and ``mode="continue"`` goes on after
         whatever has ended the run; then the settings, the structure and the model must be the same.
     origin : mapping, optional
-        What the files shall say of where they come from; by default `provenance`.
+        What the files shall say of where they come from; by default `provenance_of` the calculator.
+    **fields
+        Those of `MDRun`, in place of `settings`.
 
     Returns
     -------
@@ -115,29 +119,29 @@ def run_md(
     >>> from ase_mlips import SNAP
     >>> from ase_mlips.runs import MDFiles, MDRun, run_md
     >>> settings = MDRun(ensemble="langevin", temperature=600, steps=20, interval=5, seed=1)
-    >>> result = run_md(settings, bulk("Si", cubic=True), SNAP.embedded("Si"), MDFiles("si.traj"))
+    >>> result = run_md(bulk("Si", cubic=True), SNAP.embedded("Si"), settings, files=MDFiles("si.traj"))
     >>> result.columns()["step"]
     array([ 0.,  5., 10., 15., 20.])
     >>> result.provenance["versions"]["ase"] == __import__("ase").__version__
     True
     """
-    with prepared_md(settings, atoms, calc, files, origin=origin) as simulation:
+    with prepared_md(atoms, calc, chosen(MDRun, settings, fields), files=files, origin=origin) as simulation:
         return simulation.advance()
 
 
 @contextmanager
 def prepared_md(
-    settings: MDRun,
     atoms: Atoms,
     calc: BaseCalculator,
-    files: MDFiles | None = None,
+    settings: MDRun,
     *,
+    files: MDFiles | None = None,
     origin: Mapping[str, Any] | None = None,
 ) -> Iterator[Simulation]:
     """Everything of `run_md` up to its first step: files are held until the block ends, and nothing is written yet."""
     require_suitable(settings, atoms)
     with ExitStack() as held:
-        start = _start(settings, atoms, calc, (files, held), origin or provenance(calc))
+        start = _start(settings, atoms, calc, (files, held), origin or provenance_of(calc))
         yield Simulation(settings, start, calc, (files, held))
 
 

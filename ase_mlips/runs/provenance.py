@@ -17,7 +17,7 @@ _PACKAGES = ("ase-mlips", "ase", "numpy", "numba")
 _EMBEDDED = "embedded:"
 
 
-def provenance(
+def provenance_of(
     calc: Any, *, model: str | None = None, seed: int | None = None, command: Sequence[str] | None = None
 ) -> dict[str, Any]:
     """What is to be known of a result, as values that JSON has.

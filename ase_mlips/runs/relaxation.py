@@ -18,7 +18,8 @@ from ase.optimize.optimize import Optimizer
 
 from ase_mlips.files.signals import deferred_interrupt
 
-from .provenance import provenance
+from .fields import chosen
+from .provenance import provenance_of
 from .results import RelaxResult
 from .settings import RelaxRun
 
@@ -31,12 +32,13 @@ _OPTIMIZERS = {"lbfgs": LBFGS, "bfgs": BFGS, "fire": FIRE}
 
 
 def relax(
-    settings: RelaxRun,
     atoms: Atoms,
     calc: BaseCalculator,
+    settings: RelaxRun | None = None,
     *,
     trajectory: str | os.PathLike[str] | None = None,
     origin: Mapping[str, Any] | None = None,
+    **fields: Any,
 ) -> RelaxResult:
     """Relax a structure with any ASE calculator.
 
@@ -44,14 +46,16 @@ def relax(
 
     Parameters
     ----------
-    settings : RelaxRun
     atoms : Atoms
         Not changed.
     calc : ase.calculators.calculator.BaseCalculator
+    settings : RelaxRun, optional
     trajectory : path, optional
         ``X.traj``, to which every step is written.
     origin : mapping, optional
-        What the result says of where it comes from; by default `provenance`.
+        What the result says of where it comes from; by default `provenance_of` the calculator.
+    **fields
+        Those of `RelaxRun`, in place of `settings`.
 
     Returns
     -------
@@ -69,19 +73,19 @@ def relax(
     --------
     >>> from ase.build import bulk
     >>> from ase_mlips import SNAP
-    >>> from ase_mlips.runs import RelaxRun, relax
-    >>> result = relax(RelaxRun(cell=True, symmetry=True, fmax=1e-4), bulk("Si", a=5.3), SNAP.embedded("Si"))
+    >>> from ase_mlips.runs import relax
+    >>> result = relax(bulk("Si", a=5.3), SNAP.embedded("Si"), cell=True, symmetry=True, fmax=1e-4)
     >>> print(f"{result.atoms.get_volume():.1f} A^3, {result.converged}")
     40.9 A^3, True
     """
     work = atoms.copy()
     work.calc = calc
-    return relax_in_place(settings, work, trajectory=trajectory, origin=origin)
+    return relax_in_place(work, chosen(RelaxRun, settings, fields), trajectory=trajectory, origin=origin)
 
 
 def relax_in_place(
-    settings: RelaxRun,
     atoms: Atoms,
+    settings: RelaxRun,
     *,
     trajectory: str | os.PathLike[str] | None = None,
     observe: Observer | None = None,
@@ -98,7 +102,9 @@ def relax_in_place(
         optimizer.attach(history, 1, optimizer)
         converged, interrupted = _minimised(optimizer, settings)
     atoms.set_constraint(own)
-    return history.result(converged=converged, interrupted=interrupted, origin=dict(origin or provenance(atoms.calc)))
+    return history.result(
+        converged=converged, interrupted=interrupted, origin=dict(origin or provenance_of(atoms.calc))
+    )
 
 
 def require_relaxable(settings: RelaxRun, atoms: Atoms) -> None:

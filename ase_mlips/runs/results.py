@@ -34,7 +34,7 @@ class MDResult(Tabulated):
     structure : dict of str to array
         numbers (N,), positions (N, 3) in A, momenta (N, 3) in ASE's units, cell (3, 3) in A and pbc (3,) of the end.
     origin : str
-        `provenance` as JSON.
+        `provenance_of` the calculator as JSON.
     """
 
     ensemble: str
@@ -126,7 +126,7 @@ class RelaxResult(Tabulated):
     structure : dict of str to array
         numbers (N,), positions (N, 3) in A, cell (3, 3) in A and pbc (3,) of the end.
     origin : str
-        `provenance` as JSON.
+        `provenance_of` the calculator as JSON.
     """
 
     converged: bool

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self, get_args
 
 from ase_mlips.files.text import replace_files
 
-from .fields import as_mapping, conform, read_mapping, require_known, settings_from, yaml_text
+from .yaml_files import as_mapping, conform, read_mapping, require_known, settings_from, yaml_text
 
 Ensemble = Literal["nve", "langevin", "bussi", "nose-hoover", "npt", "npt-full"]
 Optimizer = Literal["bfgs", "lbfgs", "fire"]

@@ -17,7 +17,7 @@ from ase import Atoms, units
 from ase.build import bulk
 
 from ase_mlips import SNAP
-from ase_mlips.runs import MDRun, RelaxRun, relax, run_md
+from ase_mlips.runs import MDRun, relax, run_md
 
 BLOCKS = 20
 
@@ -58,9 +58,9 @@ def require(name: str, value: float, error: float, known: float) -> None:
 
 def stress(steps: int) -> None:
     calc = SNAP.embedded("Si", num_threads=1)
-    start = relax(RelaxRun(cell=True, symmetry=True, fmax=1e-5), orthorhombic(), calc).atoms
+    start = relax(orthorhombic(), calc, cell=True, symmetry=True, fmax=1e-5).atoms
     settings = MDRun("npt-full", temperature=300.0, timestep=3.0, damping=30.0, steps=steps, interval=4, seed=1)
-    result = run_md(settings, start, calc)
+    result = run_md(start, calc, settings)
     log = {name: values[len(values) // 10 :] for name, values in result.columns().items()}
     print(result)
     for name in ("xx", "yy", "zz", "yz", "xz", "xy"):
@@ -84,7 +84,7 @@ def melt(steps: int) -> None:
     calc = SNAP.embedded("Si", num_threads=1)
     start = orthorhombic()
     settings = MDRun("npt", temperature=300.0, temperature_end=4000.0, timestep=2.0, steps=steps, interval=20, seed=1)
-    result = run_md(settings, start, calc)
+    result = run_md(start, calc, settings)
     log = result.columns()
     print(result)
     for k in np.linspace(0, len(log["step"]) - 1, 12).astype(int):

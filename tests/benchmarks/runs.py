@@ -74,7 +74,7 @@ def overhead(steps: int = 400, turns: int = 12) -> None:
                     bare(atoms, steps, Path(folder, f"ase-{turn}") if name.endswith("files") else None)
                 else:
                     files = MDFiles(Path(folder, f"{turn}.traj")) if name.endswith("files") else None
-                    run_md(settings, atoms, calc, files)
+                    run_md(atoms, calc, settings, files=files)
                 found.append((time.process_time() - begin) / steps)
     for name, found in times.items():
         base = times["ASE with files" if name.endswith("files") else BARE][1:]

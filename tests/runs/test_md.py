@@ -45,7 +45,7 @@ def same(first: Atoms, second: Atoms) -> bool:
 
 def test_any_calculator_runs_without_files(copper):
     before = copper.copy()
-    result = run_md(MDRun("langevin", steps=12, interval=4, seed=1), copper, EMT())
+    result = run_md(copper, EMT(), MDRun("langevin", steps=12, interval=4, seed=1))
     assert copper == before
     np.testing.assert_array_equal(result.columns()["step"], [0, 4, 8, 12])
     np.testing.assert_allclose(result.columns()["time/ps"], [0.0, 0.004, 0.008, 0.012])
@@ -55,7 +55,7 @@ def test_any_calculator_runs_without_files(copper):
 
 
 def test_the_result_is_kept_in_a_file_and_draws_itself(copper):
-    result = run_md(MDRun(steps=10, seed=1), copper, exact())
+    result = run_md(copper, exact(), MDRun(steps=10, seed=1))
     result.save("x.npz")
     again = MDResult.load("x.npz")
     assert same(again.atoms, result.atoms)
@@ -73,11 +73,11 @@ def test_a_run_in_parts_has_the_bits_of_a_whole_one(ensemble, ramp, copper):
     ends = {"temperature_end": 500.0} if ramp and ensemble != "nve" else {}
     ends |= {"pressure": 1.0, "pressure_end": 2.0} if ramp and "npt" in ensemble else {}
     settings = MDRun(ensemble, steps=30, interval=5, seed=3, damping=20.0, **ends)
-    run_md(settings, copper, exact(), MDFiles("whole.traj"))
-    run_md(settings, copper, exact(), MDFiles("parts.traj"))
+    run_md(copper, exact(), settings, files=MDFiles("whole.traj"))
+    run_md(copper, exact(), settings, files=MDFiles("parts.traj"))
     for size in (0.6, 0.99):
         os.truncate("parts.traj", int(size * os.path.getsize("whole.traj")))
-        run_md(settings, copper, exact(), MDFiles("parts.traj", mode="continue"))
+        run_md(copper, exact(), settings, files=MDFiles("parts.traj", mode="continue"))
         whole, parts = read("whole.traj", ":"), read("parts.traj", ":")
         assert len(whole) == len(parts) == 7
         assert all(same(*pair) for pair in zip(whole, parts, strict=True))
@@ -86,7 +86,7 @@ def test_a_run_in_parts_has_the_bits_of_a_whole_one(ensemble, ramp, copper):
 
 def test_the_state_of_a_thermostat_is_needed_for_that(copper):
     settings = MDRun("nose-hoover", steps=20, seed=1, damping=10.0)
-    with prepared_md(settings, copper, exact()) as simulation:
+    with prepared_md(copper, exact(), settings) as simulation:
         simulation.advance()
         state = state_of(simulation.dynamics)
     assert np.abs(state["_thermostat._p_eta"]).min() > 0.0
@@ -96,7 +96,7 @@ def test_the_state_of_a_thermostat_is_needed_for_that(copper):
 def test_small_systems_have_the_temperature_of_the_thermostat(ensemble, copper):
     """Twelve degrees of freedom would be a third too hot if those of the centre of mass were counted."""
     settings = MDRun(ensemble, temperature=400, timestep=4.0, damping=40.0, steps=1500, interval=2, seed=2)
-    result = run_md(settings, copper, exact())
+    result = run_md(copper, exact(), settings)
     momenta = result.atoms.get_momenta()
     np.testing.assert_allclose(momenta.sum(axis=0), 0.0, atol=1e-9)
     temperatures = result.columns()["temperature/K"][100:]
@@ -109,7 +109,7 @@ def test_small_systems_have_the_temperature_of_the_thermostat(ensemble, copper):
 
 def test_all_vectors_of_a_cell_move_and_nothing_turns_it(copper):
     settings = MDRun("npt-full", steps=50, timestep=2.0, damping=10.0, pressure=5.0, seed=1)
-    with prepared_md(settings, copper, exact()) as simulation:
+    with prepared_md(copper, exact(), settings) as simulation:
         result = simulation.advance()
         momenta = simulation.dynamics._p_g
     strain = np.linalg.solve(copper.cell.array, result.atoms.cell.array) - np.eye(3)
@@ -124,7 +124,7 @@ def test_a_ramp_moves_the_temperature(ensemble, copper):
     settings = MDRun(
         ensemble, temperature=100, temperature_end=900, damping=10.0, timestep=4.0, steps=240, interval=4, seed=1
     )
-    with prepared_md(settings, copper * (2, 1, 1), MorseCalculator()) as simulation:
+    with prepared_md(copper * (2, 1, 1), MorseCalculator(), settings) as simulation:
         temperatures = simulation.advance().columns()["temperature/K"]
         dynamics = simulation.dynamics
         last = dynamics.temp if hasattr(dynamics, "temp") else dynamics._thermostat._kT
@@ -135,7 +135,7 @@ def test_a_ramp_moves_the_temperature(ensemble, copper):
 
 def test_a_ramp_moves_the_pressure(copper):
     settings = MDRun("npt", pressure=0.0, pressure_end=30.0, timestep=4.0, damping=20.0, steps=200, interval=4, seed=1)
-    log = run_md(settings, copper * (2, 1, 1), MorseCalculator()).columns()
+    log = run_md(copper * (2, 1, 1), MorseCalculator(), settings).columns()
     assert log["pressure/GPa"][-10:].mean() == pytest.approx(29.0, abs=5.0)
     assert log["volume/A^3"][-1] < 0.93 * log["volume/A^3"][0]
 
@@ -145,41 +145,41 @@ def test_a_trajectory_says_where_it_comes_from(copper):
     calc = MorseCalculator("cu.morse")
     calc.parameters["model"] = "cu.morse"
     settings = MDRun("bussi", steps=10, interval=5)
-    first = run_md(settings, copper, calc, MDFiles("x.traj"))
+    first = run_md(copper, calc, settings, files=MDFiles("x.traj"))
     about = read_description("x.traj")
     assert about == first.provenance
     assert about["sha256"] == {"cu.morse": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"}
     assert about["model"] == "cu.morse"
     assert set(about["versions"]) == {"ase_mlips", "ase", "numpy", "numba"}
     assert about["command"]
-    again = run_md(MDRun("bussi", steps=20, interval=5), copper, calc, MDFiles("x.traj", mode="continue"))
+    again = run_md(copper, calc, MDRun("bussi", steps=20, interval=5), files=MDFiles("x.traj", mode="continue"))
     assert again.provenance["seed"] == about["seed"]  # that of the beginning, where none is given
     before = Path("x.traj").read_bytes()
     Path("cu.morse").write_text("changed")
     with pytest.raises(ValueError, match=r"^x\.traj: was computed with a file cu\.morse of SHA-256 e3b0c44298fc\.\.\."):
-        run_md(MDRun("bussi", steps=30, interval=5), copper, calc, MDFiles("x.traj", mode="continue"))
+        run_md(copper, calc, MDRun("bussi", steps=30, interval=5), files=MDFiles("x.traj", mode="continue"))
     assert Path("x.traj").read_bytes() == before
 
 
 def test_an_older_trajectory_without_provenance_goes_on(copper, monkeypatch):
     monkeypatch.setattr("ase.io.trajectory.TrajectoryWriter.set_description", lambda *_: None)
-    run_md(MDRun(steps=10), copper, exact(), MDFiles("x.traj"))
+    run_md(copper, exact(), MDRun(steps=10), files=MDFiles("x.traj"))
     assert read_description("x.traj") == {}
-    assert run_md(MDRun(steps=20), copper, exact(), MDFiles("x.traj", mode="continue")).first_step == 10
+    assert run_md(copper, exact(), MDRun(steps=20), files=MDFiles("x.traj", mode="continue")).first_step == 10
 
 
 def test_a_ramp_is_not_continued_as_another_one(copper):
     settings = {"ensemble": "langevin", "temperature_end": 500.0}
-    run_md(MDRun(steps=10, **settings), copper, exact(), MDFiles("x.traj"))
+    run_md(copper, exact(), MDRun(steps=10, **settings), files=MDFiles("x.traj"))
     with pytest.raises(ValueError, match=r"from 300 to 500 K in 10 steps; it cannot go on as .* in 20 steps"):
-        run_md(MDRun(steps=20, **settings), copper, exact(), MDFiles("x.traj", mode="continue"))
+        run_md(copper, exact(), MDRun(steps=20, **settings), files=MDFiles("x.traj", mode="continue"))
 
 
 def test_files_that_exist_are_refused_and_finished_runs_not_run_again(copper):
-    run_md(MDRun(steps=10), copper, exact(), MDFiles("x.traj"))
+    run_md(copper, exact(), MDRun(steps=10), files=MDFiles("x.traj"))
     with pytest.raises(FileExistsError):
-        run_md(MDRun(steps=10), copper, exact(), MDFiles("x.traj"))
-    done = run_md(MDRun(steps=10), copper, exact(), MDFiles("x.traj", mode="continue"))
+        run_md(copper, exact(), MDRun(steps=10), files=MDFiles("x.traj"))
+    done = run_md(copper, exact(), MDRun(steps=10), files=MDFiles("x.traj", mode="continue"))
     assert (done.first_step, done.last_step, done.columns()) == (10, 10, {})
     assert "10 to 10" in repr(done)
     with pytest.raises(ValueError, match=r"FILE\.traj"):
@@ -188,17 +188,17 @@ def test_files_that_exist_are_refused_and_finished_runs_not_run_again(copper):
 
 def test_the_heat_flux_is_recorded(copper):
     settings = MDRun(steps=20, heat_interval=2, seed=1)
-    run_md(settings, copper, exact(), MDFiles("x.traj", heat_flux="x.flux"))
+    run_md(copper, exact(), settings, files=MDFiles("x.traj", heat_flux="x.flux"))
     assert len(read_heat_flux("x.flux")) == 11
 
 
 def test_a_run_that_explodes_says_what_is_kept(copper):
     settings = MDRun(steps=200, timestep=60.0, temperature=3000, seed=1, interval=1)
     with pytest.raises(CalculationFailed, match=r"the run has exploded; .*; x\.traj is complete up to step \d+$"):
-        run_md(settings, copper, exact(), MDFiles("x.traj"))
+        run_md(copper, exact(), settings, files=MDFiles("x.traj"))
     assert len(read("x.traj", ":")) > 0
     with pytest.raises(CalculationFailed, match=r"or another structure or model$"):
-        run_md(settings, copper, exact())
+        run_md(copper, exact(), settings)
 
 
 class Shifted(MorseCalculator):
@@ -215,11 +215,11 @@ class Shifted(MorseCalculator):
 
 def test_a_committee_that_disagrees_ends_the_run(copper):
     calc = Committee([Shifted(0.9), Shifted(1.1)])
-    log = run_md(MDRun(steps=20, seed=1, max_deviation=10.0), copper, calc).columns()
+    log = run_md(copper, calc, MDRun(steps=20, seed=1, max_deviation=10.0)).columns()
     assert (log["deviation/(eV/A)"][1:] > 0.0).all()
     limit = float(log["deviation/(eV/A)"][1] / 2)
     with pytest.raises(CalculationFailed, match=r"^step 10: the deviation of a force .* must not be trusted here; x"):
-        run_md(MDRun(steps=20, seed=1, max_deviation=limit), copper, calc, MDFiles("x.traj"))
+        run_md(copper, calc, MDRun(steps=20, seed=1, max_deviation=limit), files=MDFiles("x.traj"))
     assert [atoms.info["step"] for atoms in read("x.traj", ":")] == [0, 10]  # the one that is to be looked at, too
     assert np.loadtxt("x.log")[-1, -1] == pytest.approx(2 * limit, abs=1e-6)
 
@@ -240,13 +240,13 @@ def test_what_does_not_suit_is_one_sentence(settings, change, message, copper):
     for name, value in change.items():
         getattr(copper, f"set_{name}")(value)
     with pytest.raises(ValueError, match=f"^{message}"):
-        run_md(MDRun(steps=5, **settings), copper, exact(), MDFiles("x.traj"))
+        run_md(copper, exact(), MDRun(steps=5, **settings), files=MDFiles("x.traj"))
     assert not os.listdir()
 
 
 def test_fixed_atoms_stay_under_a_chain_of_thermostats(copper):
     copper.set_constraint(FixAtoms([0]))
     settings = MDRun("nose-hoover", steps=50, damping=10.0, seed=1)
-    result = run_md(settings, copper, exact(), MDFiles("x.traj"))
+    result = run_md(copper, exact(), settings, files=MDFiles("x.traj"))
     np.testing.assert_array_equal(result.atoms.positions[0], copper.positions[0])
     assert [type(constraint) for constraint in read("x.traj").constraints] == [FixAtoms]

@@ -19,7 +19,7 @@ from ase_mlips.runs import RelaxResult, RelaxRun, relax
 def test_positions_of_a_molecule_with_any_calculator():
     atoms = molecule("H2O")
     before = atoms.copy()
-    result = relax(RelaxRun(fmax=1e-3), atoms, EMT())
+    result = relax(atoms, EMT(), RelaxRun(fmax=1e-3))
     assert result.converged
     assert atoms == before
     assert result.max_force < 1e-3
@@ -30,7 +30,7 @@ def test_positions_of_a_molecule_with_any_calculator():
 
 @pytest.mark.parametrize("pressure", [0.0, 10.0, -2.0])
 def test_a_cell_goes_to_its_pressure(pressure):
-    result = relax(RelaxRun(cell=True, pressure=pressure, fmax=1e-4), bulk("Cu", a=3.4), MorseCalculator())
+    result = relax(bulk("Cu", a=3.4), MorseCalculator(), cell=True, pressure=pressure, fmax=1e-4)
     assert result.converged
     assert result.pressures is not None
     assert result.pressures[-1] == pytest.approx(pressure, abs=0.02)
@@ -42,7 +42,7 @@ def test_a_cell_goes_to_its_pressure(pressure):
 def test_the_shape_at_constant_volume():
     atoms = bulk("Cu", a=3.5, cubic=True)
     atoms.set_cell([3.6, 3.4, 3.5], scale_atoms=True)
-    result = relax(RelaxRun(cell=True, constant_volume=True, fmax=1e-3), atoms, MorseCalculator())
+    result = relax(atoms, MorseCalculator(), cell=True, constant_volume=True, fmax=1e-3)
     assert result.converged
     assert result.atoms.get_volume() == pytest.approx(atoms.get_volume(), rel=1e-6)
     assert np.ptp(result.atoms.cell.lengths()) < 1e-2
@@ -50,7 +50,7 @@ def test_the_shape_at_constant_volume():
 
 def test_crystals_are_relaxed_as_for_phonons():
     atoms = bulk("Si", a=5.3)
-    kept = relax(RelaxRun(cell=True, symmetry=True, fmax=1e-4), atoms, SNAP.embedded("Si"))
+    kept = relax(atoms, SNAP.embedded("Si"), cell=True, symmetry=True, fmax=1e-4)
     other = relax_crystal(atoms, SNAP.embedded("Si"))
     assert kept.steps == other.steps
     np.testing.assert_array_equal(kept.atoms.positions, other.atoms.positions)
@@ -63,7 +63,7 @@ def test_crystals_are_relaxed_as_for_phonons():
 def test_each_optimizer_finds_the_same_energy(optimizer):
     atoms = bulk("Cu", a=3.35, cubic=True)
     atoms.rattle(0.05, seed=0)
-    result = relax(RelaxRun(optimizer=optimizer, fmax=1e-4), atoms, MorseCalculator())
+    result = relax(atoms, MorseCalculator(), optimizer=optimizer, fmax=1e-4)
     perfect = bulk("Cu", a=3.35, cubic=True)
     perfect.calc = MorseCalculator()
     assert result.energy == pytest.approx(perfect.get_potential_energy(), abs=1e-5)
@@ -73,14 +73,14 @@ def test_constraints_hold(tmp_path):
     atoms = crystal()
     calc, atoms.calc = atoms.calc, None
     atoms.set_constraint(FixAtoms([0, 3]))
-    result = relax(RelaxRun(fmax=0.05), atoms, calc, trajectory=tmp_path / "x.traj")
+    result = relax(atoms, calc, fmax=0.05, trajectory=tmp_path / "x.traj")
     np.testing.assert_array_equal(result.atoms.positions[[0, 3]], atoms.positions[[0, 3]])
     assert len(read(tmp_path / "x.traj", ":")) == len(result.energies) == result.steps + 1
 
 
 def test_what_does_not_converge_says_so_and_the_result_is_kept(tmp_path):
     atoms = crystal()
-    result = relax(RelaxRun(steps=2, fmax=1e-9), atoms, MorseCalculator())
+    result = relax(atoms, MorseCalculator(), steps=2, fmax=1e-9)
     assert not result.converged
     assert "converged: no" in repr(result)
     result.save(tmp_path / "x.npz")
@@ -99,7 +99,7 @@ def test_what_does_not_converge_says_so_and_the_result_is_kept(tmp_path):
 )
 def test_a_molecule_has_no_cell(settings, message):
     with pytest.raises(ValueError, match=f"^{message}"):
-        relax(RelaxRun(**settings), Atoms("Cu2", [[0, 0, 0], [2.5, 0, 0]]), MorseCalculator())
+        relax(Atoms("Cu2", [[0, 0, 0], [2.5, 0, 0]]), MorseCalculator(), **settings)
 
 
 @pytest.mark.parametrize(

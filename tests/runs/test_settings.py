@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ase_mlips.runs import KINDS, Job, MDRun, RelaxRun, read_job
-from ase_mlips.runs.fields import read_mapping, settings_from
+from ase_mlips.runs.yaml_files import read_mapping, settings_from
 
 RUNS = [
     MDRun(),
