@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from ase_mlips.runs.jobs import KINDS, Job
 from ase_mlips.runs.provenance import provenance_of
 
-from .outputs import claim, replacing
+from .outputs import claim, file_of, model_files, replacing
 
 _S = TypeVar("_S")
 
@@ -53,7 +53,8 @@ def write_job(args: Namespace, kind: str, settings: Any) -> int:
         species=None if args.species is None else tuple(args.species),
         threads=args.threads,
     )
-    claim({"--write-job": args.write_job}, job.inputs.values(), force=args.force)
+    inputs = [*map(file_of, job.inputs.values()), *model_files(args.model)]
+    claim({"--write-job": args.write_job}, inputs, force=args.force)
     with replacing(args.write_job, force=args.force) as path:
         path.write_text(job.text(), encoding="utf-8")
     print(f"wrote {args.write_job}; run it with: ase-mlips run {args.write_job}")

@@ -13,7 +13,9 @@ from ase.constraints import FixAtoms, FixBondLength
 from ase.io import read
 from ase_mlips.analysis.heat.recorder import read_heat_flux
 from support.morse import MorseCalculator
+from support.mtp_models import synthetic_mtp_model
 
+from ase_mlips import MTP
 from ase_mlips.fit.committee import Committee
 from ase_mlips.runs import MDFiles, MDResult, MDRun, read_description, run_md
 from ase_mlips.runs.ensembles import state_of
@@ -222,6 +224,29 @@ def test_a_committee_that_disagrees_ends_the_run(copper):
         run_md(copper, calc, MDRun(steps=20, seed=1, max_deviation=limit), files=MDFiles("x.traj"))
     assert [atoms.info["step"] for atoms in read("x.traj", ":")] == [0, 10]  # the one that is to be looked at, too
     assert np.loadtxt("x.log")[-1, -1] == pytest.approx(2 * limit, abs=1e-6)
+
+
+def test_a_potential_that_extrapolates_ends_the_run():
+    """From a crystal that its active set covers, at a temperature that it does not."""
+    model = synthetic_mtp_model("l06")
+    atoms = bulk("Cu", "fcc", a=2.5 * np.sqrt(2.0), cubic=True) * (2, 1, 1)
+    atoms.symbols = np.resize(model.species, len(atoms))
+    frames = [atoms.copy() for _ in range(20)]
+    for seed, frame in enumerate(frames):
+        frame.rattle(0.08, seed=seed)
+    calc = MTP(model, num_threads=1)
+    settings = MDRun(temperature=600.0, steps=200, interval=5, seed=1, max_grade=3.0)
+    with pytest.raises(ValueError, match="has no active set"):
+        run_md(frames[0], calc, settings, files=MDFiles("x.traj"))
+    assert not os.listdir()
+    calc.select_active_set(frames)
+    with pytest.raises(CalculationFailed, match=r"^step \d+: the extrapolation grade is .*, above 3: the model"):
+        run_md(frames[0], calc, settings, files=MDFiles("x.traj"))
+    rows = np.loadtxt("x.log")
+    assert rows[-1, -1] > 3.0 >= rows[:-1, -1].max()
+    last = read("x.traj")
+    assert last.info["step"] == rows[-1, 0]
+    assert calc.get_extrapolation_grade(last).configuration == pytest.approx(rows[-1, -1], abs=1e-5)
 
 
 @pytest.mark.parametrize(
