@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import fields
+from collections.abc import Callable
 from typing import Any
 
 from ase_mlips.analysis.results import Interrupted
 from ase_mlips.analysis.tables import Tabulated
+from ase_mlips.files.signals import deferred_interrupt
 from ase_mlips.runs import (
     ElasticConstants,
     ElasticRun,
@@ -26,7 +25,8 @@ from ase_mlips.runs import (
     vacancy,
 )
 
-from .common import chosen_model, deferred_interrupt, plain_warnings, print_table, read_structure
+from .common import chosen_model, plain_warnings, print_table, read_structure
+from .jobs import command_settings, named_options, write_job
 from .outputs import claim_numbers, file_of, model_files, save_result
 from .signals import INTERRUPTED
 
@@ -42,14 +42,14 @@ _CHECKS: dict[str, tuple[type[Any], Callable[..., Tabulated]]] = {
 def run(args: Namespace) -> int:
     """Do ``args.check``, print what matters, and write numbers and a picture; 1 when a band did not converge."""
     kind, check = _CHECKS[args.check]
-    chosen = {field.name: getattr(args, field.name) for field in fields(kind)}
-    with _named_options(chosen):
-        settings = kind(**chosen)
+    settings = command_settings(args, kind)
+    if args.write_job:
+        return write_job(args, args.check, settings)
     structures = [args.structure, *([args.final] if args.check == "neb" else [])]
     claim_numbers(args, [*map(file_of, structures), *model_files(args.model)])
     cells = [read_structure(name, args.species) for name in structures]
     calc = chosen_model(args)
-    with _named_options(chosen), plain_warnings():
+    with named_options(vars(settings)), plain_warnings():
         try:
             result = check(*cells, calc, settings)
         except Interrupted as interruption:
@@ -64,18 +64,6 @@ def run(args: Namespace) -> int:
     if interrupted.is_set():
         return INTERRUPTED
     return int(isinstance(result, MinimumEnergyPath) and not result.converged)
-
-
-@contextmanager
-def _named_options(fields_of_settings: Iterable[str]) -> Iterator[None]:
-    """Let messages begin with an option of the command where they begin with the name of a field."""
-    try:
-        yield
-    except ValueError as error:
-        name, colon, rest = str(error).partition(": ")
-        if not colon or name not in fields_of_settings:
-            raise
-        raise ValueError(f"--{name.replace('_', '-')}: {rest}") from None
 
 
 def _describe(result: Tabulated) -> None:

@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from .arguments import count, not_negative, number, positive
-from .parser_parts import STRUCTURE, add_force, command
+from .parser_parts import STRUCTURE, add_force, add_write_job, command
 
 _BEFORE = ("cell", "shape", "positions", "none")
 
@@ -102,6 +102,7 @@ def _check(commands: Any, name: str, summary: str) -> ArgumentParser:
         help="numbers; the picture beside it ends in .png, and OUT.csv or OUT.dat write a table, too",
     )
     add_force(parser)
+    add_write_job(parser)
     return parser
 
 

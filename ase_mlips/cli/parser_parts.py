@@ -45,3 +45,9 @@ def command(commands: Any, name: str, summary: str, *, model: bool = True) -> Ar
 
 def add_force(parser: Any) -> None:
     parser.add_argument("--force", action="store_true", help="replace files that exist, which are refused otherwise")
+
+
+def add_write_job(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--write-job", metavar="FILE.yaml", help="write what is asked for, for ase-mlips run, instead of doing it"
+    )
