@@ -160,6 +160,9 @@ class Vacancy(Tabulated):
 def vacancy(atoms: Atoms, calc: BaseCalculator, settings: VacancyRun | None = None, **fields: Any) -> Vacancy:
     """Formation energy of a vacancy, neutral as potentials know no charge, in supercells of several sizes.
 
+    The atoms beside the vacancy are moved by some 0.02 A, so that they can leave symmetric places, and all are relaxed
+    to the next minimum, which need not be the lowest one.
+
     Parameters
     ----------
     atoms : Atoms

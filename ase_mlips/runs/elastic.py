@@ -93,7 +93,8 @@ def elastic_constants(
     Warns
     -----
     UserWarning
-        Stresses miss the linear fit by more than 10 %, or the crystal is under pressure.
+        The linear fit misses more than 10 % of a stress, because strains leave the elastic range or because of noise;
+        the crystal is under pressure.
 
     Examples
     --------
@@ -117,7 +118,7 @@ def elastic_constants(
     clamped, relaxed = _stresses(rest, calc, run, strains)
     clamped, relaxed = clamped - before, relaxed - before
     tensor, large = _fit(basis, strains, relaxed), np.abs(strains).sum(1) > 0.75 * run.strain
-    halved = _fit(basis, strains[~large], relaxed[~large])
+    halved, missed = _fit(basis, strains[~large], relaxed[~large]), _missed(tensor, strains, relaxed)
     result = ElasticConstants(
         formula=rest.get_chemical_formula(),
         space_group=space_group(rest, run.symprec),
@@ -129,9 +130,9 @@ def elastic_constants(
         stress=before,
         strains=strains,
         stresses=relaxed,
-        residual=_residual(tensor, strains, relaxed),
+        residual=float(missed.max()),
     )
-    _warn(result, run)
+    _warn(result, run, noisy=bool(missed[~large].max() > missed[large].max()))
     return result
 
 
@@ -155,12 +156,13 @@ def _fit(basis: FloatArray, strains: FloatArray, stresses: FloatArray) -> FloatA
     return tensor
 
 
-def _residual(tensor: FloatArray, strains: FloatArray, stresses: FloatArray) -> float:
-    """Largest part of the stress that the linear fit misses, relative to the stress of that strain."""
+def _missed(tensor: FloatArray, strains: FloatArray, stresses: FloatArray) -> FloatArray:
+    """Largest part (M,) of the stress that the linear fit misses, relative to the stress of that strain."""
     missed, sizes = np.abs(stresses - strains @ tensor).max(1), np.abs(stresses).max(1)
     if not sizes.any():
         raise ValueError("strains cause no stress: the atoms do not interact")
-    return float((missed[sizes > 0.0] / sizes[sizes > 0.0]).max())
+    relative: FloatArray = np.divide(missed, sizes, out=np.zeros_like(sizes), where=sizes > 0.0)
+    return relative
 
 
 def _require_pressure(stress: FloatArray) -> None:
@@ -174,12 +176,15 @@ def _require_pressure(stress: FloatArray) -> None:
         )
 
 
-def _warn(result: ElasticConstants, run: ElasticRun) -> None:
-    if result.residual > _LINEAR:
+def _warn(result: ElasticConstants, run: ElasticRun, *, noisy: bool) -> None:
+    missed = f"the linear fit misses {100.0 * result.residual:.2g} % of a stress"
+    if result.residual > _LINEAR and noisy:
         warn(
-            f"strains of {run.strain:g} leave the elastic range: the linear fit misses {100.0 * result.residual:.2g} % "
-            "of a stress; take smaller ones"
+            f"{missed}, and more where strains are small: the stresses are noisy or the forces left too large; take "
+            "larger strains or a smaller fmax"
         )
+    elif result.residual > _LINEAR:
+        warn(f"strains of {run.strain:g} leave the elastic range: {missed}; take smaller ones")
     if abs(result.pressure) > _DEVIATORIC:
         warn(
             f"the crystal is under a pressure of {result.pressure:.3g} GPa: the constants are the coefficients of "

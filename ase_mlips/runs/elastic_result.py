@@ -50,8 +50,8 @@ class ElasticConstants(Tabulated):
     clamped : (6, 6) array
         With atoms that only follow the strain of the cell.
     errors : (6, 6) array
-        By how much `tensor` changes when all strains are halved.  Potentials have no noise: the errors are those of
-        finite strains, and of the forces that relaxations leave.
+        By how much `tensor` changes when all strains are halved.  They stand for what makes a constant wrong: strains
+        that are not small enough, forces that relaxations leave, and noise of the stresses, if there is any.
     independent : int
         Number of constants that the space group leaves.
     stress : (6,) array

@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation
 from support import three_body
 from support.by_hand import elastic_tensor
 from support.morse import MorseCalculator
+from support.noisy_crystal import NoisyCrystal
 from support.three_body import StillingerWeber
 from support.without_stress import WithoutStress
 
@@ -74,6 +75,23 @@ def test_errors_are_those_of_finite_strains(silicon):
     for at in ((0, 0), (0, 1), (3, 3)):
         assert 0.3 * large.errors[at] < off[at] < 2.0 * large.errors[at]
     assert silicon.errors.max() < 0.1
+
+
+def test_errors_cover_noise():
+    """Of the stresses, as of a calculator in single precision; three constants from each of 60 runs."""
+    atoms = bulk("Si", a=5.47)
+    tensor = np.diag([93.0, 93.0, 93.0, 77.0, 77.0, 77.0])
+    tensor[:3, :3] += 57.0
+    hits = 0
+    for seed in range(60):
+        calc = NoisyCrystal(atoms, tensor, 0.001, seed)
+        found = elastic_constants(atoms, calc, relax="none", ions="clamped")
+        off = np.abs(found.tensor - tensor)
+        hits += sum(off[at] < found.errors[at] for at in ((0, 0), (0, 1), (3, 3)))
+        assert off.max() > 0.01  # GPa: this noise is seen
+    assert 0.6 < hits / 180 < 0.92
+    with pytest.warns(UserWarning, match="and more where strains are small: the stresses are noisy or the forces"):
+        elastic_constants(atoms, NoisyCrystal(atoms, tensor, 0.02, 0), relax="none", ions="clamped")
 
 
 def test_hexagonal_with_five_constants():
