@@ -77,9 +77,11 @@ def test_outputs_say_where_they_come_from(here):
     assert main(["relax", "embedded:Si", "si.xyz"]) == 2
     write("si.xyz", bulk("Si"))
     for name in ("out.extxyz", "out.traj"):
-        assert main(["relax", "embedded:Si", "si.xyz", "-o", name]) == 0
+        options = ["-o", name, "--cell", "--trajectory", f"steps-of-{name}.traj"]
+        assert main(["relax", "embedded:Si", "si.xyz", *options]) == 0
         about = read(name).info["provenance"]
-        assert about["command"] == f"ase-mlips relax embedded:Si si.xyz -o {name}"
+        assert about["command"] == f"ase-mlips relax embedded:Si si.xyz {' '.join(options)}"
+        assert read(f"steps-of-{name}.traj@0").info["provenance"] == about
         assert set(about["sha256"]) == {"silicon.snap", "silicon.snapcoeff", "silicon.snapparam"}
         assert all(len(checksum) == 64 for checksum in about["sha256"].values())
 

@@ -33,7 +33,7 @@ def run(args: Namespace) -> int:
     atoms = read_structure(args.structure, args.species)
     _require_relaxable(settings, atoms, args.structure)
     atoms.calc = chosen_model(args)
-    about = origin(args, atoms.calc)
+    about = atoms.info["provenance"] = origin(args, atoms.calc)
     steps = _Steps(with_pressure=settings.cell)
     with _held(args.trajectory, force=args.force):
         try:
@@ -45,7 +45,6 @@ def run(args: Namespace) -> int:
     if result.interrupted:
         print(f"ase-mlips: interrupted; {_keep(steps, args.output)}", file=sys.stderr)
         return INTERRUPTED
-    atoms.info["provenance"] = about
     with replacing(args.output, force=args.force) as path:
         write(path, atoms)
     print(f"{'relaxed' if result.converged else 'NOT converged'}: {args.output}")

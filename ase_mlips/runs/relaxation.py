@@ -51,7 +51,7 @@ def relax(
     calc : ase.calculators.calculator.BaseCalculator
     settings : RelaxRun, optional
     trajectory : path, optional
-        ``X.traj``, to which every step is written.
+        ``X.traj``, to which every step is written; ``info["provenance"]`` says where it comes from.
     origin : mapping, optional
         What the result says of where it comes from; by default `provenance_of` the calculator.
     **fields
@@ -80,7 +80,9 @@ def relax(
     """
     work = atoms.copy()
     work.calc = calc
-    return relax_in_place(work, chosen(RelaxRun, settings, fields), trajectory=trajectory, origin=origin)
+    about = dict(origin or provenance_of(calc))
+    work.info["provenance"] = about  # for the trajectory
+    return relax_in_place(work, chosen(RelaxRun, settings, fields), trajectory=trajectory, origin=about)
 
 
 def relax_in_place(

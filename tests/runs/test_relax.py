@@ -75,7 +75,9 @@ def test_constraints_hold(tmp_path):
     atoms.set_constraint(FixAtoms([0, 3]))
     result = relax(atoms, calc, fmax=0.05, trajectory=tmp_path / "x.traj")
     np.testing.assert_array_equal(result.atoms.positions[[0, 3]], atoms.positions[[0, 3]])
-    assert len(read(tmp_path / "x.traj", ":")) == len(result.energies) == result.steps + 1
+    steps = read(tmp_path / "x.traj", ":")
+    assert len(steps) == len(result.energies) == result.steps + 1
+    assert steps[-1].info["provenance"] == result.provenance
 
 
 def test_what_does_not_converge_says_so_and_the_result_is_kept(tmp_path):
