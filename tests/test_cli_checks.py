@@ -156,3 +156,31 @@ def test_input_that_cannot_be_used(here, capsys, words, message):
     assert said.err.startswith(f"ase-mlips: {option}"), said.err
     assert rest in said.err
     assert not list(here.glob("*.npz"))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["eos", "embedded:Si", "si.xyz", "--points", "5", "--relax", "none"],
+        ["elastic", "embedded:Si", "si.xyz", "--ions", "clamped"],
+        ["vacancy", "embedded:Mo", "mo.xyz", "--sizes", "6"],
+        ["surface", "embedded:Mo", "mo.xyz", "--miller", "1", "-1", "0", "--thicknesses", "6"],
+        ["neb", "embedded:Mo", "initial.xyz", "final.xyz", "--images", "1", "--no-climb", "--fmax", "0.1"],
+    ],
+)
+def test_a_job_gives_what_the_options_give(here, words):
+    assert main([*words, "-o", "options.npz"]) == 0
+    assert main([*words, "-o", "job.npz", "--write-job", "job.yaml"]) == 0
+    assert main(["run", "job.yaml"]) == 0
+    with np.load("options.npz") as first, np.load("job.npz") as second:
+        for name in first.files:
+            if first[name].dtype.kind == "f":
+                assert (first[name] == second[name]).all()
+    kinds = {
+        "eos": EquationOfState, "elastic": ElasticConstants, "vacancy": Vacancy, "surface": SurfaceEnergy,
+        "neb": MinimumEnergyPath,
+    }  # fmt: skip
+    about = kinds[words[0]].load("job.npz").provenance
+    assert about["model"] == words[1]
+    assert about["command"] == "ase-mlips run job.yaml"
+    assert about["sha256"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from argparse import Namespace
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ase_mlips.analysis.results import Interrupted
@@ -26,11 +28,11 @@ from ase_mlips.runs import (
 )
 
 from .common import chosen_model, plain_warnings, print_table, read_structure
-from .jobs import command_settings, named_options, write_job
+from .jobs import command_settings, named_options, origin, write_job
 from .outputs import claim_numbers, file_of, model_files, save_result
 from .signals import INTERRUPTED
 
-_CHECKS: dict[str, tuple[type[Any], Callable[..., Tabulated]]] = {
+_CHECKS: dict[str, tuple[type[Any], Callable[..., Any]]] = {
     "eos": (EOSRun, equation_of_state),
     "elastic": (ElasticRun, elastic_constants),
     "vacancy": (VacancyRun, vacancy),
@@ -49,11 +51,12 @@ def run(args: Namespace) -> int:
     claim_numbers(args, [*map(file_of, structures), *model_files(args.model)])
     cells = [read_structure(name, args.species) for name in structures]
     calc = chosen_model(args)
+    about = json.dumps(origin(args, calc))
     with named_options(vars(settings)), plain_warnings():
         try:
-            result = check(*cells, calc, settings)
+            result = replace(check(*cells, calc, settings), origin=about)
         except Interrupted as interruption:
-            found = interruption.result
+            found = replace(interruption.result, origin=about)
             written = save_result(found, found.plot, args.output, beginning=True)
             print(f"ase-mlips: interrupted; what was complete is in {written}", file=sys.stderr)
             return INTERRUPTED

@@ -10,7 +10,6 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from ase_mlips.analysis.results import Interrupted, new_axes
-from ase_mlips.analysis.tables import Tabulated
 from ase_mlips.phonons.arguments import require_word
 from ase_mlips.phonons.cells import require_crystal, thicknesses
 
@@ -18,6 +17,7 @@ from ..arrays import FloatArray
 from .crystals import Before, at_rest, energy_of, relaxed_positions
 from .fields import as_tuple, chosen, is_count, is_number, require_count, require_positive
 from .sizes import in_all_sizes
+from .traced import Traced, origin_of
 
 _NEAR = 1.3  # times the distance of the closest atom: those that are displaced
 _DISPLACEMENT = 0.02  # A
@@ -65,7 +65,7 @@ class VacancyRun:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Vacancy(Tabulated):
+class Vacancy(Traced):
     """Energy that a vacancy costs at constant volume, ``E(N - 1 atoms) - E(N atoms) + chemical potential``.
 
     There is no error bar, as nothing is random: the change from one size to the next says how far the energy is from
@@ -85,6 +85,8 @@ class Vacancy(Tabulated):
         Formation energies in eV, before and after the atoms have moved.
     displacements : (S,) array
         Largest displacement of an atom in A.
+    origin : str
+        `provenance_of` the calculator as JSON.
     """
 
     formula: str
@@ -95,6 +97,7 @@ class Vacancy(Tabulated):
     unrelaxed: FloatArray
     energies: FloatArray
     displacements: FloatArray
+    origin: str = "{}"
 
     @property
     def formation_energy(self) -> float:
@@ -211,7 +214,7 @@ def vacancy(atoms: Atoms, calc: BaseCalculator, settings: VacancyRun | None = No
         mu = energy_of(rest, calc) / len(rest)
     supercells = [rest * cells for cells in _repetitions(rest, run.sizes)]
     rows, interrupted = in_all_sizes(supercells, lambda cell: _formation(cell, calc, run, mu), "supercells")
-    found = Vacancy(rest.get_chemical_formula(), str(symbol), float(mu), *np.array(rows).T)
+    found = Vacancy(rest.get_chemical_formula(), str(symbol), float(mu), *np.array(rows).T, origin=origin_of(calc))
     if interrupted:
         raise Interrupted(found, len(rows))
     return found

@@ -18,6 +18,7 @@ from .crystals import Before, at_rest, in_words, located, relaxed_positions, str
 from .elastic_result import ElasticConstants
 from .elastic_symmetry import enough_strains, invariant_tensors, strained
 from .fields import chosen, require_count, require_positive
+from .traced import origin_of
 
 _LARGEST_STRAIN = 0.2
 _DEVIATORIC = 0.1  # GPa
@@ -131,6 +132,7 @@ def elastic_constants(
         strains=strains,
         stresses=relaxed,
         residual=float(missed.max()),
+        origin=origin_of(calc),
     )
     _warn(result, run, noisy=bool(missed[~large].max() > missed[large].max()))
     return result

@@ -9,9 +9,9 @@ import numpy as np
 
 from ase_mlips.analysis.formatting import with_error
 from ase_mlips.analysis.results import new_axes
-from ase_mlips.analysis.tables import Tabulated
 
 from ..arrays import BoolArray, FloatArray
+from .traced import Traced
 
 _KELVIN = np.array([1.0, 1.0, 1.0, np.sqrt(2.0), np.sqrt(2.0), np.sqrt(2.0)])
 
@@ -33,7 +33,7 @@ class Moduli(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ElasticConstants(Tabulated):
+class ElasticConstants(Traced):
     """Coefficients of stress against strain of a crystal, in GPa and in Voigt's notation.
 
     Rows and columns are xx, yy, zz, yz, xz, xy in the Cartesian axes of the structure; shear strains count twice.
@@ -62,6 +62,8 @@ class ElasticConstants(Tabulated):
         By how much the stress changes.
     residual : float
         Largest part of the stress that the linear fit misses, relative to the stress.
+    origin : str
+        `provenance_of` the calculator as JSON.
     """
 
     formula: str
@@ -75,6 +77,7 @@ class ElasticConstants(Tabulated):
     strains: FloatArray
     stresses: FloatArray
     residual: float
+    origin: str = "{}"
 
     @property
     def pressure(self) -> float:

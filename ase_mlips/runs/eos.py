@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -13,7 +13,6 @@ from tqdm import tqdm
 
 from ase_mlips.analysis.formatting import with_error
 from ase_mlips.analysis.results import new_axes
-from ase_mlips.analysis.tables import Tabulated
 from ase_mlips.phonons.arguments import require_word, warn
 from ase_mlips.phonons.cells import require_crystal
 from ase_mlips.phonons.gruneisen import scaled
@@ -22,6 +21,7 @@ from ase_mlips.phonons.relaxation import relax
 from ..arrays import FloatArray
 from .crystals import energy_of, located, with_stress
 from .fields import chosen, require_count, require_positive
+from .traced import Traced, origin_of
 
 _PARAMETERS = 4
 _STEP = 1e-6  # relative, of the difference quotients that carry errors on
@@ -63,7 +63,7 @@ class EOSRun:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class EquationOfState(Tabulated):
+class EquationOfState(Traced):
     """Energies at several volumes, and the curve of Birch and Murnaghan through them.
 
     The errors say how well energies of this potential determine the parameters, and not how far it is from nature.
@@ -86,6 +86,8 @@ class EquationOfState(Tabulated):
         Their errors, in this order; NaN where the curve of one order more has no minimum.
     residual : float
         Root mean square of energies less fit, in eV.
+    origin : str
+        `provenance_of` the calculator as JSON.
     """
 
     formula: str
@@ -98,6 +100,7 @@ class EquationOfState(Tabulated):
     bulk_modulus_derivative: float
     errors: FloatArray
     residual: float
+    origin: str = "{}"
 
     @property
     def within_range(self) -> bool:
@@ -205,7 +208,8 @@ def equation_of_state(
         volumes.append(cell.get_volume())
         with located(f"at a volume changed by {100.0 * (factor - 1.0):+.3g} %"):
             energies.append(_energy(cell, calc, run))
-    found = fit_birch_murnaghan(volumes, energies, atoms.get_chemical_formula(), len(atoms))
+    fit = fit_birch_murnaghan(volumes, energies, atoms.get_chemical_formula(), len(atoms))
+    found = replace(fit, origin=origin_of(calc))
     if not found.within_range:
         ratio = found.volume / atoms.get_volume() - 1.0
         warn(

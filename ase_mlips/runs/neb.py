@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -22,6 +22,7 @@ from ..arrays import FloatArray
 from .crystals import energy_of, relaxed_positions
 from .fields import chosen, require_count, require_flag, require_positive
 from .neb_result import MinimumEnergyPath
+from .traced import origin_of
 
 _SAME_CELL = 1e-6  # A
 _SAME_PLACE = 0.1  # A
@@ -131,7 +132,7 @@ def minimum_energy_path(
         energy, forces = energy_of(end, calc), calc.get_property("forces", end)
         end.calc = SinglePointCalculator(end, energy=energy, forces=forces)
     converged, steps, interrupted = _optimised(band, run)
-    result = _result(images, band, converged, steps)
+    result = replace(_result(images, band, converged, steps), origin=origin_of(calc))
     if interrupted:
         raise Interrupted(result, steps)
     if not converged:

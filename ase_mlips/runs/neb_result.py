@@ -11,13 +11,13 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from scipy.interpolate import CubicHermiteSpline
 
 from ase_mlips.analysis.results import new_axes
-from ase_mlips.analysis.tables import Tabulated
 
 from ..arrays import BoolArray, FloatArray, Int64Array
+from .traced import Traced
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class MinimumEnergyPath(Tabulated):
+class MinimumEnergyPath(Traced):
     """Images along the path of least energy, the ends among them.
 
     Barriers have no error bar, as nothing is random: `max_force` says how far the band is from its minimum, and with
@@ -43,6 +43,8 @@ class MinimumEnergyPath(Tabulated):
     max_force : float
         Largest force on the band that is left, in eV/A.
     steps : int
+    origin : str
+        `provenance_of` the calculator as JSON.
     """
 
     formula: str
@@ -56,6 +58,7 @@ class MinimumEnergyPath(Tabulated):
     converged: bool
     max_force: float
     steps: int
+    origin: str = "{}"
 
     @property
     def barrier(self) -> float:

@@ -12,7 +12,6 @@ from ase.build import surface as slab_of
 from ase.calculators.calculator import BaseCalculator
 
 from ase_mlips.analysis.results import Interrupted, new_axes
-from ase_mlips.analysis.tables import Tabulated
 from ase_mlips.phonons.arguments import require_word
 from ase_mlips.phonons.cells import require_crystal
 
@@ -20,6 +19,7 @@ from ..arrays import FloatArray
 from .crystals import Before, at_rest, energy_of, relaxed_positions
 from .fields import as_tuple, chosen, is_count, is_number, require_count, require_positive
 from .sizes import in_all_sizes
+from .traced import Traced, origin_of
 
 _JOULE = 1e20 / units.kJ * 1e3  # J/m^2 in an eV/A^2
 _ASIDE = 1e-3  # A: no plane of atoms lies on the cut, on whose side rounding would decide
@@ -73,7 +73,7 @@ class SurfaceRun:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SurfaceEnergy(Tabulated):
+class SurfaceEnergy(Traced):
     """Energy per area that a surface costs; where both faces of the slab differ, the mean of both.
 
     There is no error bar, as nothing is random: the change from one thickness to the next says how far the energy is
@@ -91,6 +91,8 @@ class SurfaceEnergy(Tabulated):
         Numbers of atoms of the slabs.
     unrelaxed, energies : (S,) array
         J/m^2, before and after the atoms have moved.
+    origin : str
+        `provenance_of` the calculator as JSON.
     """
 
     formula: str
@@ -100,6 +102,7 @@ class SurfaceEnergy(Tabulated):
     atoms: FloatArray
     unrelaxed: FloatArray
     energies: FloatArray
+    origin: str = "{}"
 
     @property
     def energy(self) -> float:
@@ -206,7 +209,7 @@ def surface_energy(
         return float(len(slab) / len(rest)) * rest.get_volume() / area, float(len(slab)), *costs
 
     rows, interrupted = in_all_sizes(slabs, measure, "slabs")
-    found = SurfaceEnergy(rest.get_chemical_formula(), miller, area, *np.array(rows).T)
+    found = SurfaceEnergy(rest.get_chemical_formula(), miller, area, *np.array(rows).T, origin=origin_of(calc))
     if interrupted:
         raise Interrupted(found, len(rows))
     return found
