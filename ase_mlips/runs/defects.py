@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -214,7 +214,8 @@ def vacancy(atoms: Atoms, calc: BaseCalculator, settings: VacancyRun | None = No
         mu = energy_of(rest, calc) / len(rest)
     supercells = [rest * cells for cells in _repetitions(rest, run.sizes)]
     rows, interrupted = in_all_sizes(supercells, lambda cell: _formation(cell, calc, run, mu), "supercells")
-    found = Vacancy(rest.get_chemical_formula(), str(symbol), float(mu), *np.array(rows).T, origin=origin_of(calc))
+    found = Vacancy(rest.get_chemical_formula(), str(symbol), float(mu), *np.array(rows).T)
+    found = replace(found, origin=origin_of(calc))
     if interrupted:
         raise Interrupted(found, len(rows))
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
 from typing import Any, get_args
 
@@ -209,7 +209,8 @@ def surface_energy(
         return float(len(slab) / len(rest)) * rest.get_volume() / area, float(len(slab)), *costs
 
     rows, interrupted = in_all_sizes(slabs, measure, "slabs")
-    found = SurfaceEnergy(rest.get_chemical_formula(), miller, area, *np.array(rows).T, origin=origin_of(calc))
+    found = SurfaceEnergy(rest.get_chemical_formula(), miller, area, *np.array(rows).T)
+    found = replace(found, origin=origin_of(calc))
     if interrupted:
         raise Interrupted(found, len(rows))
     return found
