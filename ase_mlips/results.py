@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import CalculationFailed
+from ase.calculators.calculator import CalculationFailed, Calculator
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from .arrays import FloatArray
 from .engine.jit import kernel
@@ -116,3 +117,24 @@ def checked(name: str, values: FloatArray, of_atoms: Callable[[], FloatArray] | 
     lost = np.argwhere(~np.isfinite(values if of_atoms is None else of_atoms()))
     place = f", first for atom {lost[0, 0]}" if len(lost) else ""
     raise CalculationFailed(f"{name}: the model gave a value that is not finite{place}")
+
+
+class _Kept(SinglePointCalculator):  # type: ignore[misc]
+    """Results of atoms that nobody changes before they are written; ASE would compare these for each of them."""
+
+    def __init__(self, results: dict[str, Any]) -> None:
+        Calculator.__init__(self)
+        self.results = results
+
+    def check_state(self, atoms: Atoms, tol: float = 1e-15) -> list[str]:
+        return []
+
+
+def results_frame(atoms: Atoms, results: dict[str, Any]) -> Atoms:
+    """Copy of `atoms`, to be written, that carries energy, forces and, where there is one, stress."""
+    frame = atoms.copy()
+    kept: dict[str, Any] = {key: np.copy(results[key]) for key in ("forces", "stress") if key in results}
+    if "energy" in results:
+        kept["energy"] = results["energy"]
+    frame.calc = _Kept(kept)
+    return frame

@@ -17,7 +17,7 @@ from ase.md.verlet import VelocityVerlet
 from support.morse import Morse, MorseCalculator
 
 from ase_mlips.cli import main
-from ase_mlips.cli.md_files import LogFile
+from ase_mlips.runs.trajectory import LogFile
 
 
 @pytest.fixture

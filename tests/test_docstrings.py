@@ -43,6 +43,7 @@ FIRST_CALLS = {
     "ase_mlips.testing": "check_calculator",
     "ase_mlips.fit": "fit_snap",
     "ase_mlips.phonons": "CalculatorMLP phonons relax",
+    "ase_mlips.runs": "elastic_constants equation_of_state minimum_energy_path relax run_md surface_energy vacancy",
     "ase_mlips.analysis": "adf arrhenius cepstral einstein_diffusion green_kubo mean_squared_displacement rdf "
     "thermodynamics vdos HNEMD HeatFluxRecorder MullerPlathe",
 }

@@ -26,9 +26,10 @@ from ase_mlips.analysis import (
 )
 from ase_mlips.analysis.formatting import below, with_error
 from ase_mlips.analysis.tables import Tabulated
+from ase_mlips.files.signals import deferred_interrupt
 
 from .arguments import frame_range
-from .common import deferred_interrupt, plain_warnings, print_table, with_options
+from .common import plain_warnings, print_table, with_options
 from .outputs import claim_numbers, file_of, save_result
 from .signals import INTERRUPTED
 

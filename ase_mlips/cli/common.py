@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import sys
-import threading
 import warnings
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -147,26 +145,6 @@ def require_writer(path: str) -> None:
 
 
 @contextmanager
-def deferred_interrupt() -> Iterator[threading.Event]:
-    """Let the first Ctrl-C set an event, so that what is under way is finished; the second one interrupts."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
-        yield event
-        return
-
-    def handle(number: int, frame: Any) -> None:
-        if event.is_set():
-            raise KeyboardInterrupt
-        event.set()
-
-    previous = signal.signal(signal.SIGINT, handle)
-    try:
-        yield event
-    finally:
-        signal.signal(signal.SIGINT, previous)
-
-
-@contextmanager
 def explained_labels() -> Iterator[None]:
     """Leave out of the messages on labels the argument of `ase_mlips.fit.read_frames` that commands do not have."""
     try:
@@ -193,16 +171,6 @@ def with_options(message: str, options: Mapping[str, str]) -> str:
     for argument, option in options.items():
         message = message.replace(argument, option)
     return message
-
-
-def results_frame(atoms: Atoms, results: dict[str, Any]) -> Atoms:
-    """Copy of `atoms` that carries energy, forces and, where there is one, stress."""
-    from ase.calculators.singlepoint import SinglePointCalculator
-
-    frame = atoms.copy()
-    kept = {key: results[key] for key in ("energy", "forces", "stress") if key in results}
-    frame.calc = SinglePointCalculator(frame, **kept)
-    return frame
 
 
 def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

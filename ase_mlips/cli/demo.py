@@ -23,10 +23,11 @@ from tqdm import tqdm
 
 from ase_mlips.analysis import RDF, VDOS, rdf, vdos
 from ase_mlips.arrays import FloatArray
+from ase_mlips.runs.ensembles import draw_velocities
+from ase_mlips.runs.results import energy_drift
 
 from .common import load_model
 from .demo_results import Equation, Run
-from .md import draw_velocities, energy_drift
 from .outputs import claim, replacing
 
 _FOLDER = "ase-mlips-demo"

@@ -18,8 +18,10 @@ from ase.io.extxyz import write_xyz
 from tqdm import tqdm
 
 from ase_mlips.files.appending import AppendedFile
+from ase_mlips.files.signals import deferred_interrupt
+from ase_mlips.results import results_frame
 
-from .common import chosen_model, deferred_interrupt, print_table, read_frames, results_frame
+from .common import chosen_model, print_table, read_frames
 from .errors import Comparison, print_errors, save_parity
 from .outputs import beside, claim, file_of, give_name, model_files, replacing, unfinished
 from .signals import INTERRUPTED

@@ -16,6 +16,7 @@ import numpy as np
 from ase.calculators.calculator import CalculationFailed
 
 from ase_mlips.files.places import require_place
+from ase_mlips.files.signals import deferred_interrupt
 from ase_mlips.fit import (
     LabelledFrame,
     Loss,
@@ -31,7 +32,7 @@ from ase_mlips.fit import (
 from ase_mlips.heads.network import Network
 from ase_mlips.snap import SnapModel, write_snap
 
-from .common import deferred_interrupt, explained_labels, plain_warnings, split_index
+from .common import explained_labels, plain_warnings, split_index
 from .outputs import claim, file_of, replacing
 
 _ENDINGS = (".snapcoeff", ".snap", ".mliap.model", ".mliap", ".snap.npz")

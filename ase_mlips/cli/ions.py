@@ -22,9 +22,10 @@ from ase_mlips.analysis import (
 )
 from ase_mlips.analysis.formatting import below, with_error
 from ase_mlips.analysis.tables import Tabulated
+from ase_mlips.files.signals import deferred_interrupt
 
 from .analyse import OPTIONS, chosen_frames, in_words_of_the_command
-from .common import deferred_interrupt, plain_warnings, print_table
+from .common import plain_warnings, print_table
 from .outputs import claim_numbers, file_of, save_result
 from .signals import INTERRUPTED
 

@@ -11,8 +11,9 @@ from ase_mlips.analysis.heat.green_kubo import green_kubo
 from ase_mlips.analysis.heat.green_kubo_result import GreenKubo
 from ase_mlips.analysis.heat.recorder import read_heat_flux
 from ase_mlips.analysis.heat.series import HeatFluxSeries
+from ase_mlips.files.signals import deferred_interrupt
 
-from .common import deferred_interrupt, print_table
+from .common import print_table
 from .outputs import claim_numbers, save_result
 from .signals import INTERRUPTED
 

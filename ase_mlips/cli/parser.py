@@ -14,9 +14,10 @@ from .arguments import (
     pairs,
     positive,
 )
+from .parser_checks import add_checks
 from .parser_fit import add_fit
 from .parser_parts import STRUCTURE, add_force, command
-from .parser_runs import add_md, add_relax
+from .parser_runs import add_md, add_relax, add_run
 
 _TRAJECTORY = "any trajectory that ASE reads; file.xyz@::10 picks frames"
 
@@ -42,7 +43,19 @@ def build_parser() -> ArgumentParser:
     parser.add_argument("--version", action=_Version)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     analyses = (_rdf, _vdos, _msd, _conductivity, _arrhenius, _kappa)
-    for add in (_info, _evaluate, add_relax, add_md, *analyses, _phonons, add_fit, _demo, _compile):
+    for add in (
+        _info,
+        _evaluate,
+        add_relax,
+        add_md,
+        add_run,
+        *analyses,
+        _phonons,
+        add_checks,
+        add_fit,
+        _demo,
+        _compile,
+    ):
         add(commands)
     return parser
 

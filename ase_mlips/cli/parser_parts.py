@@ -15,7 +15,11 @@ class Formatter(ArgumentDefaultsHelpFormatter):
     """Shows the defaults that say something."""
 
     def _get_help_string(self, action: Action) -> str | None:
-        return action.help if action.default in (None, False) else super()._get_help_string(action)
+        if action.default is None or isinstance(action.default, bool):
+            return action.help
+        if isinstance(action.default, tuple):
+            return f"{action.help} (default: {' '.join(f'{value:g}' for value in action.default)})"
+        return super()._get_help_string(action)
 
 
 def command(commands: Any, name: str, summary: str, *, model: bool = True) -> ArgumentParser:
@@ -41,3 +45,9 @@ def command(commands: Any, name: str, summary: str, *, model: bool = True) -> Ar
 
 def add_force(parser: Any) -> None:
     parser.add_argument("--force", action="store_true", help="replace files that exist, which are refused otherwise")
+
+
+def add_write_job(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--write-job", metavar="FILE.yaml", help="write what is asked for, for ase-mlips run, instead of doing it"
+    )

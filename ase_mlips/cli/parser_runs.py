@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .arguments import count, ensemble, not_negative, number, positive, seed
-from .parser_parts import STRUCTURE, add_force, command
+from .parser_parts import STRUCTURE, add_force, add_write_job, command
 
 
 def add_relax(commands: Any) -> None:
@@ -15,10 +15,14 @@ def add_relax(commands: Any) -> None:
     add_force(parser)
     parser.add_argument("--trajectory", metavar="FILE.traj", help="keep every step")
     parser.add_argument("--cell", action="store_true", help="relax the cell too")
+    parser.add_argument("--constant-volume", action="store_true", help="with --cell: its shape only")
+    parser.add_argument("--pressure", type=number, default=0.0, metavar="GPA", help="on the cell")
+    parser.add_argument("--symmetry", action="store_true", help="keep the space group")
     choices = ("lbfgs", "bfgs", "fire")
-    parser.add_argument("--optimizer", choices=choices, help="method (lbfgs; with --cell bfgs)")
+    parser.add_argument("--optimizer", choices=choices, help="method (lbfgs; with --cell or --symmetry bfgs)")
     parser.add_argument("--fmax", type=positive, default=0.01, metavar="EV/A", help="largest force allowed at the end")
     parser.add_argument("--steps", type=count, default=500, metavar="N", help="give up after so many steps")
+    add_write_job(parser)
 
 
 def add_md(commands: Any) -> None:
@@ -27,15 +31,19 @@ def add_md(commands: Any) -> None:
     parser.add_argument(
         "--ensemble",
         type=ensemble,
-        choices=("nve", "langevin", "bussi", "npt"),
+        choices=("nve", "langevin", "bussi", "nose-hoover", "npt", "npt-full"),
         default="nve",
-        help="velocity Verlet; NVT by friction and noise; NVT by rescaling, also called nvt; Martyna-Tobias-Klein, "
-        "isotropic cell",
+        help="velocity Verlet; NVT by friction and noise; NVT by rescaling, also called nvt; NVT by a Nose-Hoover "
+        "chain; Martyna-Tobias-Klein, isotropic cell; the same with all vectors of the cell free",
     )
     parser.add_argument(
         "--temperature", type=not_negative, default=300.0, metavar="K", help="of velocities and thermostat"
     )
+    parser.add_argument(
+        "--temperature-end", type=positive, metavar="K", help="ramp: the thermostat goes there from --temperature"
+    )
     parser.add_argument("--pressure", type=number, metavar="GPA", help="of npt (default: 0)")
+    parser.add_argument("--pressure-end", type=number, metavar="GPA", help="ramp: npt goes there from --pressure")
     parser.add_argument("--timestep", type=positive, default=1.0, metavar="FS", help="of the integration")
     parser.add_argument(
         "--steps", type=count, default=1000, metavar="N", help="length of the whole run, restarts included"
@@ -54,9 +62,27 @@ def add_md(commands: Any) -> None:
         "--heat-interval", type=count, default=5, metavar="N", help="steps from one heat flux to the next"
     )
     parser.add_argument("--log", metavar="FILE", help="table of temperature and energies (default: md.log for md.traj)")
+    parser.add_argument(
+        "--max-grade", type=positive, metavar="G", help="log the extrapolation grade of an MTP, and end above this one"
+    )
+    parser.add_argument(
+        "--max-deviation",
+        type=positive,
+        metavar="EV/A",
+        help="log the largest deviation of a force among the models of a committee, and end above this one",
+    )
     again = parser.add_mutually_exclusive_group()
     again.add_argument(
         "--restart", action="store_true", help="continue the run of the trajectory; begin it if that holds no frame"
     )
     add_force(again)
     parser.add_argument("--seed", type=seed, metavar="N", help="of velocities and noise (default: a new one, printed)")
+    add_write_job(parser)
+
+
+def add_run(commands: Any) -> None:
+    parser = command(commands, "run", "run the job of a file, which --write-job of a command has written", model=False)
+    parser.add_argument("job", metavar="JOB.yaml", help="the kind of run, model, structure, files and settings")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--restart", action="store_true", help="continue a job of md")
+    add_force(again)

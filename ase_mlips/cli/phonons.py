@@ -12,6 +12,7 @@ import numpy as np
 from ase.calculators.calculator import Calculator
 
 from ase_mlips.arrays import FloatArray
+from ase_mlips.files.signals import deferred_interrupt
 from ase_mlips.files.text import read_text
 from ase_mlips.phonons import Phonons, phonons
 from ase_mlips.phonons.arguments import Mesh, checked_temperatures, require_mesh
@@ -19,7 +20,7 @@ from ase_mlips.phonons.bands import special_points
 from ase_mlips.phonons.figures import bands_and_dos
 
 from . import phonons_beyond
-from .common import chosen_model, deferred_interrupt, plain_warnings, print_table, read_structure
+from .common import chosen_model, plain_warnings, print_table, read_structure
 from .outputs import claim, file_of, model_files, replacing
 from .pictures import saved_figure, write_columns
 from .signals import INTERRUPTED

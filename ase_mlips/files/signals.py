@@ -1,9 +1,11 @@
-"""Steps that a signal must not cut in two."""
+"""Steps that a signal must not cut in two, and work that Ctrl-C ends at a good moment."""
 
 from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -66,3 +68,23 @@ class SignalsLater:
                 signal.raise_signal(self._came.pop())
         finally:
             self._give_back()
+
+
+@contextmanager
+def deferred_interrupt() -> Iterator[threading.Event]:
+    """Let the first Ctrl-C set an event, so that what is under way is finished; the second one interrupts."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
+        yield event
+        return
+
+    def handle(number: int, frame: Any) -> None:
+        if event.is_set():
+            raise KeyboardInterrupt
+        event.set()
+
+    previous = signal.signal(signal.SIGINT, handle)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, previous)

@@ -71,6 +71,6 @@ def any_mesh() -> Iterator[None]:
 def warn(message: str) -> None:
     """UserWarning at the line that called into this package."""
     level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(f"{__package__}."):
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("ase_mlips."):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, UserWarning, stacklevel=level)

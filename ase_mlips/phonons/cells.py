@@ -34,17 +34,17 @@ def to_ase(cell: Any) -> Atoms:
     return Atoms(numbers=cell.numbers, cell=cell.cell, positions=cell.positions, masses=cell.masses, pbc=True)
 
 
-def require_crystal(atoms: Atoms) -> None:
-    """Raise ValueError, in one sentence, for what is not a crystal."""
+def require_crystal(atoms: Atoms, needing: str = "phonons need") -> None:
+    """Raise ValueError, in one sentence that begins with `needing`, for what is not a crystal."""
     if len(atoms) == 0:
-        raise ValueError("phonons need a structure with atoms, got none")
+        raise ValueError(f"{needing} a structure with atoms, got none")
     if not atoms.pbc.all():
         raise ValueError(
-            f"phonons need a crystal that is periodic in three directions, got pbc = {atoms.pbc.tolist()}; "
+            f"{needing} a crystal that is periodic in three directions, got pbc = {atoms.pbc.tolist()}; "
             "for a slab or a molecule leave vacuum in the cell and set atoms.pbc = True"
         )
     if atoms.cell.rank < 3:
-        raise ValueError("phonons need a cell of three vectors that span a volume")
+        raise ValueError(f"{needing} a cell of three vectors that span a volume")
     if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
         raise ValueError("the structure has positions or a cell that are not finite")
     i, j = neighbor_list("ij", atoms, _COINCIDENT)

@@ -6,18 +6,15 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from ase import Atoms, units
+from ase import Atoms
 from ase.calculators.calculator import BaseCalculator, CalculationFailed
-from ase.constraints import FixSymmetry
-from ase.filters import FrechetCellFilter
-from ase.optimize import BFGS
 
 from ase_mlips.analysis.tables import html_table
+from ase_mlips.runs.relaxation import pressure_of, relax_in_place
+from ase_mlips.runs.settings import RelaxRun
 
 from .arguments import require_word
-from .cells import SYMPREC, require_crystal, space_group
-
-_LARGEST_STRAIN = 0.05  # in one step
+from .cells import require_crystal, space_group
 
 What = Literal["cell", "shape", "positions"]
 
@@ -98,22 +95,21 @@ def relax(
     require_crystal(atoms)
     require_word("what", what, get_args(What))
     space_group(atoms)  # raises where there is none
+    cell = what != "positions"
+    settings = RelaxRun(cell=cell, constant_volume=what == "shape", symmetry=True, fmax=fmax, steps=steps)
     work = atoms.copy()
     work.calc = calc
-    work.set_constraint(FixSymmetry(work, symprec=SYMPREC))
-    target = work if what == "positions" else FrechetCellFilter(work, constant_volume=what == "shape")
-    # The filter lets steps of the cell grow with 1 / N; FixSymmetry fails where they are large.
-    with BFGS(target, logfile=None, maxstep=min(0.2, _LARGEST_STRAIN * len(work))) as optimizer:
-        converged = optimizer.run(fmax=fmax, steps=steps)
-    force = max_force(work, calc)
-    if not converged:
-        raise CalculationFailed(f"not relaxed after {steps} steps: the largest force is still {force:.2g} eV/A")
-    energy, pressure = work.get_potential_energy(), None
-    if "stress" in calc.implemented_properties:
-        pressure = float(-work.get_stress(apply_constraint=False)[:3].mean() / units.GPa)
-    work.calc = None
     work.set_constraint()
-    return Relaxation(work, float(energy), force, pressure, optimizer.nsteps, space_group(work))
+    found = relax_in_place(work, settings)
+    if found.interrupted:
+        raise KeyboardInterrupt
+    force = max_force(work, calc)
+    if not found.converged:
+        raise CalculationFailed(f"not relaxed after {steps} steps: the largest force is still {force:.2g} eV/A")
+    energy = float(work.get_potential_energy())
+    pressure = pressure_of(work) if "stress" in calc.implemented_properties else None
+    work.calc = None
+    return Relaxation(work, energy, force, pressure, found.steps, space_group(work))
 
 
 def max_force(atoms: Atoms, calc: BaseCalculator) -> float:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from ase import Atoms
@@ -16,6 +16,7 @@ from ase.data import chemical_symbols
 from ase.io.trajectory import TrajectoryReader, TrajectoryWriter
 
 from ase_mlips.files.appending import AppendedFile
+from ase_mlips.files.reading import readable
 
 Mode: TypeAlias = Literal["new", "replace", "continue"]  # a file that exists is refused, begun anew, or continued
 
@@ -34,6 +35,8 @@ class TrajectoryFile:
     ----------
     path : str
     mode : "new", "replace" or "continue"
+    description : mapping, optional
+        What a new file says of itself, see `read_description`.
 
     Raises
     ------
@@ -41,8 +44,9 @@ class TrajectoryFile:
         It exists and is to be new, cannot be opened, or another run is writing it.
     """
 
-    def __init__(self, path: str, mode: Mode) -> None:
+    def __init__(self, path: str, mode: Mode, description: Mapping[str, Any] | None = None) -> None:
         self._path, self._frames = path, 0
+        self.description = dict(description or {})
         self._continues = mode == "continue"
         self._held = AppendedFile(path, new=mode == "new")
         self._writer: TrajectoryWriter | None = None
@@ -68,6 +72,7 @@ class TrajectoryFile:
             if self._frames:
                 _declare(self._path, self._frames)
             self._writer = TrajectoryWriter(self._path, "a" if self._frames else "w")
+            self._writer.set_description(self.description)
         writer = self._writer
         size = os.path.getsize(self._path)
         with open(self._path, "rb") as file:
@@ -103,6 +108,18 @@ class TrajectoryFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def read_description(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """What a trajectory says of itself, for example where it comes from; empty for one that says nothing.
+
+    Raises
+    ------
+    OSError, ValueError
+        The file cannot be read, or is no trajectory.
+    """
+    with readable(path, "a trajectory of ASE"), open(path, "rb") as file:
+        return dict(TrajectoryReader(file).description or {})
 
 
 def _holds_nothing(path: str) -> bool:
@@ -196,7 +213,7 @@ class LogFile:
         if header.startswith(content):  # ended before it held a row
             return b""
         if not content.startswith(header):
-            raise ValueError(f"{self._path}: is no log of such a run; choose another name for --log")
+            raise ValueError(f"{self._path}: is no log of such a run; choose another name for the log")
         lines = content[len(header) :].splitlines(keepends=True)
         if after is None:
             if any(0 < _step(line) < np.inf for line in lines):

@@ -1,0 +1,83 @@
+"""Runs as functions: settings in, a result out that draws and saves itself and says where it comes from."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .defects import Vacancy, VacancyRun, vacancy
+    from .elastic import ElasticRun, elastic_constants
+    from .elastic_result import ElasticConstants, Moduli
+    from .eos import EOSRun, EquationOfState, equation_of_state, fit_birch_murnaghan
+    from .jobs import KINDS, Job, Kind, read_job
+    from .md import MDFiles, run_md
+    from .neb import NEBRun, minimum_energy_path
+    from .neb_result import MinimumEnergyPath
+    from .provenance import provenance_of
+    from .relaxation import relax
+    from .results import MDResult, RelaxResult
+    from .settings import MDRun, RelaxRun, Settings
+    from .surfaces import SurfaceEnergy, SurfaceRun, surface_energy
+    from .trajectory import read_description
+
+__all__ = [
+    "KINDS",
+    "EOSRun",
+    "ElasticConstants",
+    "ElasticRun",
+    "EquationOfState",
+    "Job",
+    "Kind",
+    "MDFiles",
+    "MDResult",
+    "MDRun",
+    "MinimumEnergyPath",
+    "Moduli",
+    "NEBRun",
+    "RelaxResult",
+    "RelaxRun",
+    "Settings",
+    "SurfaceEnergy",
+    "SurfaceRun",
+    "Vacancy",
+    "VacancyRun",
+    "elastic_constants",
+    "equation_of_state",
+    "fit_birch_murnaghan",
+    "minimum_energy_path",
+    "provenance_of",
+    "read_description",
+    "read_job",
+    "relax",
+    "run_md",
+    "surface_energy",
+    "vacancy",
+]
+
+_MODULES = {
+    "defects": ("Vacancy", "VacancyRun", "vacancy"),
+    "elastic": ("ElasticRun", "elastic_constants"),
+    "elastic_result": ("ElasticConstants", "Moduli"),
+    "eos": ("EOSRun", "EquationOfState", "equation_of_state", "fit_birch_murnaghan"),
+    "jobs": ("KINDS", "Job", "Kind", "read_job"),
+    "md": ("MDFiles", "run_md"),
+    "neb": ("NEBRun", "minimum_energy_path"),
+    "neb_result": ("MinimumEnergyPath",),
+    "provenance": ("provenance_of",),
+    "relaxation": ("relax",),
+    "results": ("MDResult", "RelaxResult"),
+    "settings": ("MDRun", "RelaxRun", "Settings"),
+    "surfaces": ("SurfaceEnergy", "SurfaceRun", "surface_energy"),
+    "trajectory": ("read_description",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use, since phonons need only the relaxation, and some runs need phonons."""
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f".{module}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
