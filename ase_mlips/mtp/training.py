@@ -80,6 +80,11 @@ class ParametricMtp(MtpPotential):
         return evaluate_blocks(kernels.evaluate, joined, plan, _NOTHING, num_threads=1)  # type: ignore[arg-type]
 
     @property
+    def n_linear(self) -> int:
+        """Number of species and moment coefficients, in which the energy is linear."""
+        return len(self.elements) + len(self.model.mapping)
+
+    @property
     def gradient_size(self) -> int:
         """Numbers that `kernels_training.loss_gradient` returns."""
         head = self._head
@@ -200,7 +205,7 @@ class FrameLoss:
     def __init__(
         self, potential: ParametricMtp, frames: Sequence[LabelledFrame], loss: Loss | MlipLoss, *, threads: int = 1
     ) -> None:
-        self._potential, self._threads, self.count = potential, threads, len(frames)
+        self.potential, self.threads, self.count = potential, threads, len(frames)
         cutoff, elements = potential.cutoff, potential.elements
         numbers = groups_of([len(frame.atoms) for frame in frames])
         self.groups = [group([frames[n] for n in own], elements, cutoff, loss) for own in numbers]
@@ -213,35 +218,35 @@ class FrameLoss:
 
     def __call__(self, parameters: FloatArray) -> tuple[float, FloatArray]:
         """The loss and its derivatives (P,) by the parameters (P,)."""
-        self._potential.set(parameters)
-        sums = np.zeros((len(self.groups), self._potential.gradient_size))
-        energies, losses = np.zeros((len(self.groups), len(self._potential.elements))), np.zeros(len(self.groups))
+        self.potential.set(parameters)
+        sums = np.zeros((len(self.groups), self.potential.gradient_size))
+        energies, losses = np.zeros((len(self.groups), len(self.potential.elements))), np.zeros(len(self.groups))
 
         def work(first: int, last: int) -> None:
             for number in range(first, last):
                 losses[number], energies[number] = self._gradient(number, sums[number])
 
-        run_chunks(work, len(self.groups), self._threads)
-        radial, moments = self._potential.gradient(sums.sum(axis=0))
+        run_chunks(work, len(self.groups), self.threads)
+        radial, moments = self.potential.gradient(sums.sum(axis=0))
         gradient = np.concatenate([radial.ravel(), energies.sum(axis=0), moments])
         return float(losses.sum()) / self.count, gradient / self.count
 
     def value(self, parameters: FloatArray) -> float:
         """The loss alone."""
-        self._potential.set(parameters)
+        self.potential.set(parameters)
         losses = np.zeros(len(self.groups))
 
         def work(first: int, last: int) -> None:
             for number in range(first, last):
                 losses[number] = self._residuals(number)[0]
 
-        run_chunks(work, len(self.groups), self._threads)
+        run_chunks(work, len(self.groups), self.threads)
         return float(losses.sum()) / self.count
 
     def _residuals(self, number: int) -> tuple[float, FloatArray, FloatArray, FloatArray]:
         """Loss of a group and its derivatives by energies, forces and virials."""
         own = self.groups[number]
-        found = self._potential.energies(own.joined, self._plans[number][0])
+        found = self.potential.energies(own.joined, self._plans[number][0])
         begin = own.joined.first[:-1]
         dE = np.add.reduceat(found.energies, begin) - own.energies
         dF = found.forces - own.forces

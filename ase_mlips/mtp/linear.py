@@ -1,0 +1,90 @@
+"""The species and moment coefficients of an MTP that fit labelled frames best, the radial functions held fixed."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..arrays import FloatArray
+from ..engine.packing import padded
+from ..engine.threads import run_chunks, scratch
+from ..fit.linear import Reduction, Solution, solve
+from . import kernels_rows, layout_training
+from .training import FrameLoss, Group, ParametricMtp
+
+RIDGE = 1e-12  # relative to the square of a column's length: below this double precision knows nothing
+PARTS = 8  # sums that are made apart, so that the number of threads does not matter
+_VOIGT = (0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)
+_TWICE = np.array([1.0, 1.0, 1.0, 2.0, 2.0, 2.0])
+
+
+def basis_derivatives(potential: ParametricMtp, group: Group) -> tuple[FloatArray, FloatArray]:
+    """Forces and frame rows of the linear parameters, with a last column that is free.
+
+    Returns
+    -------
+    forces : (N, 3, S + nS + 1) array
+        What each unit of a parameter adds to the forces.
+    tops : (F, 7, S + nS + 1) array
+        What it adds to the energy of each frame, and to its strain derivatives xx yy zz yz xz xy.
+    """
+    joined, (S, scalars) = group.joined, (len(potential.elements), len(potential.model.mapping))
+    plan, places, size = potential.plan(joined, group.species)
+    width, F = S + padded(scalars + 1), len(group.energies)
+    rows, tops = np.zeros((joined.n + 1, 3, width)), np.zeros((F, 1 + layout_training.TENSOR, width))
+    frames = joined.frame.astype(np.int32)
+    kernels_rows.basis_rows(joined.listing, plan.model, places, frames, scratch("work", size), rows, tops)
+    tops[:, 0, :S] = group.counts
+    return rows[:-1, :, : S + scalars + 1], tops[:, :, : S + scalars + 1]
+
+
+def weighted_rows(potential: ParametricMtp, group: Group) -> FloatArray:
+    """Rows ``[A | b]`` of a group, each multiplied by the square root of its weight; those without weight left out.
+
+    The potential must have zeros for its linear parameters.
+    """
+    forces, tops = basis_derivatives(potential, group)
+    forces[:, :, -1], tops[:, 0, -1], virials = group.forces, group.energies, group.virials
+    if potential.model.radial_basis == "RBChebyshev_repuls":
+        rest = potential.energies(group.joined, potential.plan(group.joined, group.species)[0])
+        begin = group.joined.first[:-1]
+        forces[:, :, -1] -= rest.forces
+        tops[:, 0, -1] -= np.add.reduceat(rest.energies, begin)
+        virials = virials - np.add.reduceat(rest.virials, begin)
+    tops[:, 1:, -1] = -virials[:, _VOIGT[0], _VOIGT[1]]
+    weights = np.concatenate([group.energy_weights[:, None], group.virial_weights[:, _VOIGT[0], _VOIGT[1]] * _TWICE], 1)
+    n = forces.shape[2]
+    used, felt = weights.ravel() > 0.0, group.force_weights.ravel() > 0.0
+    parts = tops.reshape(-1, n)[used], forces[felt].reshape(-1, n)
+    factors = weights.ravel()[used], np.repeat(group.force_weights.ravel()[felt], 3)
+    return np.concatenate([np.sqrt(factor)[:, None] * part for factor, part in zip(factors, parts, strict=True)])
+
+
+def solved(loss: FrameLoss, parameters: FloatArray, *, ridge: float = RIDGE) -> tuple[FloatArray, Solution]:
+    """The parameters with the best linear ones for their radial functions.
+
+    Directions that the frames do not determine are left near zero by the ridge, which is relative to the length of each
+    column; a second step takes away what it costs all others.
+
+    Raises
+    ------
+    ValueError
+        No frame has a label with a weight.
+    """
+    potential, count = loss.potential, len(parameters) - loss.potential.n_linear
+    fixed = parameters.copy()
+    fixed[count:] = 0.0
+    potential.set(fixed)
+    parts = [Reduction(potential.n_linear + 1) for _ in range(min(PARTS, len(loss.groups)))]
+    edges = [len(loss.groups) * k // len(parts) for k in range(len(parts) + 1)]
+
+    def work(first: int, last: int) -> None:
+        for part in range(first, last):
+            for group in loss.groups[edges[part] : edges[part + 1]]:
+                parts[part].add(weighted_rows(potential, group))
+            parts[part].matrix()
+
+    run_chunks(work, len(parts), loss.threads)
+    keys = dict(enumerate(parts))
+    solution = solve(keys, dict.fromkeys(keys, 1.0), penalty=np.full(potential.n_linear, ridge))
+    fixed[count:] = solution.coefficients
+    return fixed, solution
