@@ -55,37 +55,39 @@ class JoinedFrames:
         return np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
 
 
-def join(structures: Sequence[Atoms], cutoff: float) -> JoinedFrames:
-    """One list of all atoms of some structures.
+def listed(atoms: Atoms, cutoff: float) -> JoinedFrames:
+    """The list of one structure.
 
     Raises
     ------
     ValueError
         From `NeighborList.update`.
     """
-    parts: list[tuple[FloatArray, FloatArray, Int64Array, IntArray, IntArray]] = []
-    smallest = np.full(len(structures), np.inf)
-    first = np.cumsum([0, *map(len, structures)])
-    total, images, entries = int(first[-1]), 0, 0
-    for number, atoms in enumerate(structures):
-        found = NeighborList(cutoff, skin=0.0)
-        found.update(atoms.positions, atoms.cell.array, atoms.pbc)
-        smallest[number] = np.sqrt(np.min(np.sum(found.pairs()[3] ** 2, axis=1), initial=np.inf))
-        idx = np.where(found.idx == found.n, total, found.idx + first[number]).astype(np.int32)
-        code = (found.code + images).astype(np.int32)
-        parts.append((found.positions[:-1], found.shifts, found.start[:-1] + entries, idx, code))
-        dummy = found.positions[-1:] if number == 0 else np.maximum(dummy, found.positions[-1:])
-        images, entries = images + len(found.shifts), entries + len(found.idx)
-    positions, shifts, start, idx, code = (np.concatenate([part[k] for part in parts]) for k in range(5))
+    found = NeighborList(cutoff, skin=0.0)
+    found.update(atoms.positions, atoms.cell.array, atoms.pbc)
+    smallest = np.sqrt(np.min(np.sum(found.pairs()[3] ** 2, axis=1), initial=np.inf))
+    return JoinedFrames(
+        found.n, *(part.copy() for part in found.listing), np.array([0, found.n], np.int64), np.array([smallest])
+    )
+
+
+def join(parts: Sequence[JoinedFrames]) -> JoinedFrames:
+    """One list of all atoms of some lists."""
+    sizes, images = [part.n for part in parts], np.cumsum([0, *(len(part.shifts) for part in parts)])
+    first, entries = np.cumsum([0, *sizes]), np.cumsum([0, *(len(part.idx) for part in parts)])
+    total = int(first[-1])
+    own = [np.where(part.idx == part.n, total, part.idx + at) for part, at in zip(parts, first, strict=False)]
+    starts = [part.start[:-1] + at for part, at in zip(parts, entries, strict=False)]
+    dummy = np.max([part.positions[-1] for part in parts], axis=0)
     return JoinedFrames(
         total,
-        np.concatenate([positions, dummy]),
-        np.ascontiguousarray(shifts),
-        np.append(start, entries).astype(np.int64),
-        idx,
-        code,
-        first.astype(np.int64),
-        smallest,
+        np.concatenate([*(part.positions[:-1] for part in parts), dummy[None]]),
+        np.concatenate([part.shifts for part in parts]),
+        np.concatenate([*starts, entries[-1:]]).astype(np.int64),
+        np.concatenate(own).astype(np.int32),
+        np.concatenate([part.code + at for part, at in zip(parts, images, strict=False)]).astype(np.int32),
+        np.concatenate([[0], *(part.first[1:] + at for part, at in zip(parts, first, strict=False))]).astype(np.int64),
+        np.concatenate([part.smallest for part in parts]),
     )
 
 

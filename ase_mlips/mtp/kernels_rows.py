@@ -11,7 +11,7 @@ from typing import Any
 from ..engine.fields import view
 from ..engine.jit import device, device_from_source, kernel
 from ..engine.lanes import gather, pointers, sparse_product
-from ..engine.simd import W, fma, ldf, ldi, load, load_splat, off, ptr, splat, stf, store, transpose8
+from ..engine.simd import W, fma, ldf, ldi, load, off, ptr, splat, stf, store, transpose8
 from .kernels import fill_channels, geometry, moments
 from .kernels_tangents import _NAMES
 from .layout import GEOMETRY_WORDS, Head
@@ -196,7 +196,12 @@ def basis_rows(listing: Any, model: Any, places: Any, frames: Any, work: Any, ro
         whole vectors.
     """
     species, order, integers, ints, floats = model
-    head, place, scratch, neighbors = view(ptr(integers), Head), view(ptr(places), Training), ptr(work), pointers(listing)
+    head, place, scratch, neighbors = (
+        view(ptr(integers), Head),
+        view(ptr(places), Training),
+        ptr(work),
+        pointers(listing),
+    )
     n, table, numbers, width = head.atoms, ptr(ints), ptr(floats), rows.shape[2]
     begin, columns = off(table, head.ints.forward), off(table, head.ints.forward_columns)
     m, t = off(scratch, head.area.moments), off(scratch, place.moments)

@@ -51,7 +51,11 @@ def _sums_source(channels: int) -> str:
             for s in _SLOTS:
                 value = f"fma({x}{s}, m{s}, {value})"
                 change = f"fma({x}d{s}, m{s}, fma({x}{s}, md{s}, {change}))"
-            lines += [f"            store(S, e{x}, {value})", f"            store(Sd, e{x}, {change})", f"            e{x} += W"]
+            lines += [
+                f"            store(S, e{x}, {value})",
+                f"            store(Sd, e{x}, {change})",
+                f"            e{x} += W",
+            ]
         lines += [f"            {_all('md{s}', 'fma(md{s}, q{s}, m{s} * qd{s})')}"]
         lines += [f"            {_all('m{s}', 'm{s} * q{s}')}", "            c += 1"]
     lines += [f"        {_all('hd{s}', 'fma(hd{s}, p{s}, h{s} * pd{s})')}", f"        {_all('h{s}', 'h{s} * p{s}')}"]
@@ -97,9 +101,7 @@ def _backward_source(n: int) -> str:
     return "\n".join(lines)
 
 
-tangent_tile_1, tangent_tile_2 = (
-    device_from_source(f"tangent_tile_{n}", _sums_source(n), _NAMES) for n in range(1, 3)
-)
+tangent_tile_1, tangent_tile_2 = (device_from_source(f"tangent_tile_{n}", _sums_source(n), _NAMES) for n in range(1, 3))
 (
     tangent_forward_1,
     tangent_forward_2,

@@ -1,9 +1,9 @@
 """Derivatives of a loss by all parameters of an MTP, for eight atoms at a time.
 
-With the slopes of a loss by the energy of each frame (a), by the forces (s_i) and by the strain derivative of each frame
-(e) held fixed, the derivatives of the loss by the parameters are those of ``Phi = sum_i (a E_i + E_i')``, where
-``E_i' = sum_j dE_i/dr_ij . d_ij`` is the derivative along ``d_ij = s_i - s_j + e r_ij``.  So one pass gives all moments
-with their tangents, one reverse pass the derivatives; no derivative of a force is ever stored.
+With the slopes of a loss by the energy of each frame (a), by the forces (s_i) and by the strain derivative of each
+frame (e) held fixed, the derivatives of the loss by the parameters are those of ``Phi = sum_i (a E_i + E_i')``, where
+``E_i' = sum_j dE_i/dr_ij . d_ij`` is the derivative along ``d_ij = s_i - s_j + e r_ij``.  So one pass gives all
+moments with their tangents, one reverse pass the derivatives; no derivative of a force is ever stored.
 
 A field [N + 1][16] holds s (3), a (1) and e (9) of each atom, its frame's for the latter two; zero for the dummy atom.
 """
@@ -280,9 +280,7 @@ def loss_gradient(listing: Any, model: Any, places: Any, field: Any, work: Any, 
     neighbors = pointers(listing)
     for block in range((n + W - 1) // W):
         members = off(ptr(order), block * W)
-        loss_block(
-            neighbors, ptr(species), head, place, ptr(ints), ptr(floats), ptr(field), members, result, scratch
-        )
+        loss_block(neighbors, ptr(species), head, place, ptr(ints), ptr(floats), ptr(field), members, result, scratch)
     if head.types == 1:
         for k in range(size):
             out[k] = hsum(load(scratch, place.radial + k * W))

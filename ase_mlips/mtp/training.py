@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.polynomial import chebyshev
 
-from ..arrays import FloatArray, Int64Array, IntArray
+from ..arrays import FloatArray, IntArray
 from ..engine.packing import Plan, flatten, padded
 from ..engine.radial import expansion
 from ..engine.simd import W
@@ -19,7 +17,7 @@ from ..fit.dataset import LabelledFrame, species_of
 from ..fit.loss import Loss
 from ..potential import Evaluation, evaluate_blocks
 from . import kernels, kernels_training, layout, layout_training, tables
-from .joined import JoinedFrames, groups_of, join
+from .joined import JoinedFrames, groups_of, join, listed
 from .layout import Request
 from .loss import MlipLoss, squares
 from .model import MtpModel
@@ -92,7 +90,7 @@ class ParametricMtp(MtpPotential):
         return rows * head.basis + head.scalars
 
     def gradient(self, sums: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Derivatives by the radial coefficients, in their shape, and by those of the moments, from the kernel's sums."""
+        """Derivatives by the radial and by the moment coefficients, from the sums of the kernel."""
         head, (S, _, K, R) = self._head, self.radial_shape
         radial, moments = sums[: -head.scalars], sums[-head.scalars :]
         if S == 1:
@@ -171,7 +169,7 @@ class Group:
 
 def group(frames: Sequence[LabelledFrame], elements: Sequence[str], cutoff: float, loss: Loss | MlipLoss) -> Group:
     """Frames with what is wanted of them."""
-    joined = join([frame.atoms for frame in frames], cutoff)
+    joined = join([listed(frame.atoms, cutoff) for frame in frames])
     kinds = [species_of(frame, elements) for frame in frames]
     weights = [squares(loss, frame) for frame in frames]
     return Group(
