@@ -16,6 +16,7 @@ from .cells import warn_of_cells
 from .committee import Committee
 from .dataset import LabelledFrame, read_frames, split_frames
 from .frame_file import FrameFile
+from .full_batch import FullBatch
 from .loss import Loss
 from .offsets import EnergyOffsets, energy_offsets
 from .report import Report, compare
@@ -23,6 +24,9 @@ from .sweep import Sweep
 from .training import Training
 
 if TYPE_CHECKING:
+    from ..mtp.fitting import MtpFit, fit_mtp, fit_mtp_committee
+    from ..mtp.growth import grown
+    from ..mtp.loss import MlipLoss
     from ..snap.fitting import (
         NetworkFit,
         SnapDesign,
@@ -36,13 +40,17 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "Committee", "EnergyOffsets", "FrameFile", "LabelledFrame", "Loss", "NetworkFit", "Report", "SnapDesign",
-    "SnapEquations", "SnapFit", "Sweep", "Training", "compare", "energy_offsets", "fit_committee", "fit_network",
-    "fit_snap", "read_frames", "snap_template", "split_frames", "warn_of_cells", "weight_sweep",
+    "Committee", "EnergyOffsets", "FrameFile", "FullBatch", "LabelledFrame", "Loss", "MlipLoss", "MtpFit", "NetworkFit",
+    "Report", "SnapDesign", "SnapEquations", "SnapFit", "Sweep", "Training", "compare", "energy_offsets",
+    "fit_committee", "fit_mtp", "fit_mtp_committee", "fit_network", "fit_snap", "grown", "read_frames", "snap_template",
+    "split_frames", "warn_of_cells", "weight_sweep",
 ]  # fmt: skip
 
 # the families import this package for its protocols, and their names are looked up when they are asked for
 _FAMILIES = {
+    "..mtp.fitting": ("MtpFit", "fit_mtp", "fit_mtp_committee"),
+    "..mtp.growth": ("grown",),
+    "..mtp.loss": ("MlipLoss",),
     "..snap.fitting": (
         "NetworkFit", "SnapDesign", "SnapEquations", "SnapFit", "fit_committee", "fit_network", "fit_snap",
         "snap_template", "weight_sweep",

@@ -145,6 +145,11 @@ class Run:
             self.history.append(row)
         return True
 
+    @property
+    def judgement(self) -> float:
+        """The least loss of the frames that judge."""
+        return _judging(self.history[self.best_iteration])
+
     def ended(self, settings: FullBatch) -> bool:
         """Whether nothing more is to be expected."""
         number = len(self.history) - 1

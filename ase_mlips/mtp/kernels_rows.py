@@ -192,8 +192,8 @@ def basis_rows(listing: Any, model: Any, places: Any, frames: Any, work: Any, ro
     rows : (N + 1, 3, width) array
         Forces of the basis functions, in the columns behind those of the species; the last atom is the dummy one.
     tops : (F, 7, width) array
-        Basis functions and their strain derivatives xx yy zz yz xz xy, likewise.  Both must be zero, and wide enough for
-        whole vectors.
+        Basis functions and their strain derivatives xx yy zz yz xz xy, likewise.  Both must be zero, and wide enough
+        for whole vectors.
     """
     species, order, integers, ints, floats = model
     head, place, scratch, neighbors = (

@@ -13,7 +13,7 @@ from .training import FrameLoss, Group, ParametricMtp
 
 RIDGE = 1e-12  # relative to the square of a column's length: below this double precision knows nothing
 PARTS = 8  # sums that are made apart, so that the number of threads does not matter
-_VOIGT = (0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)
+VOIGT = (0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)
 _TWICE = np.array([1.0, 1.0, 1.0, 2.0, 2.0, 2.0])
 
 
@@ -50,8 +50,8 @@ def weighted_rows(potential: ParametricMtp, group: Group) -> FloatArray:
         forces[:, :, -1] -= rest.forces
         tops[:, 0, -1] -= np.add.reduceat(rest.energies, begin)
         virials = virials - np.add.reduceat(rest.virials, begin)
-    tops[:, 1:, -1] = -virials[:, _VOIGT[0], _VOIGT[1]]
-    weights = np.concatenate([group.energy_weights[:, None], group.virial_weights[:, _VOIGT[0], _VOIGT[1]] * _TWICE], 1)
+    tops[:, 1:, -1] = -virials[:, *VOIGT]
+    weights = np.concatenate([group.energy_weights[:, None], group.virial_weights[:, *VOIGT] * _TWICE], 1)
     n = forces.shape[2]
     used, felt = weights.ravel() > 0.0, group.force_weights.ravel() > 0.0
     parts = tops.reshape(-1, n)[used], forces[felt].reshape(-1, n)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.polynomial import chebyshev
@@ -185,6 +185,21 @@ def group(frames: Sequence[LabelledFrame], elements: Sequence[str], cutoff: floa
     )
 
 
+def grouped(
+    frames: Sequence[LabelledFrame], elements: Sequence[str], cutoff: float, loss: Loss | MlipLoss
+) -> list[Group]:
+    """All frames in groups of about as many atoms."""
+    numbers = groups_of([len(frame.atoms) for frame in frames])
+    return [group([frames[n] for n in own], elements, cutoff, loss) for own in numbers]
+
+
+def joined_groups(groups: Sequence[Group]) -> Group:
+    """Several groups as one."""
+    joined = join([own.joined for own in groups])
+    others = [np.concatenate([getattr(own, f.name) for own in groups]) for f in fields(Group)[1:]]
+    return Group(joined, *others)
+
+
 class FrameLoss:
     """The mean loss of some frames as a function of the parameters.
 
@@ -195,24 +210,14 @@ class FrameLoss:
     ----------
     potential : ParametricMtp
         Its parameters are those that were asked for last.
-    frames : sequence of LabelledFrame
-    loss : Loss or MlipLoss
+    groups : sequence of Group
     threads : int
     """
 
-    def __init__(
-        self, potential: ParametricMtp, frames: Sequence[LabelledFrame], loss: Loss | MlipLoss, *, threads: int = 1
-    ) -> None:
-        self.potential, self.threads, self.count = potential, threads, len(frames)
-        cutoff, elements = potential.cutoff, potential.elements
-        numbers = groups_of([len(frame.atoms) for frame in frames])
-        self.groups = [group([frames[n] for n in own], elements, cutoff, loss) for own in numbers]
-        self._plans = [potential.plan(own.joined, own.species) for own in self.groups]
-
-    @property
-    def smallest(self) -> FloatArray:
-        """The smallest distance in each frame, in A."""
-        return np.concatenate([own.joined.smallest for own in self.groups])
+    def __init__(self, potential: ParametricMtp, groups: Sequence[Group], *, threads: int = 1) -> None:
+        self.potential, self.groups, self.threads = potential, groups, threads
+        self.count = sum(len(own.energies) for own in groups)
+        self._plans = [potential.plan(own.joined, own.species) for own in groups]
 
     def __call__(self, parameters: FloatArray) -> tuple[float, FloatArray]:
         """The loss and its derivatives (P,) by the parameters (P,)."""
