@@ -66,7 +66,7 @@ class MtpLosses:
 
     def solved(self, x: FloatArray) -> FloatArray:
         """The parameters with the best species and moment coefficients."""
-        return solved(self._losses["train"], x, ridge=self._ridge)[0]
+        return solved(self._losses["train"], x, ridge=self._ridge)
 
     def fingerprint(self, start: FloatArray, settings: FullBatch) -> dict[str, object]:
         """All that decides the result but the length of the training."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import scipy.linalg
 
 from ..arrays import FloatArray
 from ..engine.packing import padded
 from ..engine.threads import run_chunks, scratch
-from ..fit.linear import Reduction, Solution, solve
+from ..fit.linear import LEAST_LENGTH, Reduction
 from . import kernels_rows, layout_training
 from .training import FrameLoss, Group, ParametricMtp
 
@@ -59,20 +62,41 @@ def weighted_rows(potential: ParametricMtp, group: Group) -> FloatArray:
     return np.concatenate([np.sqrt(factor)[:, None] * part for factor, part in zip(factors, parts, strict=True)])
 
 
-def solved(loss: FrameLoss, parameters: FloatArray, *, ridge: float = RIDGE) -> tuple[FloatArray, Solution]:
-    """The parameters with the best linear ones for their radial functions.
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The second derivatives of the loss by the linear parameters, factorised; of parameters without data zero.
 
-    Directions that the frames do not determine are left near zero by the ridge, which is relative to the length of each
-    column; a second step takes away what it costs all others.
+    Attributes
+    ----------
+    factor : tuple
+        Of `scipy.linalg.cho_factor`, of the matrix whose columns were scaled to unit length, with a ridge.
+    lengths : (n,) array
+        Those of the columns, inf where there are no data.
+    target : (n,) array
+        Minus half the derivatives of the loss at zero.
+    """
+
+    factor: tuple[FloatArray, bool]
+    lengths: FloatArray
+    target: FloatArray
+
+    def solve(self, values: FloatArray) -> FloatArray:
+        """The matrix, which is half of the second derivatives, solved for `values`."""
+        scaled: FloatArray = scipy.linalg.cho_solve(self.factor, (values.T / self.lengths).T)
+        return (scaled.T / self.lengths).T
+
+
+def block(loss: FrameLoss, parameters: FloatArray, *, ridge: float = RIDGE) -> Block:
+    """The normal equations of the linear parameters for the radial functions of some parameters.
 
     Raises
     ------
     ValueError
         No frame has a label with a weight.
     """
-    potential, count = loss.potential, len(parameters) - loss.potential.n_linear
+    potential = loss.potential
     fixed = parameters.copy()
-    fixed[count:] = 0.0
+    fixed[len(parameters) - potential.n_linear :] = 0.0
     potential.set(fixed)
     parts = [Reduction(potential.n_linear + 1) for _ in range(min(PARTS, len(loss.groups)))]
     edges = [len(loss.groups) * k // len(parts) for k in range(len(parts) + 1)]
@@ -84,7 +108,30 @@ def solved(loss: FrameLoss, parameters: FloatArray, *, ridge: float = RIDGE) -> 
             parts[part].matrix()
 
     run_chunks(work, len(parts), loss.threads)
-    keys = dict(enumerate(parts))
-    solution = solve(keys, dict.fromkeys(keys, 1.0), penalty=np.full(potential.n_linear, ridge))
-    fixed[count:] = solution.coefficients
-    return fixed, solution
+    gram = np.sum([np.triu(part.matrix()) for part in parts], axis=0) / loss.count
+    lengths = np.sqrt(gram.diagonal()[:-1])
+    if not np.isfinite(lengths).all() or not lengths.max(initial=0.0) > 0.0:
+        raise FloatingPointError("the derivatives of the basis functions are not finite, or all zero")
+    lengths = np.where(lengths > LEAST_LENGTH * lengths.max(), lengths, np.inf)
+    matrix = gram[:-1, :-1] / np.outer(lengths, lengths)
+    matrix[np.diag_indices_from(matrix)] = 1.0 + ridge
+    return Block((scipy.linalg.cholesky(matrix), False), lengths, gram[:-1, -1])
+
+
+def solved(loss: FrameLoss, parameters: FloatArray, *, ridge: float = RIDGE) -> FloatArray:
+    """The parameters with the best linear ones for their radial functions.
+
+    Directions that the frames do not determine are left near zero by the ridge, which is relative to the length of each
+    column; a second step, by the gradient of the loss, takes away what it costs all others.
+
+    Raises
+    ------
+    ValueError
+        No frame has a label with a weight.
+    """
+    own = block(loss, parameters, ridge=ridge)
+    found = parameters.copy()
+    linear = slice(len(parameters) - loss.potential.n_linear, None)
+    found[linear] = own.solve(own.target)
+    found[linear] -= own.solve(0.5 * loss(found)[1][linear])
+    return found
