@@ -1,4 +1,8 @@
-"""Training over all frames at once by BFGS: stopped early, interrupted and resumed."""
+"""Training over all frames at once, by BFGS and variable projection: stopped early, interrupted and resumed.
+
+The parameters that the energy is linear in are solved for at each step, so that the loss is a function of the others
+(G. H. Golub and V. Pereyra, SIAM J. Numer. Anal. 10, 413 (1973)).  These are few, and a dense matrix serves them well.
+"""
 
 from __future__ import annotations
 
@@ -32,17 +36,15 @@ _KINDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class FullBatch:
-    """How a model is trained by BFGS over all frames at once.
+    """How a model is trained over all frames at once.
 
     Attributes
     ----------
     iterations : int
         At most.
-    solve_every : int
-        Iterations after which the linear parameters are solved for exactly; 0 for never but before and after.
     window, tolerance : int, float
-        The training ends when that many iterations have lowered the loss by less than this share of it.  Plateaus of a
-        hundred iterations are usual.
+        The training ends when that many iterations have lowered the loss by less than this share of it.  Plateaus of
+        some tens of iterations are usual.
     patience : int or None
         Iterations without a better loss on the validation frames, where there are any, that end the training.  The best
         parameters are kept in any case.
@@ -62,18 +64,17 @@ class FullBatch:
         Where a field has no meaning.
     """
 
-    iterations: int = 1000
-    solve_every: int = 100
-    window: int = 200
+    iterations: int = 500
+    window: int = 100
     tolerance: float = 1e-3
-    patience: int | None = 200
+    patience: int | None = 100
     seed: int = 0
     starts: int = 1
     threads: int = 1
     checkpoint: str | Path | None = None
 
     def __post_init__(self) -> None:
-        least = {"iterations": 0, "solve_every": 0, "window": 1, "tolerance": 0.0, "seed": 0, "starts": 1, "threads": 1}
+        least = {"iterations": 0, "window": 1, "tolerance": 0.0, "seed": 0, "starts": 1, "threads": 1}
         for name, lowest in least.items():
             if not getattr(self, name) >= lowest:
                 raise ValueError(f"{name}: expected at least {lowest}, got {getattr(self, name)}")
@@ -82,16 +83,19 @@ class FullBatch:
 
 
 class Losses(Protocol):
-    """What is minimised, as a function of the parameters (P,)."""
+    """What is minimised, as a function of the parameters: all of them (P,), or those that are not linear (C,)."""
 
-    def __call__(self, x: FloatArray) -> tuple[float, FloatArray]:
-        """Loss of the training frames and its gradient."""
+    def projected(self, c: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        """Least loss of the training frames with these (C,), its gradient (C,), and all parameters (P,) there."""
+
+    def value(self, x: FloatArray) -> float:
+        """Loss of the training frames."""
 
     def judged(self, x: FloatArray) -> float:
         """Loss of the validation frames; nan without them."""
 
     def solved(self, x: FloatArray) -> FloatArray:
-        """The parameters with the best linear ones."""
+        """All parameters with the linear ones solved for once more, as well as possible."""
 
 
 @dataclass
@@ -101,8 +105,10 @@ class Run:
     Attributes
     ----------
     descent : Descent
+        Of the parameters (C,) that are not linear.
     best : (P,) array
-        At the least loss of the frames that judge: those of the validation or, without them, of the training.
+        All parameters at the least loss of the frames that judge: those of the validation or, without them, of the
+        training.
     best_iteration : int
         Row of the history, the first being the start.
     history : list of tuple
@@ -115,33 +121,28 @@ class Run:
     history: list[tuple[float, ...]] = field(default_factory=list)
 
     @classmethod
-    def begin(cls, losses: Losses, x: FloatArray) -> Run:
-        """At the start, its linear parameters solved for."""
-        started = time.perf_counter()
-        first = losses.solved(x)
-        descent = Descent.begin(losses, first)
-        run = cls(descent, first)
-        run.history.append((descent.point.value, losses.judged(first), 1.0, time.perf_counter() - started))
+    def begin(cls, losses: Losses, c: FloatArray) -> Run:
+        """At the start."""
+        started, seen = time.perf_counter(), _Seen(losses)
+        descent = Descent.begin(seen, c)
+        run = cls(descent, seen.all_of(c))
+        run.history.append((descent.point.value, losses.judged(run.best), 1.0, time.perf_counter() - started))
         return run
 
-    def advance(self, losses: Losses, settings: FullBatch) -> bool:
+    def advance(self, losses: Losses) -> bool:
         """One iteration; False where there is no lower point."""
-        started = time.perf_counter()
-        descent = self.descent.step(losses)
+        started, seen = time.perf_counter(), _Seen(losses)
+        descent = self.descent.step(seen)
         if descent is None:
             return False
-        number = len(self.history)
-        if settings.solve_every and number % settings.solve_every == 0:
-            moved = descent.moved(losses, losses.solved(descent.point.x))
-            if moved.point.value < descent.point.value:
-                descent = moved
-        validation = losses.judged(descent.point.x)
+        x = seen.all_of(descent.point.x)
+        validation = losses.judged(x)
         seconds = self.history[-1][-1] + time.perf_counter() - started
         row = descent.point.value, validation, float(descent.evaluations), seconds
         with SignalsLater():
             self.descent = descent
             if _judging(row) < _judging(self.history[self.best_iteration]):
-                self.best, self.best_iteration = descent.point.x, number
+                self.best, self.best_iteration = x, len(self.history)
             self.history.append(row)
         return True
 
@@ -210,6 +211,22 @@ class Run:
         return run
 
 
+class _Seen:
+    """The projected loss as BFGS wants it, with what was solved for at each point."""
+
+    def __init__(self, losses: Losses) -> None:
+        self._losses = losses
+        self._found: dict[bytes, FloatArray] = {}
+
+    def __call__(self, c: FloatArray) -> tuple[float, FloatArray]:
+        value, gradient, self._found[c.tobytes()] = self._losses.projected(c)
+        return value, gradient
+
+    def all_of(self, c: FloatArray) -> FloatArray:
+        """All parameters at a point."""
+        return self._found[c.tobytes()]
+
+
 def _judging(row: tuple[float, ...]) -> float:
     return row[0] if np.isnan(row[1]) else row[1]
 
@@ -220,8 +237,8 @@ def descend(losses: Losses, start: FloatArray, settings: FullBatch, fingerprint:
     Parameters
     ----------
     losses : Losses
-    start : (P,) array
-        First parameters.
+    start : (C,) array
+        First parameters, without the linear ones.
     settings : FullBatch
     fingerprint : mapping
         Stands for all that the result depends on; a checkpoint with another one is refused.
@@ -250,7 +267,7 @@ def descend(losses: Losses, start: FloatArray, settings: FullBatch, fingerprint:
         total=settings.iterations, initial=len(run.history) - 1, desc="training", unit="iteration", disable=None
     ) as bar:
         try:
-            while not run.ended(settings) and run.advance(losses, settings):
+            while not run.ended(settings) and run.advance(losses):
                 if path:
                     run.write(path, fingerprint)
                 bar.update()
@@ -269,7 +286,7 @@ def _shown(row: tuple[float, ...]) -> str:
 def _finish(run: Run, losses: Losses) -> None:
     """Solve for the linear parameters of the best ones, where that makes these better."""
     last = losses.solved(run.best)
-    value, _ = losses(last)
+    value = losses.value(last)
     validation = losses.judged(last)
     row = value, validation, run.history[-1][2] + 1.0, run.history[-1][3]
     if _judging(row) < _judging(run.history[run.best_iteration]):

@@ -60,10 +60,6 @@ class Descent:
         """At the start, with one evaluation."""
         return cls(Point(x, *function(x)), np.eye(len(x)), True, 1)
 
-    def moved(self, function: Function, x: FloatArray) -> Descent:
-        """The same knowledge at another place."""
-        return replace(self, point=Point(x, *function(x)), evaluations=self.evaluations + 1)
-
     def step(self, function: Function) -> Descent | None:
         """One iteration; None where no point with a lower value is found along the steepest descent either."""
         start = self.point
@@ -71,7 +67,7 @@ class Descent:
         fresh = self.fresh
         if not direction @ start.gradient < 0.0:
             direction, fresh = -start.gradient, True
-        first = min(1.0, 1.0 / float(np.sum(np.abs(start.gradient)))) if fresh else 1.0
+        first = min(1.0, 1.0 / float(np.sum(np.abs(direction)))) if fresh else 1.0
         found, trials = line_search(function, start, direction, first)
         if found is None:
             if fresh:

@@ -1,10 +1,10 @@
-"""Training of MTP: all parameters by BFGS, those that are linear solved for in between."""
+"""Training of MTP: radial coefficients by BFGS, those of species and moments solved for at each step."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from . import MTP
 from .active_set import ActiveSet
 from .grade import Mode
 from .growth import with_min_dist, with_more_species
-from .linear import RIDGE, solved
+from .linear import RIDGE, block, solved
 from .loss import MlipLoss
 from .model import MtpModel
 from .templates import untrained
@@ -56,9 +56,18 @@ class MtpLosses:
         self.template, self._groups, self._ridge = self.potential.model, groups, ridge
         self._losses = {name: FrameLoss(self.potential, own, threads=threads) for name, own in groups.items()}
 
-    def __call__(self, x: FloatArray) -> tuple[float, FloatArray]:
-        """Loss of the training frames and its gradient."""
-        return self._losses["train"](x)
+    def projected(self, c: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        """Least loss of the training frames with these radial coefficients, its gradient, and all parameters."""
+        loss = self._losses["train"]
+        x = np.concatenate([c, np.zeros(self.potential.n_linear)])
+        own = block(loss, x, ridge=self._ridge)
+        x[len(c) :] = own.solve(own.target)
+        value, gradient = loss(x)
+        return value, gradient[: len(c)], x
+
+    def value(self, x: FloatArray) -> float:
+        """Loss of the training frames."""
+        return self._losses["train"].value(x)
 
     def judged(self, x: FloatArray) -> float:
         """Loss of the validation frames; nan without them."""
@@ -75,7 +84,6 @@ class MtpLosses:
         weights = [part for own in groups for part in (own.energy_weights, own.force_weights, own.virial_weights)]
         return {
             "seed": settings.seed,
-            "solve_every": settings.solve_every,
             "training frames": self._losses["train"].count,
             "frames or descriptors": digest([*seen(self.template, groups), start]),
             "labels": digest(labels),
@@ -83,10 +91,19 @@ class MtpLosses:
         }
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class MtpFit(FullBatchFit[MtpModel]):
-    """A trained MTP and how well it does."""
+    """A trained MTP and how well it does; further attributes as in `FullBatchFit`.
 
-    def save(self, path: str | Path, *, scores: bool = True, mode: Mode = "neighborhood") -> None:
+    Attributes
+    ----------
+    mode : {"neighborhood", "configuration"}
+        Of the active set.
+    """
+
+    mode: Mode = "neighborhood"
+
+    def save(self, path: str | Path, *, scores: bool = True) -> None:
         """Write the potential and beside it ``<stem>.report.json``; all files appear at the end.
 
         Parameters
@@ -95,22 +112,14 @@ class MtpFit(FullBatchFit[MtpModel]):
             One that ends in ``.almtp`` gets the active set of the training frames, too.
         scores : bool
             False leaves the errors out of the report, so that a potential can be saved before it is tested.
-        mode : {"neighborhood", "configuration"}
-            Of the active set.
         """
-        active = self.active_set(mode) if str(path).endswith(".almtp") else None
+        active = self.active_set if str(path).endswith(".almtp") else None
         write_fit(path, lambda place: write_mtp(place, self.model, active), self.summary(scores=scores))
 
-    def active_set(self, mode: Mode = "neighborhood") -> ActiveSet:
-        """The active set of the training frames, see `ase_mlips.mtp.grade.select`; selected once for each mode."""
-        if mode not in self._active_sets:
-            calculator = MTP(self.model)
-            self._active_sets[mode] = calculator.select_active_set([f.atoms for f in self.sets["train"]], mode=mode)
-        return self._active_sets[mode]
-
     @cached_property
-    def _active_sets(self) -> dict[str, ActiveSet]:
-        return {}
+    def active_set(self) -> ActiveSet:
+        """The active set of the training frames, see `ase_mlips.mtp.grade.select`."""
+        return MTP(self.model).select_active_set([frame.atoms for frame in self.sets["train"]], mode=self.mode)
 
 
 def fit_mtp(
@@ -121,6 +130,7 @@ def fit_mtp(
     test: Sequence[LabelledFrame] = (),
     loss: MlipLoss | Loss | None = None,
     training: FullBatch | None = None,
+    active_set: Mode = "neighborhood",
 ) -> MtpFit:
     """Train an MTP: radial, species and moment coefficients; Ctrl-C ends it with the best parameters so far.
 
@@ -141,6 +151,8 @@ def fit_mtp(
     loss : MlipLoss or Loss, optional
         By default MLIP's, with its weights.
     training : FullBatch, optional
+    active_set : {"neighborhood", "configuration"}
+        Whether atoms or configurations compete for the active set, which is selected when it is asked for.
 
     Raises
     ------
@@ -181,9 +193,10 @@ def fit_mtp(
     if training.checkpoint:
         require_place(training.checkpoint)
     model = first_model(template, train, training.seed)
-    sets = training_sets(train, validation, elements=model.species, loss=loss, seed=training.seed)  # type: ignore[arg-type]
+    elements = ParametricMtp(model).elements
+    sets = training_sets(train, validation, elements=elements, loss=loss, seed=training.seed)  # type: ignore[arg-type]
     require_frames("test", test)
-    require_elements(test, ParametricMtp(model).elements)
+    require_elements(test, elements)
     groups = {name: _groups(frames, model, loss) for name, frames in sets.items()}
     model = _fitting_range(model, groups["train"])
     _warn_of_few(sets["train"], model)
@@ -191,7 +204,8 @@ def fit_mtp(
     best: tuple[Run, FullBatch, bool] | None = None
     for number in range(1 if model.trained else training.starts):
         own = _numbered(training, number)
-        x = parameters_of(model) if model.trained else first_parameters(model, own.seed, np.zeros(len(model.species)))
+        x = parameters_of(model) if model.trained else first_parameters(model, own.seed, np.zeros(len(elements)))
+        x = x[: -losses.potential.n_linear]
         try:
             run, interrupted = descend(losses, x, own, losses.fingerprint(x, own))
         except KeyboardInterrupt:
@@ -210,7 +224,7 @@ def fit_mtp(
     sets = {**sets} | ({"test": test} if test else {})
     history = dict(zip(HISTORY, np.array(run.history).T.copy(), strict=True))
     found = with_parameters(losses.template, run.best)
-    return MtpFit(found, sets, history, loss, own, interrupted, MtpFamily(found))
+    return MtpFit(found, sets, history, loss, own, interrupted, MtpFamily(found), mode=active_set)
 
 
 def fit_mtp_committee(

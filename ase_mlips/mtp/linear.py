@@ -10,7 +10,7 @@ import scipy.linalg
 from ..arrays import FloatArray
 from ..engine.packing import padded
 from ..engine.threads import run_chunks, scratch
-from ..fit.linear import LEAST_LENGTH, Reduction
+from ..fit.linear import Reduction
 from . import kernels_rows, layout_training
 from .training import FrameLoss, Group, ParametricMtp
 
@@ -112,7 +112,7 @@ def block(loss: FrameLoss, parameters: FloatArray, *, ridge: float = RIDGE) -> B
     lengths = np.sqrt(gram.diagonal()[:-1])
     if not np.isfinite(lengths).all() or not lengths.max(initial=0.0) > 0.0:
         raise FloatingPointError("the derivatives of the basis functions are not finite, or all zero")
-    lengths = np.where(lengths > LEAST_LENGTH * lengths.max(), lengths, np.inf)
+    lengths = np.where(lengths > 0.0, lengths, np.inf)  # those of products of four moments may be very small
     matrix = gram[:-1, :-1] / np.outer(lengths, lengths)
     matrix[np.diag_indices_from(matrix)] = 1.0 + ridge
     return Block((scipy.linalg.cholesky(matrix), False), lengths, gram[:-1, -1])
