@@ -138,9 +138,9 @@ def fit_mtp(
     ----------
     template : MtpModel or int
         An untrained potential, the level of one (with the elements of `train` in alphabetical order and MLIP's cutoff
-        of 5 A), or a trained one to start from.  Elements that a trained one lacks are added to it.  ``min_dist`` becomes
-        0.99 times the smallest distance of the training frames, as in MLIP; in a trained potential it is only ever
-        lowered, which leaves its energies as they are.
+        of 5 A), or a trained one to start from.  Elements that a trained one lacks are added to it.  ``min_dist``
+        becomes 0.99 times the smallest distance of the training frames, as in MLIP; in a trained potential it is only
+        ever lowered, which leaves its energies as they are.
     train : sequence of LabelledFrame
         From `read_frames`.
     validation : sequence of LabelledFrame or float

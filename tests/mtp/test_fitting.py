@@ -213,16 +213,17 @@ def test_odd_sets_are_fitted(truth, frames):
         "no stress": [replace(f, stress=None) for f in periodic],
         "lone atoms too": [*periodic[:3], frames[-1]],
         "one composition": one_composition,
-        "forces only": [replace(f, energy=None, stress=None) for f in periodic],
     }.items():
-        try:
-            fit = fit_mtp(template(), members, training=few)
-        except UserWarning as warning:  # turned into errors here
-            assert name == "forces only"
-            assert "no training frame has an energy" in str(warning)
-            continue
+        fit = fit_mtp(template(), members, training=few)
         assert np.isfinite(fit.history["loss"]).all(), name
         assert np.isfinite(fit.model.moment_coefficients).all(), name
+
+
+def test_without_energies_there_is_a_warning(frames):
+    forces_only = [replace(frame, energy=None, stress=None) for frame in frames]
+    with pytest.warns(UserWarning, match="no training frame has an energy"):
+        fit = fit_mtp(template(), forces_only, training=FullBatch(iterations=2))
+    assert not fit.model.species_coefficients.any()
 
 
 def _recoloured(atoms):
@@ -245,7 +246,7 @@ def test_what_cannot_be_fitted_is_refused(frames, tmp_path):
     with pytest.raises(ValueError, match="no frame has two atoms within the cutoff"):
         fit_mtp(template(species=("Ge",)), [frames[-1]], training=few)
     pair = read_frames([frame_with(Atoms("SiGe", [[0.0, 0.0, 0.0], [0.0, 0.0, 1e-3]]))])
-    with pytest.raises(ValueError, match="input, frame 0: two atoms are 0.001 A apart"):
+    with pytest.raises(ValueError, match=r"input, frame 0: two atoms are 0\.001 A apart"):
         fit_mtp(template(), pair, training=few)
     with pytest.raises(ValueError, match="no frames of group other"):
         fit_mtp(template(), frames, loss=MlipLoss(groups={"other": (1.0, 1.0, 1.0)}), training=few)
