@@ -24,9 +24,7 @@ from .sweep import Sweep
 from .training import Training
 
 if TYPE_CHECKING:
-    from ..mtp.fitting import MtpFit, fit_mtp, fit_mtp_committee
-    from ..mtp.growth import grown
-    from ..mtp.loss import MlipLoss
+    from ..mtp.fitting import MlipLoss, MtpFit, fit_mtp, fit_mtp_committee, grown
     from ..snap.fitting import (
         NetworkFit,
         SnapDesign,
@@ -48,9 +46,7 @@ __all__ = [
 
 # the families import this package for its protocols, and their names are looked up when they are asked for
 _FAMILIES = {
-    "..mtp.fitting": ("MtpFit", "fit_mtp", "fit_mtp_committee"),
-    "..mtp.growth": ("grown",),
-    "..mtp.loss": ("MlipLoss",),
+    "..mtp.fitting": ("MlipLoss", "MtpFit", "fit_mtp", "fit_mtp_committee", "grown"),
     "..snap.fitting": (
         "NetworkFit", "SnapDesign", "SnapEquations", "SnapFit", "fit_committee", "fit_network", "fit_snap",
         "snap_template", "weight_sweep",

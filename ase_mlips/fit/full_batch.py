@@ -50,8 +50,9 @@ class FullBatch:
         parameters are kept in any case.
     seed : int
         Of the first parameters and of the frames that are set aside for the validation.
-    starts : int
-        Trainings from this and the next seeds, of which the best is kept.
+    starts, trial : int
+        The training begins from so many seeds, this one and the next; after `trial` iterations of each the best goes
+        on.
     threads : int
         The result does not depend on it.
     checkpoint : path, optional
@@ -70,11 +71,12 @@ class FullBatch:
     patience: int | None = 100
     seed: int = 0
     starts: int = 1
+    trial: int = 30
     threads: int = 1
     checkpoint: str | Path | None = None
 
     def __post_init__(self) -> None:
-        least = {"iterations": 0, "window": 1, "tolerance": 0.0, "seed": 0, "starts": 1, "threads": 1}
+        least = {"iterations": 0, "window": 1, "tolerance": 0.0, "seed": 0, "starts": 1, "trial": 1, "threads": 1}
         for name, lowest in least.items():
             if not getattr(self, name) >= lowest:
                 raise ValueError(f"{name}: expected at least {lowest}, got {getattr(self, name)}")
@@ -231,8 +233,37 @@ def _judging(row: tuple[float, ...]) -> float:
     return row[0] if np.isnan(row[1]) else row[1]
 
 
-def descend(losses: Losses, start: FloatArray, settings: FullBatch, fingerprint: Mapping[str, Any]) -> tuple[Run, bool]:
+def descend(losses: Losses, run: Run, settings: FullBatch, fingerprint: Mapping[str, Any]) -> bool:
     """Train until the end, until nothing improves, or until Ctrl-C.
+
+    Parameters
+    ----------
+    losses : Losses
+    run : Run
+        Where to go on; it is changed.
+    settings : FullBatch
+    fingerprint : mapping
+        Written to the checkpoint.
+
+    Returns
+    -------
+    Whether Ctrl-C came.
+    """
+    path, done = settings.checkpoint, len(run.history) - 1
+    with tqdm(total=settings.iterations, initial=done, desc="training", unit="iteration", disable=None) as bar:
+        try:
+            while not run.ended(settings) and run.advance(losses):
+                if path:
+                    run.write(path, fingerprint)
+                bar.update()
+                bar.set_postfix_str(_shown(run.history[-1]))
+        except KeyboardInterrupt:
+            return True
+    return False
+
+
+def opened(losses: Losses, start: FloatArray, settings: FullBatch, fingerprint: Mapping[str, Any]) -> Run:
+    """The run that the checkpoint holds, or the beginning of one.
 
     Parameters
     ----------
@@ -243,17 +274,8 @@ def descend(losses: Losses, start: FloatArray, settings: FullBatch, fingerprint:
     fingerprint : mapping
         Stands for all that the result depends on; a checkpoint with another one is refused.
 
-    Returns
-    -------
-    run : Run
-        With its best parameters solved for a last time.
-    interrupted : bool
-        Ctrl-C came after the start was evaluated.
-
     Raises
     ------
-    KeyboardInterrupt
-        Ctrl-C came before.
     ValueError
         The checkpoint is damaged or of another training.
     FloatingPointError
@@ -263,33 +285,19 @@ def descend(losses: Losses, start: FloatArray, settings: FullBatch, fingerprint:
     run = Run.read(path, fingerprint) if path and Path(path).exists() else Run.begin(losses, start)
     if not np.isfinite(run.history[0][0]):
         raise FloatingPointError("the loss is not finite at the start")
-    with tqdm(
-        total=settings.iterations, initial=len(run.history) - 1, desc="training", unit="iteration", disable=None
-    ) as bar:
-        try:
-            while not run.ended(settings) and run.advance(losses):
-                if path:
-                    run.write(path, fingerprint)
-                bar.update()
-                bar.set_postfix_str(_shown(run.history[-1]))
-            _finish(run, losses)
-        except KeyboardInterrupt:
-            return run, True
-    return run, False
+    return run
+
+
+def finish(run: Run, losses: Losses) -> None:
+    """Solve for the linear parameters of the best ones, where that makes these better."""
+    last = losses.solved(run.best)
+    row = losses.value(last), losses.judged(last), run.history[-1][2] + 1.0, run.history[-1][3]
+    if _judging(row) < _judging(run.history[run.best_iteration]):
+        with SignalsLater():
+            run.best, run.best_iteration = last, len(run.history)
+            run.history.append(row)
 
 
 def _shown(row: tuple[float, ...]) -> str:
     validation = "" if np.isnan(row[1]) else f", validation {row[1]:.4g}"
     return f"loss {row[0]:.4g}{validation}"
-
-
-def _finish(run: Run, losses: Losses) -> None:
-    """Solve for the linear parameters of the best ones, where that makes these better."""
-    last = losses.solved(run.best)
-    value = losses.value(last)
-    validation = losses.judged(last)
-    row = value, validation, run.history[-1][2] + 1.0, run.history[-1][3]
-    if _judging(row) < _judging(run.history[run.best_iteration]):
-        with SignalsLater():
-            run.best, run.best_iteration = last, len(run.history)
-            run.history.append(row)

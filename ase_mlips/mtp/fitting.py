@@ -14,7 +14,7 @@ import numpy as np
 from ..arrays import FloatArray
 from ..files.places import require_place
 from ..fit.dataset import LabelledFrame, require_frames
-from ..fit.full_batch import HISTORY, FullBatch, Run, descend
+from ..fit.full_batch import HISTORY, FullBatch, Run, descend, finish, opened
 from ..fit.full_fit import FullBatchFit
 from ..fit.loss import Loss
 from ..fit.problem import digest, training_sets
@@ -23,7 +23,7 @@ from ..fit.results import require_elements, write_fit
 from . import MTP
 from .active_set import ActiveSet
 from .grade import Mode
-from .growth import with_min_dist, with_more_species
+from .growth import grown, with_min_dist, with_more_species
 from .linear import RIDGE, block, solved
 from .loss import MlipLoss
 from .model import MtpModel
@@ -31,6 +31,8 @@ from .templates import untrained
 from .trainable import MtpFamily, first_parameters, seen
 from .training import FrameLoss, Group, ParametricMtp, grouped, parameters_of, with_parameters
 from .writing import write_mtp
+
+__all__ = ["MlipLoss", "MtpFit", "fit_mtp", "fit_mtp_committee", "grown"]
 
 CLOSEST = 0.99  # of the smallest distance in the training frames is min_dist, as in MLIP
 COINCIDENT = 0.1  # A; atoms that are nearer stand on one site
@@ -201,30 +203,42 @@ def fit_mtp(
     model = _fitting_range(model, groups["train"])
     _warn_of_few(sets["train"], model)
     losses = MtpLosses(model, groups, ridge=getattr(loss, "ridge", 0.0) or RIDGE, threads=training.threads)
-    best: tuple[Run, FullBatch, bool] | None = None
-    for number in range(1 if model.trained else training.starts):
-        own = _numbered(training, number)
-        x = parameters_of(model) if model.trained else first_parameters(model, own.seed, np.zeros(len(elements)))
-        x = x[: -losses.potential.n_linear]
-        try:
-            run, interrupted = descend(losses, x, own, losses.fingerprint(x, own))
-        except KeyboardInterrupt:
-            if best is None:
-                raise
-            best = best[0], best[1], True
-            break
-        if best is None or run.judgement < best[0].judgement:
-            best = run, own, interrupted
-        elif interrupted:
-            best = best[0], best[1], True
-        if interrupted:
-            break
-    assert best is not None
-    run, own, interrupted = best
+    run, own, interrupted = _best_run(losses, model, training)
     sets = {**sets} | ({"test": test} if test else {})
     history = dict(zip(HISTORY, np.array(run.history).T.copy(), strict=True))
     found = with_parameters(losses.template, run.best)
     return MtpFit(found, sets, history, loss, own, interrupted, MtpFamily(found), mode=active_set)
+
+
+def _best_run(losses: MtpLosses, model: MtpModel, training: FullBatch) -> tuple[Run, FullBatch, bool]:
+    """Train from a trained model or from several seeds; returns the run, its settings and whether Ctrl-C came."""
+    species, radial = len(model.species), slice(-losses.potential.n_linear)
+    starts = 1 if model.trained else training.starts
+    runs: list[tuple[Run, FullBatch, dict[str, object]]] = []
+    interrupted = False
+    for number in range(starts):
+        own = _numbered(training, number)
+        x = parameters_of(model) if model.trained else first_parameters(model, own.seed, np.zeros(species))
+        fingerprint = losses.fingerprint(x, own)
+        try:
+            runs.append((opened(losses, x[radial], own, fingerprint), own, fingerprint))
+        except KeyboardInterrupt:
+            if not runs:
+                raise
+            interrupted = True
+            break
+        trial = min(own.trial, own.iterations)
+        if starts > 1 and descend(losses, runs[-1][0], replace(own, iterations=trial), fingerprint):
+            interrupted = True
+            break
+    run, own, fingerprint = min(runs, key=lambda found: found[0].judgement)
+    if interrupted or descend(losses, run, own, fingerprint):
+        return run, own, True
+    try:
+        finish(run, losses)
+    except KeyboardInterrupt:
+        return run, own, True
+    return run, own, False
 
 
 def fit_mtp_committee(

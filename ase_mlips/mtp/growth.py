@@ -52,13 +52,14 @@ def grown(model: MtpModel, level: int, *, seed: int = 0) -> MtpModel:
     if level - level % 2 == there:
         return model
     limits = {"min_dist": model.min_dist, "max_dist": model.max_dist}
-    template = untrained(level, model.species, radial_size=model.radial_size, **limits)
+    names = [symbol or "H" for symbol in model.species]
+    template = untrained(level, names, radial_size=model.radial_size, **limits)
     S, K, R = len(model.species), template.radial_functions, model.radial_size
     radial = np.random.default_rng((seed, level)).uniform(-SPREAD, SPREAD, (S, S, K, R)) / model.scaling
     radial[:, :, : model.radial_functions] = model.radial_coefficients
     moments = np.zeros(len(template.mapping))
     moments[scalar_places(there, level - level % 2)] = model.moment_coefficients
-    kept = {name: getattr(model, name) for name in ("radial_basis", "scaling", "name", "tag", "labels")}
+    kept = {name: getattr(model, name) for name in ("species", "radial_basis", "scaling", "name", "tag", "labels")}
     return replace(
         template,
         radial_coefficients=radial,
@@ -77,12 +78,12 @@ def with_more_species(model: MtpModel, symbols: Sequence[str], *, seed: int = 0)
     if not new:
         return model
     old, S = len(model.species), len(model.species) + len(new)
-    radial = np.empty((S, S, *model.radial_coefficients.shape[2:]))
+    radial: FloatArray = np.empty((S, S, *model.radial_coefficients.shape[2:]))
     radial[...] = model.radial_coefficients.mean(axis=(0, 1))
     noise = np.random.default_rng((seed, S)).uniform(-1.0, 1.0, radial.shape)
     radial += 0.1 * np.std(model.radial_coefficients) * noise
     radial[:old, :old] = model.radial_coefficients
-    energies = np.append(model.species_coefficients, np.full(len(new), model.species_coefficients.mean()))
+    energies: FloatArray = np.append(model.species_coefficients, np.full(len(new), model.species_coefficients.mean()))
     return replace(
         model,
         species=(*model.species, *new),
@@ -108,5 +109,4 @@ def _rescaled(size: int, old: tuple[float, float], new: tuple[float, float]) -> 
     nodes = np.cos(np.pi * (np.arange(size) + 0.5) / size)
     r = 0.5 * (new[1] - new[0]) * nodes + 0.5 * (new[0] + new[1])
     values = chebyshev.chebvander((2.0 * r - old[0] - old[1]) / (old[1] - old[0]), size - 1)
-    matrix: FloatArray = np.linalg.solve(chebyshev.chebvander(nodes, size - 1), values).T
-    return matrix
+    return np.array(np.linalg.solve(chebyshev.chebvander(nodes, size - 1), values).T, dtype=np.float64)

@@ -67,7 +67,14 @@ def listed(atoms: Atoms, cutoff: float) -> JoinedFrames:
     found.update(atoms.positions, atoms.cell.array, atoms.pbc)
     smallest = np.sqrt(np.min(np.sum(found.pairs()[3] ** 2, axis=1), initial=np.inf))
     return JoinedFrames(
-        found.n, *(part.copy() for part in found.listing), np.array([0, found.n], np.int64), np.array([smallest])
+        found.n,
+        found.positions.copy(),
+        found.shifts.copy(),
+        found.start.copy(),
+        found.idx.copy(),
+        found.code.copy(),
+        np.array([0, found.n], np.int64),
+        np.array([smallest]),
     )
 
 

@@ -44,9 +44,9 @@ class MtpFamily:
         """The model, ready to be evaluated."""
         return MtpPotential(model)
 
-    def write(self, path: Path, model: MtpModel) -> object:
+    def write(self, path: Path, model: MtpModel) -> None:
         """Write the model as `write_mtp` does."""
-        return write_mtp(path, model)
+        write_mtp(path, model)
 
     def described(self, model: MtpModel) -> str:
         """Elements, sizes and cutoff of a model."""

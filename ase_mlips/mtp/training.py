@@ -9,7 +9,7 @@ import numpy as np
 from numpy.polynomial import chebyshev
 
 from ..arrays import FloatArray, IntArray
-from ..engine.packing import Plan, flatten, padded
+from ..engine.packing import Plan, flatten, named, padded
 from ..engine.radial import expansion
 from ..engine.simd import W
 from ..engine.threads import run_chunks, scratch
@@ -70,7 +70,7 @@ class ParametricMtp(MtpPotential):
         for vectors in _areas(head, slots):
             places.append(size)
             size += vectors * W
-        own = layout_training.Training(*places, width=padded(len(self.model.mapping) + 1))
+        own = named(layout_training.Training, [*places, padded(len(self.model.mapping) + 1)])
         return plan, flatten(own), size
 
     def energies(self, joined: JoinedFrames, plan: Plan) -> Evaluation:
