@@ -14,8 +14,7 @@ from ..engine.lanes import gather, pointers, sparse_product
 from ..engine.simd import W, fma, ldf, ldi, load, off, ptr, splat, stf, store, transpose8
 from .kernels import fill_channels, geometry, moments
 from .kernels_tangents import _NAMES
-from .layout import GEOMETRY_WORDS, Head
-from .layout_training import TENSOR, Training
+from .layout import GEOMETRY_WORDS, TENSOR, Head, Training
 
 
 def _tangent_source(n: int) -> str:

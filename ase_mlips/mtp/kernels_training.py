@@ -19,8 +19,7 @@ from ..engine.radial import polynomials
 from ..engine.simd import W, fma, hsum, ldf, ldi, load, load_splat, off, ptr, splat, stf, store, transpose8
 from .kernels import fill_channels, geometry
 from .kernels_tangents import channel_slopes, tangent_product_derivatives, tangent_products, tangent_sums
-from .layout import GEOMETRY_WORDS, Head
-from .layout_training import FIELD, Training
+from .layout import FIELD, GEOMETRY_WORDS, Head, Training
 
 
 @device

@@ -11,7 +11,7 @@ from ..arrays import FloatArray
 from ..engine.packing import padded
 from ..engine.threads import run_chunks, scratch
 from ..fit.linear import Reduction
-from . import kernels_rows, layout_training
+from . import kernels_rows, layout
 from .training import FrameLoss, Group, ParametricMtp
 
 RIDGE = 1e-12  # relative to the square of a column's length: below this double precision knows nothing
@@ -33,7 +33,7 @@ def basis_derivatives(potential: ParametricMtp, group: Group) -> tuple[FloatArra
     joined, (S, scalars) = group.joined, (len(potential.elements), len(potential.model.mapping))
     plan, places, size = potential.plan(joined, group.species)
     width, F = S + padded(scalars + 1), len(group.energies)
-    rows, tops = np.zeros((joined.n + 1, 3, width)), np.zeros((F, 1 + layout_training.TENSOR, width))
+    rows, tops = np.zeros((joined.n + 1, 3, width)), np.zeros((F, 1 + layout.TENSOR, width))
     frames = joined.frame.astype(np.int32)
     kernels_rows.basis_rows(joined.listing, plan.model, places, frames, scratch("work", size), rows, tops)
     tops[:, 0, :S] = group.counts

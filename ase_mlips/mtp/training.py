@@ -16,7 +16,7 @@ from ..engine.threads import run_chunks, scratch
 from ..fit.dataset import LabelledFrame, species_of
 from ..fit.loss import Loss
 from ..potential import Evaluation, evaluate_blocks
-from . import kernels, kernels_training, layout, layout_training, tables
+from . import kernels, kernels_training, layout, tables
 from .joined import JoinedFrames, groups_of, join, listed
 from .layout import Request
 from .loss import MlipLoss, squares
@@ -70,7 +70,7 @@ class ParametricMtp(MtpPotential):
         for vectors in _areas(head, slots):
             places.append(size)
             size += vectors * W
-        own = named(layout_training.Training, [*places, padded(len(self.model.mapping) + 1)])
+        own = named(layout.Training, [*places, padded(len(self.model.mapping) + 1)])
         return plan, flatten(own), size
 
     def energies(self, joined: JoinedFrames, plan: Plan) -> Evaluation:
@@ -103,10 +103,10 @@ class ParametricMtp(MtpPotential):
 
 
 def _areas(head: layout.Head, slots: int) -> tuple[int, ...]:
-    """Vectors of each area of `layout_training.Training`."""
+    """Vectors of each area of `layout.Training`."""
     radial = 2 * head.functions * head.basis if head.types == 1 else 0
-    areas = layout_training.Training(
-        own=layout_training.FIELD,
+    areas = layout.Training(
+        own=layout.FIELD,
         pairs=4 * slots,
         channels=(head.channels + 3) * slots,
         sums=head.sums,
@@ -117,7 +117,7 @@ def _areas(head: layout.Head, slots: int) -> tuple[int, ...]:
         functions=8 * head.functions,
         radial=radial,
         linear=4 * padded(head.scalars + 1) + W,
-        virials=layout_training.TENSOR * padded(head.scalars + 1),
+        virials=layout.TENSOR * padded(head.scalars + 1),
     )
     return areas[:-1]
 
@@ -269,7 +269,7 @@ class FrameLoss:
 
 def field_of(joined: JoinedFrames, energies: FloatArray, forces: FloatArray, strains: FloatArray) -> FloatArray:
     """The field of `kernels_training` from slopes by energies (F,), forces (N, 3) and strain derivatives (F, 3, 3)."""
-    field, frame = np.zeros((joined.n + 1, layout_training.FIELD)), joined.frame
+    field, frame = np.zeros((joined.n + 1, layout.FIELD)), joined.frame
     field[:-1, :3], field[:-1, 3] = forces, energies[frame]
     field[:-1, 4:13] = strains.reshape(-1, 9)[frame]
     return field
