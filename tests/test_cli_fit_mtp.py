@@ -14,6 +14,7 @@ from ase_mlips.mtp import read_active_set, read_mtp
 pytestmark = pytest.mark.filterwarnings("ignore:the training set of this active set", "ignore:.*labels cannot")
 
 COMMAND = ["fit", "mtp", "train.extxyz", "--level", "4", "--cutoff", "4.0", "--iterations", "3", "--threads", "1"]
+COMMAND += ["--starts", "1"]
 
 
 @pytest.fixture

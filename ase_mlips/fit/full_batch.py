@@ -52,7 +52,7 @@ class FullBatch:
         Of the first parameters and of the frames that are set aside for the validation.
     starts, trial : int
         The training begins from so many seeds, this one and the next; after `trial` iterations of each the best goes
-        on.
+        on.  A start may lead into a minimum that is much worse than that of another.
     threads : int
         The result does not depend on it.
     checkpoint : path, optional
@@ -70,8 +70,8 @@ class FullBatch:
     tolerance: float = 1e-3
     patience: int | None = 100
     seed: int = 0
-    starts: int = 1
-    trial: int = 30
+    starts: int = 4
+    trial: int = 20
     threads: int = 1
     checkpoint: str | Path | None = None
 

@@ -47,20 +47,18 @@ def own_field(head: Head, place: Training, field: Any, members: Any, work: Any) 
 @device
 def pair_tangents(head: Head, place: Training, field: Any, used: int, work: Any) -> None:
     """r' and u' of every slot along d = s_i - s_j + e r."""
-    own, rows = off(work, place.own), off(work, place.linear + head.scalars * W)
+    own = off(work, place.own)
     for k in range(used):
         slot, rinv = off(work, head.area.slots + 4 * k * W), load(work, head.area.geometry + k * GEOMETRY_WORDS * W)
-        for lane in range(W):
-            store(rows, lane * W, load(field, int(ldf(slot, 3 * W + lane)) * FIELD))
         other = transpose8(
-            load(rows, 0),
-            load(rows, W),
-            load(rows, 2 * W),
-            load(rows, 3 * W),
-            load(rows, 4 * W),
-            load(rows, 5 * W),
-            load(rows, 6 * W),
-            load(rows, 7 * W),
+            load(field, int(ldf(slot, 3 * W)) * FIELD),
+            load(field, int(ldf(slot, 3 * W + 1)) * FIELD),
+            load(field, int(ldf(slot, 3 * W + 2)) * FIELD),
+            load(field, int(ldf(slot, 3 * W + 3)) * FIELD),
+            load(field, int(ldf(slot, 3 * W + 4)) * FIELD),
+            load(field, int(ldf(slot, 3 * W + 5)) * FIELD),
+            load(field, int(ldf(slot, 3 * W + 6)) * FIELD),
+            load(field, int(ldf(slot, 3 * W + 7)) * FIELD),
         )
         x, y, z = load(slot, 0), load(slot, W), load(slot, 2 * W)
         dx = load(own, 0) - other[0] + fma(load(own, 4 * W), x, fma(load(own, 5 * W), y, load(own, 6 * W) * z))

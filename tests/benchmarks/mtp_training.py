@@ -39,14 +39,15 @@ LEAST_RATIO = {"Si 8": 40, "Si 12": 80, "Si 16": 200, "Si 20": 300, "Cu7PS6 10":
 LEAST_SOLVE = 25  # to motep's linear solution
 # what a training must reach: energy, force, seconds
 GOALS = {
-    "Si 8": (None, None, None),
     "Si 16": (4.5, 0.120, 60.0),
     "Si 20": (3.6, 0.105, 200.0),
     "Si 24": (3.03, 0.088, None),
     "Mo 20": (3.98, 0.151, None),
     "Cu7PS6 10": (1.2, 0.072, 90.0),
 }
-ITERATIONS = {"Si 8": 150, "Si 16": 110, "Si 20": 80, "Si 24": 80, "Mo 20": 80, "Cu7PS6 10": 500}
+STARTS = {"Si 8": 4}  # else the first seed alone
+MOTEP = {"loss": 1.4e-3, "seconds": 422.0 / 40.0}  # of level 8 on silicon: motep's converged loss is 1.393e-3
+ITERATIONS = {"Si 8": 75, "Si 16": 110, "Si 20": 80, "Si 24": 80, "Mo 20": 80, "Cu7PS6 10": 500}
 ALL = slice(None)
 CHAIN = (8, 12, 16, 20)
 PROGRAM = """
@@ -59,7 +60,7 @@ atoms.calc = SinglePointCalculator(atoms, energy=0.0, forces=np.zeros((8, 3)))
 {before}
 begin = time.perf_counter()
 import warnings; warnings.simplefilter("ignore")
-fit_mtp(6, read_frames([atoms]), training=FullBatch(iterations=1))
+fit_mtp(6, read_frames([atoms]), training=FullBatch(iterations=1, starts=1))
 print(time.perf_counter() - begin)
 """
 FORCES_FIRST = """
@@ -155,7 +156,7 @@ def against_motep(name: str, folder: Path) -> dict:
         peer.jac(start)
 
     difference = abs(float(peer(start)) / loss.value(x) - 1.0)
-    ours, theirs = alternating(lambda: [loss(x) for _ in range(5)], both, rounds=2)
+    ours, theirs = alternating(lambda: [loss(x) for _ in range(5)], both, rounds=3)
 
     def solve() -> None:
         parameters.parameters = start
@@ -179,8 +180,8 @@ def trained(
 ) -> tuple[MtpFit, float]:
     """A training on one thread, and the seconds that it needed."""
     train, test, template = data(name, folder)
-    settings = FullBatch(iterations=iterations or ITERATIONS.get(name, 100), window=10**6)
-    fit_mtp(MTP.untrained(4, template.species), train[:1], training=FullBatch(iterations=0))  # compiles
+    settings = FullBatch(iterations=iterations or ITERATIONS.get(name, 100), window=10**6, starts=STARTS.get(name, 1))
+    fit_mtp(MTP.untrained(4, template.species), train[:1], training=FullBatch(iterations=0, starts=1))  # compiles
     begin = time.thread_time()
     fit = fit_mtp(start or template, train, test=test, loss=LOSS, training=settings)
     return fit, time.thread_time() - begin
@@ -191,11 +192,11 @@ def training(name: str, folder: Path) -> dict:
     fit, seconds = trained(name, folder)
     found = errors(fit)
     goals = dict(zip(("E", "F", "seconds"), GOALS.get(name, (None, None, None)), strict=True))
-    values = {**found, "seconds": seconds}
+    goals |= MOTEP if name == "Si 8" else {}
+    values = {**found, "seconds": seconds, "loss": float(fit.history["loss"].min())}
     return {
         **values,
         "evaluations": fit.history["evaluations"][-1],
-        "loss": float(fit.history["loss"].min()),
         "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         "right": all(goal is None or values[key] <= goal for key, goal in goals.items()),
     }
@@ -257,7 +258,9 @@ def levels(name: str, folder: Path, wanted: Sequence[int], seeds: int) -> dict:
         for seed in range(seeds):
             train, test, template = data(f"{name.split()[0]} {level}", folder)
             begin = time.thread_time()
-            fit = fit_mtp(template, train, test=test, loss=LOSS, training=FullBatch(iterations=150, seed=seed))
+            fit = fit_mtp(
+                template, train, test=test, loss=LOSS, training=FullBatch(iterations=150, seed=seed, starts=1)
+            )
             rows[f"level {level}, seed {seed}"] = {**errors(fit), "seconds": time.thread_time() - begin}
             print(f"level {level}, seed {seed}: {rows[f'level {level}, seed {seed}']}", flush=True)
     return rows

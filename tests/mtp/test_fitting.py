@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from ase_mlips.mtp.fitting import first_model
 from ase_mlips.mtp.growth import level_of, with_min_dist, with_more_species
 from ase_mlips.mtp.templates import untrained
 
+once = partial(FullBatch, starts=1)
 pytestmark = pytest.mark.filterwarnings("ignore:the training set of this active set", "ignore:.*labels cannot")
 
 
@@ -40,7 +42,7 @@ def template(level=6, species=("Si", "Ge"), **limits):
 
 
 def test_a_training_learns_an_mtp(frames):
-    fit = fit_mtp(template(), frames[:-3], test=frames[-3:-1], training=FullBatch(iterations=60))
+    fit = fit_mtp(template(), frames[:-3], test=frames[-3:-1], training=once(iterations=60))
     assert fit.history["loss"][-1] < 0.2 * fit.history["loss"][0]
     assert np.all(np.diff(fit.history["loss"]) <= 0.0)
     assert np.all(np.diff(fit.history["seconds"]) >= 0.0)
@@ -50,7 +52,7 @@ def test_a_training_learns_an_mtp(frames):
 
 
 def test_a_trained_start_with_exact_labels_stays(truth, frames):
-    fit = fit_mtp(truth, frames, training=FullBatch(iterations=3))
+    fit = fit_mtp(truth, frames, training=once(iterations=3))
     assert fit.history["loss"][0] < 1e-15
     calc = MTP(fit.model)
     for frame in frames[:3]:
@@ -58,13 +60,13 @@ def test_a_trained_start_with_exact_labels_stays(truth, frames):
 
 
 def test_min_dist_is_below_all_distances(frames):
-    fit = fit_mtp(template(min_dist=3.0), frames, training=FullBatch(iterations=1))
+    fit = fit_mtp(template(min_dist=3.0), frames, training=once(iterations=1))
     nearest = min(np.min(d[d > 0.0]) for d in (f.atoms.get_all_distances(mic=f.atoms.pbc.any()) for f in frames[:-1]))
     assert 0.9 * nearest < fit.model.min_dist <= 0.99 * nearest + 1e-12
 
 
 def test_a_killed_training_ends_with_the_same_bits(frames, tmp_path):
-    settings = FullBatch(iterations=8, checkpoint=tmp_path / "state.npz")
+    settings = once(iterations=8, checkpoint=tmp_path / "state.npz")
     whole = fit_mtp(template(), frames, training=replace(settings, checkpoint=None))
     fit_mtp(template(), frames, training=replace(settings, iterations=3))
     resumed = fit_mtp(template(), frames, training=settings)
@@ -87,7 +89,7 @@ def test_a_kill_loses_one_iteration_at_most(frames, tmp_path):
     program = (
         "import sys; from ase_mlips.fit import *; from ase_mlips.mtp.templates import untrained\n"
         "fit_mtp(untrained(6, ['Si', 'Ge'], radial_size=5), read_frames('data.extxyz'),"
-        " training=FullBatch(iterations=100000, window=100000, tolerance=0.0, checkpoint='state.npz'))"
+        " training=FullBatch(starts=1, iterations=100000, window=100000, tolerance=0.0, checkpoint='state.npz'))"
     )
     path = os.pathsep.join([str(Path(machinery.__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     child = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, env={**os.environ, "PYTHONPATH": path})
@@ -99,7 +101,7 @@ def test_a_kill_loses_one_iteration_at_most(frames, tmp_path):
     data, start = read_frames(tmp_path / "data.extxyz"), untrained(6, ["Si", "Ge"], radial_size=5)
     done = len(np.load(tmp_path / "state.npz")["history"])
     assert done >= 2
-    settings = FullBatch(iterations=done + 2, checkpoint=tmp_path / "state.npz", tolerance=0.0)
+    settings = once(iterations=done + 2, checkpoint=tmp_path / "state.npz", tolerance=0.0)
     resumed = fit_mtp(start, data, training=settings)
     assert resumed.model == fit_mtp(start, data, training=replace(settings, checkpoint=None)).model
 
@@ -114,16 +116,16 @@ def test_ctrl_c_keeps_the_best(frames, monkeypatch):
         return original(self, losses)
 
     monkeypatch.setattr(machinery.Run, "advance", advance)
-    fit = fit_mtp(template(), frames, training=FullBatch(iterations=20))
+    fit = fit_mtp(template(), frames, training=once(iterations=20))
     assert fit.interrupted
     assert len(fit.history["loss"]) == 4
 
 
 def test_the_best_of_several_seeds_is_kept(frames):
-    settings = FullBatch(iterations=4, starts=3)
+    settings = FullBatch(iterations=6, starts=3, trial=4)
     fit = fit_mtp(template(), frames, training=settings)
     others = [fit_mtp(template(), frames, training=replace(settings, starts=1, seed=seed)) for seed in range(3)]
-    best = min(others, key=lambda other: other.history["loss"].min())
+    best = min(others, key=lambda other: other.history["loss"][4])
     assert fit.model == best.model
     assert fit.training.seed == best.training.seed
 
@@ -131,10 +133,10 @@ def test_the_best_of_several_seeds_is_kept(frames):
 def test_validation_frames_choose_the_iteration(truth):
     noisy = labelled_by(truth, structures(truth.species, 8), noise=0.3)
     other = labelled_by(truth, structures(truth.species, 6, seed=5))
-    fit = fit_mtp(template(8), noisy, validation=other, training=FullBatch(iterations=40, patience=5))
+    fit = fit_mtp(template(8), noisy, validation=other, training=once(iterations=40, patience=5))
     judged = fit.history["validation"]
     assert len(judged) - 1 - int(np.argmin(judged)) <= 5
-    share = fit_mtp(template(), noisy, validation=0.3, training=FullBatch(iterations=2))
+    share = fit_mtp(template(), noisy, validation=0.3, training=once(iterations=2))
     assert len(share.sets["validation"]) in (2, 3)
 
 
@@ -181,7 +183,7 @@ def frame_with(atoms):
 
 @pytest.mark.parametrize("mode", ["neighborhood", "configuration"])
 def test_files_hold_the_model_its_active_set_and_its_errors(frames, tmp_path, mode):
-    fit = fit_mtp(template(4), frames, training=FullBatch(iterations=2), active_set=mode)
+    fit = fit_mtp(template(4), frames, training=once(iterations=2), active_set=mode)
     path = tmp_path / "pot.almtp"
     fit.save(path)
     assert read_mtp(path, species=["Si", "Ge"]) == fit.model
@@ -197,7 +199,7 @@ def test_files_hold_the_model_its_active_set_and_its_errors(frames, tmp_path, mo
 
 
 def test_a_committee_knows_where_it_is_unsure(frames):
-    fits = fit_mtp_committee(template(), frames, members=2, training=FullBatch(iterations=2))
+    fits = fit_mtp_committee(template(), frames, members=2, training=once(iterations=2))
     committee = Committee([MTP(fit.model) for fit in fits])
     assert committee.get_force_deviations(frames[0].atoms).max() > 1e-6
     with pytest.raises(ValueError, match="two or more"):
@@ -206,7 +208,7 @@ def test_a_committee_knows_where_it_is_unsure(frames):
 
 def test_odd_sets_are_fitted(truth, frames):
     periodic = [frame for frame in frames if frame.stress is not None]
-    few = FullBatch(iterations=2)
+    few = once(iterations=2)
     one_composition = [replace(f, atoms=_recoloured(f.atoms)) for f in periodic if len(f.atoms) % 2 == 0]
     for name, members in {
         "duplicates": [periodic[0]] * 4,
@@ -222,7 +224,7 @@ def test_odd_sets_are_fitted(truth, frames):
 def test_without_energies_there_is_a_warning(frames):
     forces_only = [replace(frame, energy=None, stress=None) for frame in frames]
     with pytest.warns(UserWarning, match="no training frame has an energy"):
-        fit = fit_mtp(template(), forces_only, training=FullBatch(iterations=2))
+        fit = fit_mtp(template(), forces_only, training=once(iterations=2))
     assert not fit.model.species_coefficients.any()
 
 
@@ -233,7 +235,7 @@ def _recoloured(atoms):
 
 
 def test_what_cannot_be_fitted_is_refused(frames, tmp_path):
-    few = FullBatch(iterations=1)
+    few = once(iterations=1)
     nan = replace(frames[0], forces=np.full_like(frames[0].forces, np.nan))
     with pytest.raises(ValueError, match="input, frame 0: expected finite labels, got another forces"):
         fit_mtp(template(), [nan, *frames[1:]], training=few)
@@ -251,7 +253,7 @@ def test_what_cannot_be_fitted_is_refused(frames, tmp_path):
     with pytest.raises(ValueError, match="no frames of group other"):
         fit_mtp(template(), frames, loss=MlipLoss(groups={"other": (1.0, 1.0, 1.0)}), training=few)
     with pytest.raises(ValueError, match="no such directory"):
-        fit_mtp(template(), frames, training=FullBatch(checkpoint=tmp_path / "nowhere" / "state.npz"))
+        fit_mtp(template(), frames, training=once(checkpoint=tmp_path / "nowhere" / "state.npz"))
     with pytest.raises(ValueError, match="template: expected a level or an MtpModel, got str"):
         fit_mtp("8", frames, training=few)
 
@@ -272,5 +274,5 @@ def test_settings_without_meaning_are_refused(wrong, message):
 
 
 def test_the_shared_loss_fits_too(frames):
-    fit = fit_mtp(template(4), frames, loss=Loss(100.0, 1.0, 0.1, ridge=1e-8), training=FullBatch(iterations=2))
+    fit = fit_mtp(template(4), frames, loss=Loss(100.0, 1.0, 0.1, ridge=1e-8), training=once(iterations=2))
     assert fit.history["loss"][-1] <= fit.history["loss"][0]
