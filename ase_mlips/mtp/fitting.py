@@ -62,7 +62,10 @@ class MtpLosses:
         """Least loss of the training frames with these radial coefficients, its gradient, and all parameters."""
         loss = self._losses["train"]
         x = np.concatenate([c, np.zeros(self.potential.n_linear)])
-        own = block(loss, x, ridge=self._ridge)
+        try:
+            own = block(loss, x, ridge=self._ridge)
+        except FloatingPointError:  # a step that was far too long: the next one will be shorter
+            return np.inf, np.full(len(c), np.nan), x
         x[len(c) :] = own.solve(own.target)
         value, gradient = loss(x)
         return value, gradient[: len(c)], x

@@ -15,6 +15,7 @@ from . import kernels_rows, layout
 from .training import FrameLoss, Group, ParametricMtp
 
 RIDGE = 1e-12  # relative to the square of a column's length: below this double precision knows nothing
+LARGEST_RIDGE = 1e-6
 PARTS = 8  # sums that are made apart, so that the number of threads does not matter
 VOIGT = (0, 1, 2, 1, 0, 0), (0, 1, 2, 2, 2, 1)
 _TWICE = np.array([1.0, 1.0, 1.0, 2.0, 2.0, 2.0])
@@ -114,8 +115,19 @@ def block(loss: FrameLoss, parameters: FloatArray, *, ridge: float = RIDGE) -> B
         raise FloatingPointError("the derivatives of the basis functions are not finite, or all zero")
     lengths = np.where(lengths > 0.0, lengths, np.inf)  # those of products of four moments may be very small
     matrix = gram[:-1, :-1] / np.outer(lengths, lengths)
-    matrix[np.diag_indices_from(matrix)] = 1.0 + ridge
-    return Block((scipy.linalg.cholesky(matrix), False), lengths, gram[:-1, -1])
+    return Block((_factor(matrix, ridge), False), lengths, gram[:-1, -1])
+
+
+def _factor(matrix: FloatArray, ridge: float) -> FloatArray:
+    """The Cholesky factor with this ridge, or with the least larger one that rounding does not spoil."""
+    while True:
+        matrix[np.diag_indices_from(matrix)] = 1.0 + ridge
+        try:
+            return np.asarray(scipy.linalg.cholesky(matrix))
+        except np.linalg.LinAlgError:
+            if ridge > LARGEST_RIDGE:
+                raise
+            ridge = 10.0 * max(ridge, RIDGE)
 
 
 def solved(loss: FrameLoss, parameters: FloatArray, *, ridge: float = RIDGE) -> FloatArray:

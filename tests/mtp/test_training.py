@@ -10,6 +10,7 @@ from support.mtp_models import synthetic_mtp_model
 from ase_mlips import MTP
 from ase_mlips.fit import Loss
 from ase_mlips.fit.objective import Objective, target_of
+from ase_mlips.mtp.fitting import MtpLosses
 from ase_mlips.mtp.linear import block, solved
 from ase_mlips.mtp.loss import MlipLoss
 from ase_mlips.mtp.trainable import TrainableMtp
@@ -159,3 +160,22 @@ def test_one_composition_leaves_the_coefficients_small():
     found = solved(frame_loss(model, labelled_by(model, images, noise=0.1)), parameters_of(model))
     energies = found[model.radial_coefficients.size :][:2]
     assert np.max(np.abs(energies)) < 20.0
+
+
+def test_equal_columns_share_what_one_would_have():
+    model = synthetic_mtp_model("l08_one_function")  # all radial functions are multiples of one
+    frames = noisy(model, 8)
+    loss = frame_loss(model, frames)
+    found = solved(loss, parameters_of(model), ridge=0.0)
+    assert np.isfinite(found).all()
+    assert loss.value(found) <= loss.value(parameters_of(model))
+
+
+def test_parameters_out_of_all_proportion_have_an_infinite_loss():
+    model = synthetic_mtp_model("l08")
+    groups = {"train": grouped(noisy(model), model.species, model.max_dist, MlipLoss())}
+    losses = MtpLosses(model, groups)
+    c = model.radial_coefficients.ravel()
+    with np.errstate(all="ignore"):
+        assert losses.projected(1e200 * c)[0] == np.inf
+    assert losses.projected(c)[0] < np.inf
