@@ -63,6 +63,8 @@ class Descent:
     def step(self, function: Function) -> Descent | None:
         """One iteration; None where no point with a lower value is found along the steepest descent either."""
         start = self.point
+        if not start.gradient.any():
+            return None
         direction = -(self.inverse @ start.gradient)
         fresh = self.fresh
         if not direction @ start.gradient < 0.0:

@@ -221,6 +221,13 @@ def test_odd_sets_are_fitted(truth, frames):
         assert np.isfinite(fit.model.moment_coefficients).all(), name
 
 
+def test_labels_that_are_all_zero_end_the_training_at_once(frames):
+    zero = [replace(frame, energy=0.0, forces=np.zeros_like(frame.forces), stress=None) for frame in frames]
+    fit = fit_mtp(template(4), zero, training=once(iterations=5))
+    assert fit.history["loss"][-1] == 0.0
+    assert not fit.model.moment_coefficients.any()
+
+
 def test_without_energies_there_is_a_warning(frames):
     forces_only = [replace(frame, energy=None, stress=None) for frame in frames]
     with pytest.warns(UserWarning, match="no training frame has an energy"):
