@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp
 
 import matplotlib
 import numpy as np
 from ase.calculators.calculator import CalculationFailed
 
 from ase_mlips.files.places import require_place
-from ase_mlips.files.signals import deferred_interrupt
 from ase_mlips.fit import (
     LabelledFrame,
     Loss,
@@ -25,14 +21,14 @@ from ase_mlips.fit import (
     Training,
     fit_network,
     fit_snap,
-    read_frames,
     snap_template,
     split_frames,
 )
 from ase_mlips.heads.network import Network
 from ase_mlips.snap import SnapModel, write_snap
 
-from .common import explained_labels, plain_warnings, split_index
+from .common import plain_warnings
+from .fit_files import label_counts, read, rehearsed, save
 from .outputs import claim, file_of, replacing
 
 _ENDINGS = (".snapcoeff", ".snap", ".mliap.model", ".mliap", ".snap.npz")
@@ -46,25 +42,25 @@ def run(args: Namespace) -> int:
     outputs = {"-o": written, "--checkpoint": args.checkpoint}
     inputs = map(file_of, [*args.files, *(args.test or ())])
     claim(outputs, inputs, force=args.force, going_on=["--checkpoint"])
-    train: Sequence[LabelledFrame] = [frame for name in args.files for frame in _read(name, args.elements)]
-    test: Sequence[LabelledFrame] = [frame for name in args.test or () for frame in _read(name, args.elements)]
+    train: Sequence[LabelledFrame] = [frame for name in args.files for frame in read(name, args.elements)]
+    test: Sequence[LabelledFrame] = [frame for name in args.test or () for frame in read(name, args.elements)]
     if not args.test and args.test_fraction > 0.0:
         train, test = split_frames(train, args.test_fraction, seed=args.seed)
     template = _template(args, train)
     loss = Loss(energy=args.energy_weight, force=args.force_weight, stress=args.stress_weight, ridge=args.ridge)
-    print(f"{len(train)} training and {len(test)} test frames of {', '.join(template.elements)}{_label_counts(train)}")
+    print(f"{len(train)} training and {len(test)} test frames of {', '.join(template.elements)}{label_counts(train)}")
     with plain_warnings():
         fit = _fit(template, train, test=test, loss=loss, training=training)
     # Testing takes long, too: what Ctrl-C meets there is already on the disk.
     new = () if args.force else written
-    interrupted = _save(fit, args.output, scores=False, new=new) or getattr(fit, "interrupted", False)
+    interrupted = save(fit, args.output, scores=False, new=new) or getattr(fit, "interrupted", False)
     print(f"wrote {args.output}")
     if interrupted:
         if isinstance(fit, NetworkFit) and fit.interrupted:
             print(f"ase-mlips: interrupted after epoch {len(fit.history['loss'])}", file=sys.stderr)
         return 130
     print(fit.report)
-    interrupted = _save(fit, args.output)
+    interrupted = save(fit, args.output)
     picture = written[-1]
     matplotlib.use("Agg")
     with replacing(picture, force=args.force) as path:
@@ -131,50 +127,10 @@ def _rehearse(output: str, zbl: tuple[float, float] | None, training: Training |
     if not output.endswith(_ENDINGS):
         raise ValueError(f"{output}: expected a name that ends in {', '.join(_ENDINGS[:-1])} or {_ENDINGS[-1]}")
     require_place(output)
-    target = Path(output)
     model = snap_template(["H"], radii=[1.0], zbl=zbl, twojmax=0, rcutfac=1.0)
     if training is not None:
         network = Network(
             (1, 1, 1), (training.activation, "linear"), np.zeros((1, 4)), np.zeros((1, 1)), np.ones((1, 1))
         )
         model = replace(model, coefficients=np.zeros((1, 0)), network=network)
-    try:
-        with TemporaryDirectory(dir=target.parent, prefix=".fit-") as folder:
-            rehearsal = os.path.join(folder, target.name)
-            try:
-                written = [Path(name).name for name in write_snap(rehearsal, model)]
-            except ValueError as error:
-                raise ValueError(str(error).replace(rehearsal, output)) from error
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(target.parent)) from error
-    return [*(target.parent / name for name in (*written, f"{target.stem}.report.json")), target.with_suffix(".png")]
-
-
-def _save(fit: SnapFit | NetworkFit, output: str, *, scores: bool = True, new: Sequence[Path] = ()) -> bool:
-    """Write the fit, in the worst case to another directory: it may have taken hours.  True after Ctrl-C meanwhile.
-
-    The files `new` must not exist.
-    """
-    with deferred_interrupt() as interrupted:
-        try:
-            if any(path.exists() for path in new):
-                raise FileExistsError(errno.EEXIST, "something else has written it meanwhile", output)
-            fit.save(output, scores=scores)
-        except OSError as error:
-            rescued = os.path.join(mkdtemp(prefix="ase-mlips-fit-"), os.path.basename(output))
-            fit.save(rescued, scores=scores)
-            raise OSError(error.errno, f"{error.strerror}; the fit was written to {rescued}", output) from error
-    return interrupted.is_set()
-
-
-def _read(specification: str, species: Sequence[str] | None) -> list[LabelledFrame]:
-    """Frames of ``file`` or ``file@index``."""
-    path, index = split_index(specification)
-    with explained_labels():
-        return read_frames(path, index=index, species=species)
-
-
-def _label_counts(frames: Sequence[LabelledFrame]) -> str:
-    """How many frames lack which label; empty where none does."""
-    counts = {name: sum(getattr(frame, name) is None for frame in frames) for name in ("energy", "forces")}
-    return "".join(f", {count} without {name}" for name, count in counts.items() if count)
+    return rehearsed(output, lambda place: write_snap(place, model))

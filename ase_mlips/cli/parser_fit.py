@@ -13,7 +13,7 @@ def add_fit(commands: Any) -> None:
     families = command(commands, "fit", "fit a potential to labelled structures", model=False).add_subparsers(
         title="families", metavar="FAMILY", required=True
     )
-    for add in (_snap,):
+    for add in (_snap, _mtp):
         add(families)
 
 
@@ -70,3 +70,43 @@ def _head(parser: ArgumentParser) -> None:
     group.add_argument("--lbfgs-steps", type=count, metavar="N", help="of L-BFGS after Adam (0)")
     group.add_argument("--patience", type=count, metavar="N", help="epochs without improvement that end it (all)")
     group.add_argument("--checkpoint", metavar="FILE.npz", help="keep the state here after every epoch; go on from it")
+
+
+def _mtp(families: Any) -> None:
+    parser = command(families, "mtp", "train an MTP; Ctrl-C ends the training with the best one so far", model=False)
+    parser.set_defaults(module="fit_mtp")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="structures with energies, forces and, if known, stresses"
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT.almtp", help="or OUT.mtp; errors go to a report beside it"
+    )
+    add_force(parser)
+    parser.add_argument("--level", type=count, metavar="N", help="2 to 28 (16, or that of --start)")
+    parser.add_argument("--start", metavar="POT.mtp", help="begin with this potential, trained or not")
+    parser.add_argument("--cutoff", type=positive, metavar="A", help="without --start (5.0)")
+    parser.add_argument("--radial-size", type=count, metavar="N", help="polynomials of a radial function (8)")
+    parser.add_argument(
+        "--elements", nargs="+", action=Symbols, metavar="X", help="their order in the model (alphabetical)"
+    )
+    parser.add_argument("--energy-weight", type=not_negative, default=1.0, metavar="W", help="as in MLIP")
+    parser.add_argument("--force-weight", type=not_negative, default=0.01, metavar="W", help="as in MLIP")
+    parser.add_argument("--stress-weight", type=not_negative, default=0.001, metavar="W", help="as in MLIP")
+    parser.add_argument(
+        "--weight-scaling", type=int, choices=(0, 1, 2), default=1, help="power of 1/N of energies and stresses"
+    )
+    parser.add_argument(
+        "--weight-scaling-forces", type=int, choices=(0, 1, 2), default=0, help="power of 1/N of forces"
+    )
+    parser.add_argument("--test", nargs="+", metavar="FILE", help="structures to test on")
+    parser.add_argument(
+        "--validation-fraction", type=not_negative, default=0.1, metavar="X", help="chooses the best iteration"
+    )
+    parser.add_argument("--iterations", type=seed, default=500, metavar="N", help="at most")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of the start and of what is held back")
+    parser.add_argument("--starts", type=count, default=4, metavar="N", help="seeds, of which the best goes on")
+    parser.add_argument("--threads", type=count, metavar="N", help="(all)")
+    parser.add_argument(
+        "--active-set", choices=("neighborhood", "configuration"), default="neighborhood", help="of an .almtp file"
+    )
+    parser.add_argument("--checkpoint", metavar="FILE.npz", help="keep the state here after every iteration; go on")

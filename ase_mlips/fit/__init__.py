@@ -16,6 +16,7 @@ from .cells import warn_of_cells
 from .committee import Committee
 from .dataset import LabelledFrame, read_frames, split_frames
 from .frame_file import FrameFile
+from .full_batch import FullBatch
 from .loss import Loss
 from .offsets import EnergyOffsets, energy_offsets
 from .report import Report, compare
@@ -23,6 +24,7 @@ from .sweep import Sweep
 from .training import Training
 
 if TYPE_CHECKING:
+    from ..mtp.fitting import MlipLoss, MtpFit, fit_mtp, fit_mtp_committee, grown
     from ..snap.fitting import (
         NetworkFit,
         SnapDesign,
@@ -36,13 +38,15 @@ if TYPE_CHECKING:
     from ..snap.template import snap_template
 
 __all__ = [
-    "Committee", "EnergyOffsets", "FrameFile", "LabelledFrame", "Loss", "NetworkFit", "Report", "SnapDesign",
-    "SnapEquations", "SnapFit", "Sweep", "Training", "compare", "energy_offsets", "fit_committee", "fit_network",
-    "fit_snap", "read_frames", "snap_template", "split_frames", "warn_of_cells", "weight_sweep",
+    "Committee", "EnergyOffsets", "FrameFile", "FullBatch", "LabelledFrame", "Loss", "MlipLoss", "MtpFit", "NetworkFit",
+    "Report", "SnapDesign", "SnapEquations", "SnapFit", "Sweep", "Training", "compare", "energy_offsets",
+    "fit_committee", "fit_mtp", "fit_mtp_committee", "fit_network", "fit_snap", "grown", "read_frames", "snap_template",
+    "split_frames", "warn_of_cells", "weight_sweep",
 ]  # fmt: skip
 
 # the families import this package for its protocols, and their names are looked up when they are asked for
 _FAMILIES = {
+    "..mtp.fitting": ("MlipLoss", "MtpFit", "fit_mtp", "fit_mtp_committee", "grown"),
     "..snap.fitting": (
         "NetworkFit", "SnapDesign", "SnapEquations", "SnapFit", "fit_committee", "fit_network", "fit_snap",
         "weight_sweep",

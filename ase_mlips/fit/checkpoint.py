@@ -102,16 +102,16 @@ class State:
             state = cls(parameters, best, Adam(mean, square, found["steps"]), generator, history, found["best_epoch"])
         except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"{path}: expected a checkpoint of a training, got another or a damaged file") from error
-        if differences := _differences(other, json.loads(json.dumps(fingerprint))):
+        if said := differences(other, json.loads(json.dumps(fingerprint))):
             raise ValueError(
-                f"{path}: expected a checkpoint of the same frames, model and training, got one with {differences};"
+                f"{path}: expected a checkpoint of the same frames, model and training, got one with {said};"
                 " remove it or choose another file"
             )
         return state
 
 
-def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    """In words; empty where there are none."""
+def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """What two fingerprints do not share, in words; empty where there is nothing."""
     names = [name for name in {**here, **there} if here.get(name) != there.get(name)]
     said = [
         f"other {name}" if name in DIGESTS else f"{name} {there.get(name)} in place of {here.get(name)}"

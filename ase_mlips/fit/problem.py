@@ -57,7 +57,7 @@ class TrainingProblem(Generic[Model]):
         settings = {k: v for k, v in asdict(training).items() if k not in ("checkpoint", "memory", "disk")}
         labels = [values for target in self._targets for values in target.labels.values()]
         weights = [np.array(list(target.weights.values())) for target in self._targets]
-        digests = dict(zip(DIGESTS, (_digest(self.family.seen()), _digest(labels), _digest(weights)), strict=True))
+        digests = dict(zip(DIGESTS, (digest(self.family.seen()), digest(labels), digest(weights)), strict=True))
         return settings | {"training frames": len(self.sets["train"])} | digests
 
     def judge(self, task: Task, state: State) -> None:
@@ -140,7 +140,7 @@ def every_frame(sets: Mapping[str, Sequence[LabelledFrame]]) -> Sequence[Labelle
     return joined(sets["train"], sets.get("validation", ()))
 
 
-def _digest(arrays: Iterable[NDArray[Any]]) -> str:
+def digest(arrays: Iterable[NDArray[Any]]) -> str:
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(array.tobytes())

@@ -11,6 +11,8 @@ from typing import NamedTuple
 from ..engine.packing import named
 
 GEOMETRY_WORDS = 7  # 1/r, weight, its derivative, xi, its derivative, number of the pair of types, r
+FIELD = 16  # doubles of an atom: slope of its force (3), of its energy (1), of the strain derivative of its frame (9)
+TENSOR = 6  # distinct elements of a strain derivative, in the order xx yy zz yz xz xy
 
 
 class Integers(NamedTuple):
@@ -95,3 +97,25 @@ class Head(NamedTuple):
     chunks: int = 0
     request: Request = Request()
     area: Areas = named(Areas, repeat(0))
+
+
+class Training(NamedTuple):
+    """Where areas of the scratch of the training begin, behind those of `Areas`, and sizes.
+
+    A dot over a quantity is its derivative along the displacements that the field stands for, a bar is a derivative of
+    what is differentiated in the end, see `kernels_training`.
+    """
+
+    own: int  # field of the eight central atoms
+    pairs: int  # d(r)/dt and d(u)/dt of every slot
+    channels: int  # F dot
+    sums: int  # S dot
+    moments: int  # M dot
+    adjoints: int  # M bar
+    sum_adjoints: int  # S bar
+    slopes: int  # of the channels of four slots, see `kernels_tangents.channel_slopes`
+    functions: int  # f bar and f' bar, times the weights that make them those of T_n and T'_n
+    radial: int  # their sums, one species only
+    linear: int  # sums of basis values, or of their derivatives
+    virials: int  # derivatives of basis values by the strain
+    width: int = 0  # doubles of a row of basis derivatives

@@ -165,6 +165,12 @@ def moment_tables(level: int) -> Tables:
     return Tables(_array(basic, 4), _array(times, 4), moments, _array(mapping, 0))
 
 
+def scalar_places(level: int, higher: int) -> IntArray:
+    """Where the scalars of one level stand among those of a higher one, in the order of the mapping."""
+    places = {kind: number for number, kind in enumerate(sorted(_scalars(higher)))}
+    return np.array([places[kind] for kind in sorted(_scalars(level))], np.int32)
+
+
 def _scalars(level: int) -> Iterator[_Kind]:
     """All canonical graphs without free indices up to `level`, those in several parts too."""
     for count in range(1, _MAX_FACTORS + 1):
