@@ -12,6 +12,7 @@ The lines with a file of your own are tried out, on other frames, in the example
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .balanced import RmseLoss
 from .cells import warn_of_cells
 from .committee import Committee
 from .dataset import LabelledFrame, read_frames, split_frames
@@ -23,6 +24,7 @@ from .sweep import Sweep
 from .training import Training
 
 if TYPE_CHECKING:
+    from ..nep.fitting import NepFit, NepSettings, NepTraining, fit_nep, fit_nep_committee, read_nep_in
     from ..snap.fitting import (
         NetworkFit,
         SnapDesign,
@@ -36,13 +38,16 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "Committee", "EnergyOffsets", "FrameFile", "LabelledFrame", "Loss", "NetworkFit", "Report", "SnapDesign",
-    "SnapEquations", "SnapFit", "Sweep", "Training", "compare", "energy_offsets", "fit_committee", "fit_network",
-    "fit_snap", "read_frames", "snap_template", "split_frames", "warn_of_cells", "weight_sweep",
+    "Committee", "EnergyOffsets", "FrameFile", "LabelledFrame", "Loss", "NepFit", "NepSettings",
+    "NepTraining", "NetworkFit", "Report", "RmseLoss", "SnapDesign",
+    "SnapEquations", "SnapFit", "Sweep", "Training", "compare", "energy_offsets", "fit_committee", "fit_nep",
+    "fit_nep_committee", "fit_network",
+    "fit_snap", "read_frames", "read_nep_in", "snap_template", "split_frames", "warn_of_cells", "weight_sweep",
 ]  # fmt: skip
 
 # the families import this package for its protocols, and their names are looked up when they are asked for
 _FAMILIES = {
+    "..nep.fitting": ("NepFit", "NepSettings", "NepTraining", "fit_nep", "fit_nep_committee", "read_nep_in"),
     "..snap.fitting": (
         "NetworkFit", "SnapDesign", "SnapEquations", "SnapFit", "fit_committee", "fit_network", "fit_snap",
         "snap_template", "weight_sweep",

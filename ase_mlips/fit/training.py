@@ -173,13 +173,16 @@ def minimise(task: Task, training: Schedule, fingerprint: Mapping[str, Any]) -> 
     """
     path = training.checkpoint
     resumed = path is not None and Path(path).exists()
-    state = State.read(path, fingerprint) if path and resumed else State.begin(task.start, training.seed)
+    memory = task.objective.beginning
+    state = State.read(path, fingerprint) if path and resumed else State.begin(task.start, training.seed, memory)
+    task.objective.memory = state.memory
     total = training.epochs + training.rounds
     with tqdm(total=total, initial=len(state.history), desc="training", unit="epoch", disable=None) as bar:
         try:
             while stage := _stage(state, training):
                 row = _adam(task, training, state) if stage == "adam" else _lbfgs(task, training, state)
                 with SignalsLater():
+                    state.memory = task.objective.memory
                     state.add(row)
                     if path:
                         state.write(path, fingerprint)
@@ -234,6 +237,7 @@ def _lbfgs(task: Task, training: Schedule, state: State) -> tuple[float, ...]:
 
     if state.history and state.history[-1][0] > 0.0:
         state.parameters = state.best
+    task.objective.balance(state.parameters, task.train)
     state.parameters = lbfgs(function, state.parameters, min(ROUND, left))
     loss = task.objective.total(state.parameters, task.train, gradient=False).loss
     return 0.0, loss / count, *_judge(task, state)

@@ -181,7 +181,14 @@ def _training_tables(potential: NepPotential) -> tuple[layout_training.TrainingH
 def _accumulators(model: NepModel, head: layout.Head) -> dict[str, Any]:
     """Places of the sums of one central type, and of the parts of the gradient."""
     inner, fours = head.hidden * head.descriptors, [-(-k // 4) * 4 for k in (head.k_radial, head.k_angular)]
-    sizes = [inner, head.hidden, head.hidden, 1, head.types * head.radial * fours[0], head.types * head.angular * fours[1]]
+    sizes = [
+        inner,
+        head.hidden,
+        head.hidden,
+        1,
+        head.types * head.radial * fours[0],
+        head.types * head.angular * fours[1],
+    ]
     at = np.concatenate([[0], np.cumsum(sizes)]).tolist()
     parts = [head.nets * head.neurons * (head.descriptors + 2), head.types, model.radial.size, model.angular.size]
     begin = np.concatenate([[0], np.cumsum(parts)]).tolist()
@@ -197,7 +204,12 @@ def _training_areas(
 ) -> tuple[tuple[layout.Areas, layout_training.TrainingAreas], int]:
     """Where the areas of the gradient's kernel begin, those that it shares with `kernels` first, and the doubles."""
     moments, descriptors = head.angular * head.moments, padded(head.descriptors)
-    shared = {"slots": 4 * slots + 4 * (slots + W), "moments": moments, "descriptors": descriptors, "inputs": descriptors}
+    shared = {
+        "slots": 4 * slots + 4 * (slots + W),
+        "moments": moments,
+        "descriptors": descriptors,
+        "inputs": descriptors,
+    }
     own = layout_training.TrainingAreas(
         terms=4 * layout_training.TERMS_WORDS,
         directions=4 * layout_training.DIRECTION_WORDS,

@@ -209,7 +209,7 @@ def correlate(functions: int, count: int, width: int, adjoints: Any, sources: An
 
 @device
 def own_motion(train: TrainingHead, moves: Any, strains: Any, owners: Any, members: Any, n: int, work: Any) -> Any:
-    """Strain (nine vectors) and u (three) of eight atoms to the area `strain`; returns the factors of their energies."""
+    """Strain (nine vectors) and u (three) of eight atoms to the area `strain`; returns factors of their energies."""
     from_atom = off(work, train.area.strain)
     for lane in range(W):
         i = ldi(members, lane)

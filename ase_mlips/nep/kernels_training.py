@@ -31,7 +31,7 @@ def clear(p: Any, n: int) -> None:
 def neighbor_sums(
     listing: Listing, head: Head, train: TrainingHead, tables: Any, members: Any, kinds: Any, moves: Any, work: Any
 ) -> None:  # fmt: skip
-    """Sums over the neighbours of one type, and those of the functions that follow; `kinds` are centre and neighbour."""
+    """Sums over the neighbours of one type and what the functions make of them; `kinds` are centre and neighbour."""
     ints, floats = tables
     pair, other = kinds[0] * head.types + kinds[1], kinds[1]
     cutoffs = off(floats, train.cutoffs + CUTOFF_WORDS * pair)
@@ -116,7 +116,10 @@ def moment_adjoints(head: Head, train: TrainingHead, ints: Any, floats: Any, wor
         s, t = off(work, head.area.moments + n * moments * W), off(work, train.area.moment_tangents + n * moments * W)
         out = off(work, train.area.moments_adjoint + n * moments * W)
         dot = off(work, train.area.moment_tangents_adjoint + n * moments * W)
-        g, h = off(work, train.area.adjoint + (head.radial + n) * W), off(work, train.area.tangents_adjoint + (head.radial + n) * W)
+        g, h = (
+            off(work, train.area.adjoint + (head.radial + n) * W),
+            off(work, train.area.tangents_adjoint + (head.radial + n) * W),
+        )
         for order in range(1, top + 1):
             by_value, by_tangent = load(g, (order - 1) * functions * W), load(h, (order - 1) * functions * W)
             if order == 1 and head.squared > 0:
@@ -216,7 +219,9 @@ def coefficient_sums(head: Head, train: TrainingHead, work: Any) -> None:
 
 
 @device
-def add_block(listing: Any, head: Head, train: TrainingHead, tables: Any, members: Any, kind: int, motion: Any, work: Any) -> None:
+def add_block(
+    listing: Any, head: Head, train: TrainingHead, tables: Any, members: Any, kind: int, motion: Any, work: Any
+) -> None:
     """Add what eight atoms of type `kind` give to the sums for the parameters."""
     ints, floats, integers, doubles = tables
     moves, strains, owners = motion
@@ -230,7 +235,11 @@ def add_block(listing: Any, head: Head, train: TrainingHead, tables: Any, member
             listing.positions, listing.shifts, off(listing.start, other * train.rows), listing.idx, listing.code
         )
         neighbor_sums(own, head, train, (integers, doubles), members, (kind, other), moves, work)
-    begin, columns, values = off(ints, head.ints.forward), off(ints, head.ints.forward_columns), off(floats, head.floats.forward)
+    begin, columns, values = (
+        off(ints, head.ints.forward),
+        off(ints, head.ints.forward_columns),
+        off(floats, head.floats.forward),
+    )
     rows, s, t = head.angular * head.moments, off(work, train.area.mixed), off(work, train.area.mixed_tangents)
     sparse_product(rows, begin, columns, values, s, off(work, head.area.moments))
     sparse_product(rows, begin, columns, values, t, off(work, train.area.moment_tangents))
@@ -243,7 +252,11 @@ def add_block(listing: Any, head: Head, train: TrainingHead, tables: Any, member
         store(work, train.area.input_tangents + d * W, rate * scale)
     network_adjoints(head, train, floats, kind if head.nets > 1 else 0, weight, work)
     moment_adjoints(head, train, ints, floats, work)
-    begin, columns, values = off(ints, head.ints.reverse), off(ints, head.ints.reverse_columns), off(floats, head.floats.reverse)
+    begin, columns, values = (
+        off(ints, head.ints.reverse),
+        off(ints, head.ints.reverse_columns),
+        off(floats, head.floats.reverse),
+    )
     sparse_product(head.sums, begin, columns, values, off(work, train.area.moments_adjoint), s)
     sparse_product(head.sums, begin, columns, values, off(work, train.area.moment_tangents_adjoint), t)
     coefficient_sums(head, train, work)

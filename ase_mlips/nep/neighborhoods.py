@@ -55,13 +55,13 @@ class Neighborhood:
         tables = {id(array): array.nbytes for rows in (self.rows, *self.by_type) for array in rows}
         return self.positions.nbytes + self.shifts.nbytes + sum(tables.values())
 
-    @property
-    def nearest(self) -> float:
-        """Distance in A of the nearest pair; infinite without any."""
+    def most(self, cutoff: float) -> int:
+        """Neighbours within a distance in A of the atom that has most."""
         real = self.rows.idx != _NOBODY
         centers = np.repeat(np.arange(len(self.species)), np.diff(self.rows.start))[real]
         vectors = self.positions[self.rows.idx[real]] + self.shifts[self.rows.code[real]] - self.positions[centers]
-        return float(np.sqrt(np.min(np.sum(vectors**2, axis=1), initial=np.inf)))
+        near = np.sum(vectors**2, axis=1) < cutoff**2
+        return int(np.bincount(centers[near], minlength=1).max())
 
 
 def neighborhood(neighbors: NeighborList, atoms: Atoms, species: IntArray, types: int) -> Neighborhood:
@@ -92,6 +92,46 @@ def _of_type(rows: Rows, species: IntArray, kind: int) -> Rows:
     idx, code = np.full(start[-1], _NOBODY, np.int32), np.zeros(start[-1], np.int32)
     idx[places], code[places] = rows.idx[chosen], rows.code[chosen]
     return Rows(start, idx, code)
+
+
+class NeighborhoodStore:
+    """The neighbourhoods of frames by their numbers: kept as far as memory allows, else found again at each use.
+
+    Parameters
+    ----------
+    frames : sequence of (ase.Atoms, (n,) int32 array)
+        Structures and types; may be made when they are asked for.
+    cutoff : float
+        A.
+    types : int
+    memory : float
+        Bytes that may be kept.
+    """
+
+    def __init__(
+        self, frames: Sequence[tuple[Atoms, IntArray]], cutoff: float, types: int, memory: float
+    ) -> None:  # fmt: skip
+        self._frames, self._types, self._left = frames, types, memory
+        self._list = NeighborList(cutoff, skin=0.0)
+        self._kept: dict[int, Neighborhood] = {}
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def __getitem__(self, number: int) -> Neighborhood:
+        if (kept := self._kept.get(number)) is not None:
+            return kept
+        atoms, species = self._frames[number]
+        found = neighborhood(self._list, atoms, species, self._types)
+        if found.nbytes <= self._left:
+            self._left -= found.nbytes
+            self._kept[number] = found
+        return found
+
+    def batches(self, numbers: Sequence[int], size: int = 16) -> Iterator[JoinedFrames]:
+        """Frames of these numbers, a few at a time."""
+        for first in range(0, len(numbers), size):
+            yield join([self[number] for number in numbers[first : first + size]])
 
 
 @dataclass(frozen=True, eq=False)

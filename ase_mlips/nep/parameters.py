@@ -1,4 +1,4 @@
-"""The parameters of a NEP model as one vector, and the tables of the kernels made from it at every step of a training."""
+"""The parameters of a NEP model as one vector, and the tables that kernels read, made from it at every step."""
 
 from __future__ import annotations
 

@@ -1,0 +1,263 @@
+"""A loss of root mean squares, as GPUMD has it: energies, forces and virials keep their weights as errors fall."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..arrays import BoolArray, FloatArray, Int64Array, IntArray
+from .dataset import QUANTITIES
+from .loss import Loss
+from .objective import Objective, Outcome, Target
+from .protocols import Evaluated, Slopes, TrainableModel
+
+_KEPT = 0.99  # of the running mean squares at each step
+_LEAST = 1e-8  # of a root mean square, relative to that of constant energies: no weight is infinite
+_VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
+_FRAMES = 16
+
+
+@dataclass(frozen=True)
+class RmseLoss(Loss):
+    """``energy * RMSE_E + force * RMSE_F + stress * RMSE_V``, and penalties of large parameters.
+
+    These are GPUMD's ``lambda_e``, ``lambda_f`` and ``lambda_v``, with errors in eV/atom, eV/A and, for the six
+    components of the virial, eV/atom.  Weights of groups and of frames multiply the residuals before they are squared.
+
+    Attributes
+    ----------
+    shear : float
+        Multiplies the residuals of the components yz, xz and xy (``lambda_shear``).
+    force_delta : float
+        eV/A; if above 0, the squares of residuals of forces are multiplied by ``d / (d + |F|)``, so that small forces
+        count more.
+    type_weights : mapping
+        Factors of the residuals of the forces on atoms of an element.
+    first, second : float
+        Add ``first * sum |p| / P + second * sqrt(sum p^2 / P)`` for P parameters (``lambda_1``, ``lambda_2``).
+    """
+
+    energy: float = 1.0
+    force: float = 1.0
+    stress: float = 0.1
+    shear: float = 1.0
+    force_delta: float = 0.0
+    type_weights: Mapping[str, float] = field(default_factory=dict)
+    first: float = 0.0
+    second: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        numbers = {name: getattr(self, name) for name in ("shear", "force_delta", "first", "second")}
+        numbers |= {f"type weight of {element}": weight for element, weight in self.type_weights.items()}
+        for name, number in numbers.items():
+            if not 0.0 <= number < np.inf:
+                raise ValueError(f"{name}: expected at least 0, got {number}")
+
+    def relative(self, quantity: str, weight: float) -> float:
+        """A weight relative to that of the quantity, which multiplies its root mean square."""
+        own = getattr(self, quantity)
+        return weight / own if own > 0.0 else 0.0
+
+
+class _Row(NamedTuple):
+    """One frame: labels per atom, nan where there is none, and factors of the squares of residuals."""
+
+    atoms: int
+    energy: float
+    forces: FloatArray
+    virial: FloatArray
+    factors: tuple[float, FloatArray, float]
+
+
+class BalancedObjective(Objective):
+    """`RmseLoss` of a trainable model, batch by batch.
+
+    The root mean squares by which the slopes of a batch are divided are running ones, the `memory`: those of one batch
+    scatter too much.  They begin as those of constant energies.
+
+    Parameters
+    ----------
+    model : TrainableModel
+    targets : sequence of Target
+    species : sequence of int arrays
+        Of the atoms of each frame, for the weights of types.
+    loss : RmseLoss
+    """
+
+    def __init__(
+        self, model: TrainableModel[Any], targets: Sequence[Target], species: Sequence[IntArray], loss: RmseLoss
+    ) -> None:
+        super().__init__(model, targets)
+        self._loss = loss
+        weights = np.array([loss.type_weights.get(element, 1.0) for element in model.elements])
+        self._rows = [_row(target, weights[own], loss) for target, own in zip(targets, species, strict=True)]
+        self._shares = np.array([loss.energy, loss.force, loss.stress])
+        self._shear = np.array([1.0, 1.0, 1.0, *[loss.shear**2] * 3])
+        self.beginning = self._spread()
+        self.memory = self.beginning
+
+    def __call__(self, parameters: FloatArray, frames: Sequence[int] | Int64Array, *, gradient: bool = True) -> Outcome:
+        """The loss of a batch times its frames; with `gradient` the running mean squares are updated."""
+        batch = _Batch([self._rows[int(number)] for number in frames], self._model, parameters, frames, self._shear)
+        squares, counts = batch.squares
+        seen = counts > 0
+        if gradient:
+            mean = np.divide(squares, counts, out=np.zeros(3), where=seen)
+            self.memory = np.where(seen, _KEPT * self.memory + (1.0 - _KEPT) * mean, self.memory)
+        slope = batch.gradient(self._rates(counts), parameters) if gradient else np.zeros_like(parameters)
+        penalty, pull = self._penalty(parameters)
+        running = float(self._shares @ np.sqrt(self.memory[0])) + penalty
+        return Outcome(len(frames) * running, len(frames) * (slope + pull), batch.residuals)
+
+    def total(self, parameters: FloatArray, frames: Sequence[int] | Int64Array, *, gradient: bool = True) -> Outcome:
+        """The loss of any number of frames, times that number; a few at a time for the sake of memory.
+
+        With `gradient` its terms are those of the memory, quadratic ones: ``(MSE / RMSE_memory + RMSE_memory) / 2``.
+        """
+        rows = [self._rows[int(number)] for number in frames]
+        counts = _counts(rows)
+        rates = self._rates(counts)
+        squares, slope = np.zeros(3), np.zeros_like(parameters)
+        residuals: dict[str, list[FloatArray]] = {quantity: [] for quantity in QUANTITIES}
+        for first in range(0, len(frames), _FRAMES):
+            part = slice(first, first + _FRAMES)
+            batch = _Batch(rows[part], self._model, parameters, frames[part], self._shear, gradient=gradient)
+            squares += batch.squares[0]
+            if gradient:
+                slope += batch.gradient(rates, parameters)
+            for quantity, values in batch.residuals.items():
+                residuals[quantity].append(values)
+        penalty, pull = self._penalty(parameters)
+        mean = np.divide(squares, counts, out=np.zeros(3), where=counts > 0)
+        roots = np.sqrt(self.memory[0])
+        terms = 0.5 * (mean / roots + roots) if gradient else np.sqrt(mean)
+        loss = float(self._shares[counts > 0] @ terms[counts > 0]) + penalty
+        joined = {quantity: np.concatenate(parts) for quantity, parts in residuals.items()}
+        return Outcome(len(frames) * loss, len(frames) * (slope + pull), joined)
+
+    def balance(self, parameters: FloatArray, frames: Int64Array) -> None:
+        """Let the memory be the mean squares of these frames."""
+        rows = [self._rows[int(number)] for number in frames]
+        squares = np.zeros(3)
+        for first in range(0, len(frames), _FRAMES):
+            part = slice(first, first + _FRAMES)
+            squares += _Batch(rows[part], self._model, parameters, frames[part], self._shear, gradient=False).squares[0]
+        counts = _counts(rows)
+        self.memory = np.maximum(np.where(counts > 0, squares / np.maximum(counts, 1.0), self.memory), self._floor())
+
+    def _rates(self, counts: FloatArray) -> FloatArray:
+        """Derivatives of the loss by the sums of squares."""
+        roots = np.sqrt(np.maximum(self.memory[0], self._floor()[0]))
+        return np.divide(0.5 * self._shares, roots * counts, out=np.zeros(3), where=counts > 0)
+
+    def _floor(self) -> FloatArray:
+        return _LEAST**2 * self.beginning
+
+    def _penalty(self, parameters: FloatArray) -> tuple[float, FloatArray | float]:
+        loss, size = self._loss, parameters.size
+        if loss.first == loss.second == 0.0:
+            return 0.0, 0.0
+        length = float(np.sqrt(np.sum(parameters**2) / size))
+        value = loss.first * float(np.abs(parameters).mean()) + loss.second * length
+        pull = loss.first / size * np.sign(parameters)
+        if length > 0.0:
+            pull = pull + loss.second / (size * length) * parameters
+        return value, pull
+
+    def _spread(self) -> FloatArray:
+        """Mean squares of the labels, energies and virials less their means; 1 where there is nothing to spread."""
+        energies = np.array([row.energy for row in self._rows if row.factors[0] > 0.0])
+        forces = [np.mean(row.forces**2) for row in self._rows if row.factors[1].size]
+        virials = np.array([row.virial for row in self._rows if row.factors[2] > 0.0])
+        found = [energies.var() if energies.size else 0.0, np.mean(forces) if forces else 0.0]
+        found.append(virials.var(axis=0).mean() if virials.size else 0.0)
+        return np.array([[value if value > 0.0 else 1.0 for value in found]])
+
+
+def _row(target: Target, type_weights: FloatArray, loss: RmseLoss) -> _Row:
+    labels, weights = target.labels, {name: loss.relative(name, weight) for name, weight in target.weights.items()}
+    n, nobody = len(type_weights), np.zeros(0)
+    forces = labels["force"].reshape(-1, 3) if "force" in labels else np.zeros((0, 3))
+    factors = nobody
+    if "force" in labels:
+        factors = (weights["force"] * type_weights) ** 2
+        if loss.force_delta > 0.0:
+            factors = factors * loss.force_delta / (loss.force_delta + np.linalg.norm(forces, axis=1))
+    return _Row(
+        n,
+        float(labels["energy"][0]) if "energy" in labels else 0.0,
+        forces,
+        labels["stress"] * (target.volume / n) if "stress" in labels else np.zeros(6),
+        (
+            weights["energy"] ** 2 if "energy" in labels else 0.0,
+            factors,
+            weights["stress"] ** 2 if "stress" in labels else 0.0,
+        ),
+    )
+
+
+def _counts(rows: Sequence[_Row]) -> FloatArray:
+    """How many residuals of each quantity there are."""
+    energies = sum(row.factors[0] > 0.0 for row in rows)
+    virials = sum(row.factors[2] > 0.0 for row in rows)
+    return np.array([energies, 3 * sum(len(row.factors[1]) for row in rows), 6 * virials], dtype=np.float64)
+
+
+class _Batch:
+    """Some frames evaluated: weighted sums of squares, their derivatives, and residuals as in `Outcome`."""
+
+    def __init__(
+        self,
+        rows: Sequence[_Row],
+        model: TrainableModel[Any],
+        parameters: FloatArray,
+        frames: Sequence[int] | Int64Array,
+        shear: FloatArray,
+        *,
+        gradient: bool = True,
+    ) -> None:
+        self._found: Evaluated = model.evaluate(parameters, np.asarray(frames, dtype=np.int64), gradient=gradient)
+        self._rows, self._shear = rows, shear
+        self._atoms = np.array([row.atoms for row in rows])
+        self._factors = np.array([(row.factors[0], row.factors[2]) for row in rows])
+        self._energy = self._found.energies / self._atoms - np.array([row.energy for row in rows])
+        self._labelled: BoolArray = np.repeat([len(row.factors[1]) > 0 for row in rows], self._atoms)
+        self._forces = np.concatenate(self._found.forces)[self._labelled] - np.concatenate([r.forces for r in rows])
+        self._force_factors = np.concatenate([row.factors[1] for row in rows])
+        strains = self._found.strains / self._atoms[:, None, None]
+        voigt = np.stack([0.5 * (strains[:, a, b] + strains[:, b, a]) for a, b in _VOIGT], axis=1)
+        self._virial = voigt - np.array([row.virial for row in rows])
+
+    @property
+    def squares(self) -> tuple[FloatArray, FloatArray]:
+        """Weighted sums of the squares of residuals, and their numbers."""
+        energy = self._factors[:, 0] @ self._energy**2
+        force = self._force_factors @ np.sum(self._forces**2, axis=1)
+        virial = self._factors[:, 1] @ (self._virial**2 @ self._shear)
+        return np.array([energy, force, virial]), _counts(self._rows)
+
+    @property
+    def residuals(self) -> dict[str, FloatArray]:
+        """Of energies and forces in the units of `labels_of`; virials in eV/atom."""
+        return {
+            "energy": self._energy[self._factors[:, 0] > 0.0],
+            "force": self._forces.ravel(),
+            "stress": self._virial[self._factors[:, 1] > 0.0].ravel(),
+        }
+
+    def gradient(self, rates: FloatArray, parameters: FloatArray) -> FloatArray:
+        """Derivatives with respect to the parameters, from those with respect to the sums of squares."""
+        energies = 2.0 * rates[0] * self._factors[:, 0] * self._energy / self._atoms
+        forces = np.zeros((len(self._labelled), 3))
+        forces[self._labelled] = (2.0 * rates[1] * self._force_factors)[:, None] * self._forces
+        voigt = (2.0 * rates[2] * self._factors[:, 1] / self._atoms)[:, None] * self._virial * self._shear
+        strains = np.zeros((len(self._rows), 3, 3))
+        for column, (a, b) in enumerate(_VOIGT):
+            strains[:, a, b] += 0.5 * voigt[:, column]
+            strains[:, b, a] += 0.5 * voigt[:, column]
+        parts = np.split(forces, np.cumsum(self._atoms)[:-1])
+        return self._found.gradient(Slopes(energies, parts, strains))
