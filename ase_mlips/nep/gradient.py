@@ -23,6 +23,7 @@ from .parameters import ParameterVector
 from .potential import NepPotential
 
 _ATOMS_PER_CHUNK, _MOST_CHUNKS = 56, 16
+_KEPT_HEADS = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +69,10 @@ class NepGradient:
         self._threads = num_threads
         self._types = len(model.elements)
         self._train, self._own_ints, self._own_floats = _training_tables(self._potential)
+        self._blocks_at = layout_training.TrainingHead._fields.index("blocks")  # fields before it are integers
         self._laid_out: dict[int, tuple[Any, Any, int, int]] = {}
+        self._heads: dict[tuple[int, int], tuple[IntArray, IntArray, IntArray]] = {}
+        self._filled: FloatArray = np.empty(0)
 
     @property
     def cutoff(self) -> float:
@@ -78,7 +82,7 @@ class NepGradient:
     def evaluate(self, parameters: FloatArray, frames: Sequence[Neighborhood]) -> EvaluatedFrames:
         """Energies, forces and strain derivatives with parameters (1, P)."""
         joined = join(frames)
-        self.vector.fill(parameters, self._floats, self._head.floats)
+        self._fill(parameters)
         plan = self._plan(joined)
         lam, report = np.zeros(joined.n + 1), np.zeros(0)
         found = evaluate_blocks(
@@ -98,12 +102,33 @@ class NepGradient:
     def _plan(self, joined: JoinedFrames) -> Plan:
         """As `packing.Plans` makes it, but with the tables of these parameters and chunks of fewer atoms."""
         n, slots = joined.n, capacity(joined.longest)
-        area, _, size, _ = self._layout(slots)
         chunks = _chunks(n)
-        head = self._head._replace(atoms=n, slots=slots, chunks=chunks, request=Pass(), area=area)
         kinds: IntArray = np.append(joined.species, np.int32(0))
         order = block_order(joined.species, chunks, by_type=self._types > 1)
-        return Plan((kinds, order, flatten(head), self._ints, self._floats), size, chunks)
+        head = self._flat_heads(n, slots)[0]
+        return Plan((kinds, order, head, self._ints, self._floats), self._layout(slots)[2], chunks)
+
+    def _fill(self, parameters: FloatArray) -> None:
+        """Make the tables of both kernels, unless they are those of these parameters."""
+        if not np.array_equal(parameters, self._filled):
+            self.vector.fill(parameters, self._floats, self._head.floats)
+            self.vector.fill_weights(parameters, self._own_floats, self._train)
+            self._filled = parameters.copy()
+
+    def _flat_heads(self, n: int, slots: int) -> tuple[IntArray, IntArray, IntArray]:
+        """Flattened heads for so many atoms: of the forces' kernel, and both of the gradient's."""
+        if (n, slots) not in self._heads:
+            if len(self._heads) >= _KEPT_HEADS:
+                self._heads.clear()
+            area, (shared, own), _, _ = self._layout(slots)
+            head = self._head._replace(atoms=n, slots=slots, chunks=_chunks(n), request=Pass())
+            train = self._train._replace(rows=n + 1, area=own)
+            self._heads[n, slots] = (
+                flatten(head._replace(area=area)),
+                flatten(head._replace(area=shared)),
+                flatten(train),
+            )
+        return self._heads[n, slots]
 
     def _layout(self, slots: int) -> tuple[Any, Any, int, int]:
         """Areas of both kernels and the doubles that they take."""
@@ -121,13 +146,13 @@ class NepGradient:
         by_forces: FloatArray,
         by_strain: FloatArray,
     ) -> FloatArray:
-        self.vector.fill(parameters, self._floats, self._head.floats)
-        self.vector.fill_weights(parameters, self._own_floats, self._train)
+        self._fill(parameters)
         n, slots = joined.n, capacity(joined.longest)
-        _, (area, own), _, size = self._layout(slots)
+        size = self._layout(slots)[3]
         order, kinds = blocks_of_types(joined.species, self._types)
-        head = flatten(self._head._replace(atoms=n, slots=slots, area=area))
-        train = flatten(self._train._replace(rows=n + 1, blocks=len(kinds), area=own))
+        head, train = self._flat_heads(n, slots)[1:]
+        train = train.copy()
+        train[self._blocks_at] = len(kinds)
         moves = np.zeros((n + 2, layout_training.MOVE_WORDS))
         moves[:n, :3], moves[:n, 3] = by_forces, by_energy[joined.owners]
         chunks = _chunks(n)

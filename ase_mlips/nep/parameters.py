@@ -42,7 +42,8 @@ class ParameterVector:
         self._radial = self.bias + 1
         self._angular = self._radial + model.radial.size
         self.size = self._angular + model.angular.size
-        self._transforms = [_chebyshev(model.basis_size[n] + 1) for n in (0, 1)]
+        self._with_slopes = [_chebyshev(model.basis_size[n] + 1) for n in (0, 1)]
+        self._values = [np.ascontiguousarray(_halves(both)[0]) for both in self._with_slopes]
         self._sources = self._network_sources()
 
     def of(self, model: NepModel) -> FloatArray:
@@ -94,22 +95,19 @@ class ParameterVector:
         biases[:] = vector[self.bias]
         if self._with_bias:
             biases += self.blocks(parameters)[:, -1]
-        for c, (value, slope), place in zip(
-            self.coefficients(parameters), self._transforms, (places.radial, places.angular), strict=True
+        for c, both, place in zip(
+            self.coefficients(parameters), self._with_slopes, (places.radial, places.angular), strict=True
         ):
             n, k = c.shape[:2]
-            flat = c.reshape(n, k, -1)
-            if self._types == 1:
-                both = np.stack([value @ flat, slope @ flat], axis=2)[..., 0]
-                floats[place : place + both.size] = both.ravel()
+            if self._types == 1:  # [n][k][2]
+                np.matmul(c.reshape(n, k), both, out=floats[place : place + 2 * n * k].reshape(n, 2 * k))
             else:
-                rows = np.concatenate([value @ flat, slope @ flat])
-                _write_tiles(floats[place:], rows)
+                _write_tiles(floats[place:], np.concatenate([half @ c.reshape(n, k, -1) for half in _halves(both)]))
 
     def fill_weights(self, parameters: FloatArray, floats: FloatArray, places: Any) -> None:
         """Write Chebyshev coefficients by tiles of eight functions at ``places.radial`` and ``places.angular``."""
-        for c, (value, _), place in zip(
-            self.coefficients(parameters), self._transforms, (places.radial, places.angular), strict=True
+        for c, value, place in zip(
+            self.coefficients(parameters), self._values, (places.radial, places.angular), strict=True
         ):
             _write_tiles(floats[place:], value @ c.reshape(*c.shape[:2], -1))
 
@@ -124,8 +122,8 @@ class ParameterVector:
         if self._with_bias:
             blocks[:, -1] = -weights
         found[0, self.bias] = -weights.sum()
-        for c, (value, _), place in zip(
-            self.coefficients(found), self._transforms, (places.radial, places.angular), strict=True
+        for c, value, place in zip(
+            self.coefficients(found), self._values, (places.radial, places.angular), strict=True
         ):
             n, k = c.shape[:2]
             slopes = raw[place : place + c.size].reshape(-1, n, k)  # [pair][n][k]
@@ -147,15 +145,20 @@ class ParameterVector:
         return found
 
 
-def _chebyshev(count: int) -> tuple[FloatArray, FloatArray]:
-    """Matrices (count, count) from the coefficients of f_k to those of T_k in g_n / fc, and in its derivative."""
+def _chebyshev(count: int) -> FloatArray:
+    """Matrix (count, 2 count) from the coefficients of f_k to those of T_k in g_n / fc and, in turn, its derivative."""
     value = 0.5 * np.eye(count)
     value[0, 0] = 1.0
     value[0, 1:] = 0.5
     slope = np.zeros_like(value)
     if count > 1:
         slope[:-1] = chebyshev.chebder(value, axis=0)
-    return value, slope
+    return np.stack([value.T, slope.T], axis=2).reshape(count, 2 * count)
+
+
+def _halves(both: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The two matrices of `_chebyshev`, which stand on the left of the coefficients."""
+    return both[:, ::2].T, both[:, 1::2].T
 
 
 def _write_tiles(table: FloatArray, rows: FloatArray) -> None:
