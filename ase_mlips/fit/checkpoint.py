@@ -17,7 +17,10 @@ from ..files.text import replace_files
 from .optimisers import Adam
 
 DIGESTS = ("frames or descriptors", "labels", "weights")  # entries of a fingerprint that say nothing to a reader
-HISTORY = ("rate", "loss", "validation", "energy_mae", "force_mae")
+HISTORY = (
+    *("rate", "loss", "validation", "energy_mae", "force_mae"),
+    *("energy_rmse", "force_rmse", "stress_rmse", "train_energy_rmse", "train_force_rmse", "train_stress_rmse"),
+)
 _KINDS = {
     **dict.fromkeys(("fingerprint", "generator"), ("U", 0)),
     **dict.fromkeys(("parameters", "best", "mean", "square", "history", "memory"), ("f", 2)),
@@ -38,7 +41,8 @@ class State:
         Decides the order of the frames.
     history : list of tuple
         One of `HISTORY` for each epoch: learning rate (0 for L-BFGS), loss per frame of the training and of the
-        judging frames, and mean absolute errors of the latter in eV/atom and eV/A.
+        judging frames, mean absolute errors of the latter in eV/atom and eV/A, and root mean square errors of the
+        judging frames and, as they were seen, of the training frames; in the units of `Outcome.residuals`.
     best_epoch : int
         Index in the history, -1 before the first epoch.
     memory : array

@@ -63,6 +63,16 @@ class Outcome:
         values = self.residuals[quantity]
         return float(np.mean(np.abs(values))) if values.size else float("nan")
 
+    def squares(self) -> FloatArray:
+        """Sum of the squares of the residuals of each quantity, and their numbers, (2, 3)."""
+        values = [self.residuals[quantity] for quantity in QUANTITIES]
+        return np.array([[own @ own for own in values], [own.size for own in values]])
+
+
+def roots(squares: FloatArray) -> tuple[float, ...]:
+    """Root mean squares from sums of `Outcome.squares`; nan where there are no residuals."""
+    return tuple(float(np.sqrt(total / count)) if count else float("nan") for total, count in squares.T)
+
 
 class Objective:
     """Loss of a trainable model; its parameters are the argument.
