@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +18,9 @@ from .protocols import Evaluated, Slopes, TrainableModel
 
 _KEPT = 0.99  # of the running mean squares at each step
 _LEAST = 1e-8  # of a root mean square, relative to that of constant energies: no weight is infinite
-_VOIGT = ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))
+_VOIGT = np.array([0, 1, 2, 1, 0, 0]), np.array([0, 1, 2, 2, 2, 1])
+_TENSOR = np.array([[0, 5, 4], [5, 1, 3], [4, 3, 2]])  # places of the six components
+_SHARE = np.array([[1.0, 0.5, 0.5], [0.5, 1.0, 0.5], [0.5, 0.5, 1.0]])
 _FRAMES = 16
 
 
@@ -133,7 +137,7 @@ class BalancedObjective(Objective):
                 residuals[quantity].append(values)
         penalty, pull = self._penalty(parameters)
         mean = np.divide(squares, counts, out=np.zeros(3), where=counts > 0)
-        roots = np.sqrt(self.memory[0])
+        roots = np.sqrt(np.maximum(self.memory[0], _LEAST**2 * self.beginning[0]))
         terms = 0.5 * (mean / roots + roots) if gradient else np.sqrt(mean)
         loss = float(self._shares[counts > 0] @ terms[counts > 0]) + penalty
         joined = {quantity: np.concatenate(parts) for quantity, parts in residuals.items()}
@@ -147,15 +151,14 @@ class BalancedObjective(Objective):
             part = slice(first, first + _FRAMES)
             squares += _Batch(rows[part], self._model, parameters, frames[part], self._shear, gradient=False).squares[0]
         counts = _counts(rows)
-        self.memory = np.maximum(np.where(counts > 0, squares / np.maximum(counts, 1.0), self.memory), self._floor())
+        self.memory = np.where(counts > 0, squares / np.maximum(counts, 1.0), self.memory)
 
     def _rates(self, counts: FloatArray) -> FloatArray:
         """Derivatives of the loss by the sums of squares."""
-        roots = np.sqrt(np.maximum(self.memory[0], self._floor()[0]))
-        return np.divide(0.5 * self._shares, roots * counts, out=np.zeros(3), where=counts > 0)
-
-    def _floor(self) -> FloatArray:
-        return _LEAST**2 * self.beginning
+        least = (_LEAST**2 * self.beginning[0]).tolist()
+        roots = [math.sqrt(max(own)) for own in zip(self.memory[0].tolist(), least, strict=True)]
+        parts = zip(self._shares.tolist(), roots, counts.tolist(), strict=True)
+        return np.array([0.5 * share / (root * count) if count else 0.0 for share, root, count in parts])
 
     def _penalty(self, parameters: FloatArray) -> tuple[float, FloatArray | float]:
         loss, size = self._loss, parameters.size
@@ -225,11 +228,15 @@ class _Batch:
         self._atoms = np.array([row.atoms for row in rows])
         self._factors = np.array([(row.factors[0], row.factors[2]) for row in rows])
         self._energy = self._found.energies / self._atoms - np.array([row.energy for row in rows])
-        self._labelled: BoolArray = np.repeat([len(row.factors[1]) > 0 for row in rows], self._atoms)
-        self._forces = np.concatenate(self._found.forces)[self._labelled] - np.concatenate([r.forces for r in rows])
+        forces = np.concatenate(self._found.forces)
+        self._labelled: BoolArray | None = None  # all of them
+        if not all(row.factors[1].size for row in rows):
+            self._labelled = np.repeat([row.factors[1].size > 0 for row in rows], self._atoms)
+            forces = forces[self._labelled]
+        self._forces = forces - np.concatenate([row.forces for row in rows])
         self._force_factors = np.concatenate([row.factors[1] for row in rows])
-        strains = self._found.strains / self._atoms[:, None, None]
-        voigt = np.stack([0.5 * (strains[:, a, b] + strains[:, b, a]) for a, b in _VOIGT], axis=1)
+        strains, (a, b) = self._found.strains, _VOIGT
+        voigt = 0.5 * (strains[:, a, b] + strains[:, b, a]) / self._atoms[:, None]
         self._virial = voigt - np.array([row.virial for row in rows])
 
     @property
@@ -252,12 +259,12 @@ class _Batch:
     def gradient(self, rates: FloatArray, parameters: FloatArray) -> FloatArray:
         """Derivatives with respect to the parameters, from those with respect to the sums of squares."""
         energies = 2.0 * rates[0] * self._factors[:, 0] * self._energy / self._atoms
-        forces = np.zeros((len(self._labelled), 3))
-        forces[self._labelled] = (2.0 * rates[1] * self._force_factors)[:, None] * self._forces
+        forces = (2.0 * rates[1] * self._force_factors)[:, None] * self._forces
+        if self._labelled is not None:
+            every = np.zeros((len(self._labelled), 3))
+            every[self._labelled] = forces
+            forces = every
         voigt = (2.0 * rates[2] * self._factors[:, 1] / self._atoms)[:, None] * self._virial * self._shear
-        strains = np.zeros((len(self._rows), 3, 3))
-        for column, (a, b) in enumerate(_VOIGT):
-            strains[:, a, b] += 0.5 * voigt[:, column]
-            strains[:, b, a] += 0.5 * voigt[:, column]
-        parts = np.split(forces, np.cumsum(self._atoms)[:-1])
-        return self._found.gradient(Slopes(energies, parts, strains))
+        edges = [0, *accumulate(self._atoms.tolist())]
+        parts = [forces[first:last] for first, last in pairwise(edges)]
+        return self._found.gradient(Slopes(energies, parts, voigt[:, _TENSOR] * _SHARE))

@@ -188,7 +188,8 @@ class TrainableNep:
 
     def model(self, parameters: FloatArray) -> NepModel:
         """The model with these parameters."""
-        return self._gradient.vector.model(parameters)
+        found, template = self._gradient.vector.model(parameters), self._template
+        return replace(found, zbl=template.zbl, max_neighbors=template.max_neighbors)
 
     def seen(self) -> list[NDArray[Any]]:
         """Structures, and all of the template but for what is random."""

@@ -23,7 +23,6 @@ from .parameters import ParameterVector
 from .potential import NepPotential
 
 _ATOMS_PER_CHUNK, _MOST_CHUNKS = 56, 16
-_KEPT_HEADS = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,9 +68,11 @@ class NepGradient:
         self._threads = num_threads
         self._types = len(model.elements)
         self._train, self._own_ints, self._own_floats = _training_tables(self._potential)
-        self._blocks_at = layout_training.TrainingHead._fields.index("blocks")  # fields before it are integers
+        self._atoms_at = int(np.flatnonzero(flatten(self._head._replace(atoms=-1)) == -1)[0])  # slots, chunks behind it
+        fields = layout_training.TrainingHead._fields  # those in front are integers
+        self._rows_at, self._blocks_at = fields.index("rows"), fields.index("blocks")
         self._laid_out: dict[int, tuple[Any, Any, int, int]] = {}
-        self._heads: dict[tuple[int, int], tuple[IntArray, IntArray, IntArray]] = {}
+        self._heads: dict[int, tuple[IntArray, IntArray, IntArray]] = {}
         self._filled: FloatArray = np.empty(0)
 
     @property
@@ -117,18 +118,16 @@ class NepGradient:
 
     def _flat_heads(self, n: int, slots: int) -> tuple[IntArray, IntArray, IntArray]:
         """Flattened heads for so many atoms: of the forces' kernel, and both of the gradient's."""
-        if (n, slots) not in self._heads:
-            if len(self._heads) >= _KEPT_HEADS:
-                self._heads.clear()
+        if slots not in self._heads:
             area, (shared, own), _, _ = self._layout(slots)
-            head = self._head._replace(atoms=n, slots=slots, chunks=_chunks(n), request=Pass())
-            train = self._train._replace(rows=n + 1, area=own)
-            self._heads[n, slots] = (
-                flatten(head._replace(area=area)),
-                flatten(head._replace(area=shared)),
-                flatten(train),
-            )
-        return self._heads[n, slots]
+            head = self._head._replace(slots=slots, request=Pass())
+            flat = flatten(head._replace(area=area)), flatten(head._replace(area=shared))
+            self._heads[slots] = *flat, flatten(self._train._replace(area=own))
+        forces, shared, train = (head.copy() for head in self._heads[slots])
+        forces[self._atoms_at], forces[self._atoms_at + 2] = n, _chunks(n)
+        shared[self._atoms_at] = n
+        train[self._rows_at] = n + 1
+        return forces, shared, train
 
     def _layout(self, slots: int) -> tuple[Any, Any, int, int]:
         """Areas of both kernels and the doubles that they take."""
@@ -151,7 +150,6 @@ class NepGradient:
         size = self._layout(slots)[3]
         order, kinds = blocks_of_types(joined.species, self._types)
         head, train = self._flat_heads(n, slots)[1:]
-        train = train.copy()
         train[self._blocks_at] = len(kinds)
         moves = np.zeros((n + 2, layout_training.MOVE_WORDS))
         moves[:n, :3], moves[:n, 3] = by_forces, by_energy[joined.owners]

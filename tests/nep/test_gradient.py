@@ -90,7 +90,7 @@ def test_joined_frames_are_evaluated_as_alone(name):
 
 @pytest.mark.parametrize("name", ["nep4_one", "nep4"])
 def test_threads_change_no_bit(name):
-    model, gradient, atoms, frames = case(name)
+    model, _gradient, _atoms, frames = case(name)
     many = frames * 12
     slopes = random_slopes(many)
     results = []
