@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -28,6 +29,8 @@ from ase_mlips.fit import (
     snap_template,
     split_frames,
 )
+from ase_mlips.fit.equations import LinearFit
+from ase_mlips.fit.trained import TrainedFit
 from ase_mlips.heads.network import Network
 from ase_mlips.snap import SnapModel, write_snap
 
@@ -149,7 +152,7 @@ def _rehearse(output: str, zbl: tuple[float, float] | None, training: Training |
     return [*(target.parent / name for name in (*written, f"{target.stem}.report.json")), target.with_suffix(".png")]
 
 
-def _save(fit: SnapFit | NetworkFit, output: str, *, scores: bool = True, new: Sequence[Path] = ()) -> bool:
+def _save(fit: LinearFit[Any] | TrainedFit[Any], output: str, *, scores: bool = True, new: Sequence[Path] = ()) -> bool:
     """Write the fit, in the worst case to another directory: it may have taken hours.  True after Ctrl-C meanwhile.
 
     The files `new` must not exist.

@@ -32,6 +32,11 @@ from .potential import NepPotential
 from .settings import NepSettings, read_nep_in
 from .starting import Inputs, first_network, random_model, widened, with_constants
 
+__all__ = [
+    "NepFit", "NepProblem", "NepSettings", "NepTraining", "TrainableNep", "fit_nep", "fit_nep_committee", "loss_of",
+    "read_nep_in",
+]  # fmt: skip
+
 _LEAST_SHARE = 1e-2  # of an element, by which compositions must differ to tell it from others
 _LEAST_SPREAD = 1e-3  # eV; constants of elements that differ by less are one
 
@@ -140,9 +145,9 @@ class TrainableNep:
         """The model, ready to be evaluated."""
         return NepPotential(model)
 
-    def write(self, path: Path, model: NepModel) -> object:
+    def write(self, path: Path, model: NepModel) -> None:
         """Write a nep.txt file."""
-        return write_nep(path, model)
+        write_nep(path, model)
 
     def described(self, model: NepModel) -> str:
         """The model in half a line."""
