@@ -9,6 +9,7 @@ from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import BoolArray, FloatArray, Int64Array, IntArray
 from .dataset import QUANTITIES
@@ -99,6 +100,7 @@ class BalancedObjective(Objective):
         self._loss = loss
         weights = np.array([loss.type_weights.get(element, 1.0) for element in model.elements])
         self._rows = [_row(target, weights[own], loss) for target, own in zip(targets, species, strict=True)]
+        self._table = _Table.of(self._rows)
         self._shares = np.array([loss.energy, loss.force, loss.stress])
         self._shear = np.array([1.0, 1.0, 1.0, *[loss.shear**2] * 3])
         self.beginning = self._spread()
@@ -106,8 +108,8 @@ class BalancedObjective(Objective):
 
     def __call__(self, parameters: FloatArray, frames: Sequence[int] | Int64Array, *, gradient: bool = True) -> Outcome:
         """The loss of a batch times its frames; with `gradient` the running mean squares are updated."""
-        batch = _Batch([self._rows[int(number)] for number in frames], self._model, parameters, frames, self._shear)
-        squares, counts = batch.squares
+        batch = self._batch(parameters, np.asarray(frames, dtype=np.int64))
+        squares, counts = batch.squares, batch.counts
         seen = counts > 0
         if gradient:
             mean = np.divide(squares, counts, out=np.zeros(3), where=seen)
@@ -122,15 +124,14 @@ class BalancedObjective(Objective):
 
         With `gradient` its terms are those of the memory, quadratic ones: ``(MSE / RMSE_memory + RMSE_memory) / 2``.
         """
-        rows = [self._rows[int(number)] for number in frames]
-        counts = _counts(rows)
+        numbers = np.asarray(frames, dtype=np.int64)
+        counts = self._table.counts[numbers].sum(axis=0)
         rates = self._rates(counts)
         squares, slope = np.zeros(3), np.zeros_like(parameters)
         residuals: dict[str, list[FloatArray]] = {quantity: [] for quantity in QUANTITIES}
-        for first in range(0, len(frames), _FRAMES):
-            part = slice(first, first + _FRAMES)
-            batch = _Batch(rows[part], self._model, parameters, frames[part], self._shear, gradient=gradient)
-            squares += batch.squares[0]
+        for first in range(0, len(numbers), _FRAMES):
+            batch = self._batch(parameters, numbers[first : first + _FRAMES], gradient=gradient)
+            squares += batch.squares
             if gradient:
                 slope += batch.gradient(rates, parameters)
             for quantity, values in batch.residuals.items():
@@ -145,13 +146,16 @@ class BalancedObjective(Objective):
 
     def balance(self, parameters: FloatArray, frames: Int64Array) -> None:
         """Let the memory be the mean squares of these frames."""
-        rows = [self._rows[int(number)] for number in frames]
-        squares = np.zeros(3)
+        squares, counts = np.zeros(3), self._table.counts[frames].sum(axis=0)
         for first in range(0, len(frames), _FRAMES):
-            part = slice(first, first + _FRAMES)
-            squares += _Batch(rows[part], self._model, parameters, frames[part], self._shear, gradient=False).squares[0]
-        counts = _counts(rows)
+            squares += self._batch(parameters, frames[first : first + _FRAMES], gradient=False).squares
         self.memory = np.where(counts > 0, squares / np.maximum(counts, 1.0), self.memory)
+
+    def _batch(self, parameters: FloatArray, frames: Int64Array, *, gradient: bool = True) -> _Batch:
+        found: Evaluated = self._model.evaluate(parameters, frames, gradient=gradient)
+        return _Batch(
+            found, [self._rows[n] for n in frames.tolist()], [own[frames] for own in self._table], self._shear
+        )
 
     def _rates(self, counts: FloatArray) -> FloatArray:
         """Derivatives of the loss by the sums of squares."""
@@ -203,49 +207,52 @@ def _row(target: Target, type_weights: FloatArray, loss: RmseLoss) -> _Row:
     )
 
 
-def _counts(rows: Sequence[_Row]) -> FloatArray:
-    """How many residuals of each quantity there are."""
-    energies = sum(row.factors[0] > 0.0 for row in rows)
-    virials = sum(row.factors[2] > 0.0 for row in rows)
-    return np.array([energies, 3 * sum(len(row.factors[1]) for row in rows), 6 * virials], dtype=np.float64)
+class _Table(NamedTuple):
+    """What a batch needs of each frame, by its number."""
+
+    atoms: Int64Array
+    energies: FloatArray
+    virials: FloatArray
+    factors: FloatArray  # of energy and virial
+    counts: FloatArray  # residuals of each quantity
+
+    @classmethod
+    def of(cls, rows: Sequence[_Row]) -> _Table:
+        """From the rows of all frames."""
+        factors = np.array([(row.factors[0], row.factors[2]) for row in rows])
+        forces = np.array([3.0 * len(row.factors[1]) for row in rows])
+        counts = np.stack([1.0 * (factors[:, 0] > 0.0), forces, 6.0 * (factors[:, 1] > 0.0)], axis=1)
+        energies, virials = np.array([row.energy for row in rows]), np.array([row.virial for row in rows])
+        return cls(np.array([row.atoms for row in rows]), energies, virials, factors, counts)
 
 
 class _Batch:
     """Some frames evaluated: weighted sums of squares, their derivatives, and residuals as in `Outcome`."""
 
     def __init__(
-        self,
-        rows: Sequence[_Row],
-        model: TrainableModel[Any],
-        parameters: FloatArray,
-        frames: Sequence[int] | Int64Array,
-        shear: FloatArray,
-        *,
-        gradient: bool = True,
-    ) -> None:
-        self._found: Evaluated = model.evaluate(parameters, np.asarray(frames, dtype=np.int64), gradient=gradient)
-        self._rows, self._shear = rows, shear
-        self._atoms = np.array([row.atoms for row in rows])
-        self._factors = np.array([(row.factors[0], row.factors[2]) for row in rows])
-        self._energy = self._found.energies / self._atoms - np.array([row.energy for row in rows])
-        forces = np.concatenate(self._found.forces)
+        self, found: Evaluated, rows: Sequence[_Row], table: Sequence[NDArray[Any]], shear: FloatArray
+    ) -> None:  # fmt: skip
+        self._found, self._shear = found, shear
+        self._atoms, energies, virials, self._factors, counts = table
+        self.counts = counts.sum(axis=0)
+        self._energy = found.energies / self._atoms - energies
+        self._force_factors = np.concatenate([row.factors[1] for row in rows])
+        forces = np.concatenate(found.forces)
         self._labelled: BoolArray | None = None  # all of them
-        if not all(row.factors[1].size for row in rows):
-            self._labelled = np.repeat([row.factors[1].size > 0 for row in rows], self._atoms)
+        if len(self._force_factors) < len(forces):
+            self._labelled = np.repeat(counts[:, 1] > 0.0, self._atoms)
             forces = forces[self._labelled]
         self._forces = forces - np.concatenate([row.forces for row in rows])
-        self._force_factors = np.concatenate([row.factors[1] for row in rows])
-        strains, (a, b) = self._found.strains, _VOIGT
-        voigt = 0.5 * (strains[:, a, b] + strains[:, b, a]) / self._atoms[:, None]
-        self._virial = voigt - np.array([row.virial for row in rows])
+        strains, (a, b) = found.strains, _VOIGT
+        self._virial = 0.5 * (strains[:, a, b] + strains[:, b, a]) / self._atoms[:, None] - virials
 
     @property
-    def squares(self) -> tuple[FloatArray, FloatArray]:
-        """Weighted sums of the squares of residuals, and their numbers."""
+    def squares(self) -> FloatArray:
+        """Weighted sums of the squares of the residuals of each quantity."""
         energy = self._factors[:, 0] @ self._energy**2
-        force = self._force_factors @ np.sum(self._forces**2, axis=1)
+        force = self._force_factors @ np.einsum("ia,ia->i", self._forces, self._forces)
         virial = self._factors[:, 1] @ (self._virial**2 @ self._shear)
-        return np.array([energy, force, virial]), _counts(self._rows)
+        return np.array([energy, force, virial])
 
     @property
     def residuals(self) -> dict[str, FloatArray]:

@@ -202,6 +202,10 @@ def _joined_rows(parts: Sequence[Rows], begin: Sequence[int], images: Sequence[i
 def blocks_of_types(species: IntArray, types: int) -> tuple[IntArray, IntArray]:
     """Atoms by blocks of eight (blocks, 8) that have one type each, filled up with n, and the types (blocks,)."""
     n = len(species)
+    if types == 1:
+        whole = np.full(padded(n), n, np.int32)
+        whole[:n] = np.arange(n)
+        return whole, np.zeros(len(whole) // W, np.int32)
     counts = np.bincount(species, minlength=types)
     sizes = [padded(int(count)) for count in counts]
     order = np.full(sum(sizes), n, np.int32)
@@ -214,5 +218,4 @@ def blocks_of_types(species: IntArray, types: int) -> tuple[IntArray, IntArray]:
 
 def _members(species: IntArray, counts: Int64Array) -> Iterator[Int64Array]:
     """Atoms of each type in turn."""
-    sorted_atoms = np.argsort(species, kind="stable") if len(counts) > 1 else np.arange(len(species))
-    yield from np.split(sorted_atoms, np.cumsum(counts)[:-1])
+    yield from np.split(np.argsort(species, kind="stable"), np.cumsum(counts)[:-1])

@@ -84,9 +84,10 @@ def torchnep(data: Path, options: argparse.Namespace) -> dict:
     frames = mlearn("Si", data)[0]
     atoms = sum(len(frame.atoms) for frame in frames)
     problem, training = problem_of(SILICON, frames, epochs=4)
-    minimise(problem.task(training), replace(training, epochs=1), {})
+    task = problem.task(training)
+    minimise(task, replace(training, epochs=1), {})
     begin = time.thread_time()
-    minimise(problem.task(training), training, {})
+    minimise(task, training, {})
     ours = (time.thread_time() - begin) / 4 / atoms * 1e6
     if options.torchnep is None:
         return {"ours_us": ours}
