@@ -153,32 +153,26 @@ def fold_all(head: Head, train: TrainingHead, sums: Any) -> None:
 
 @device
 def strided_tile(weights: Any, count: int, x: Any, stride: int, out: Any) -> None:
-    """Eight rows of a dense matrix, `weights` [count][8], times `count` lane vectors `stride` vectors apart."""
+    """Four rows of a dense matrix, `weights` [count][8], times `count` lane vectors `stride` vectors apart."""
     s0 = s1 = s2 = s3 = splat(0.0)
-    s4 = s5 = s6 = s7 = splat(0.0)
     for k in range(count):
         v, c = load(x, k * stride * W), off(weights, k * W)
         s0, s1 = fma(load_splat(c, 0), v, s0), fma(load_splat(c, 1), v, s1)
         s2, s3 = fma(load_splat(c, 2), v, s2), fma(load_splat(c, 3), v, s3)
-        s4, s5 = fma(load_splat(c, 4), v, s4), fma(load_splat(c, 5), v, s5)
-        s6, s7 = fma(load_splat(c, 6), v, s6), fma(load_splat(c, 7), v, s7)
     store(out, 0, s0)
     store(out, W, s1)
     store(out, 2 * W, s2)
     store(out, 3 * W, s3)
-    store(out, 4 * W, s4)
-    store(out, 5 * W, s5)
-    store(out, 6 * W, s6)
-    store(out, 7 * W, s7)
 
 
 @device
 def mix(weights: Any, functions: int, count: int, source: Any, width: int, out: Any, tile: Any) -> None:
     """``out[n][e] += sum_k weights[n][k] source[k][e]`` for e < width; `weights` by tiles of eight n."""
-    for first in range(0, functions, W):
+    for first in range(0, functions, 4):
+        half = off(weights, first // W * W * count + first % W)
         for e in range(width):
-            strided_tile(off(weights, first * count), count, off(source, e * W), width, tile)
-            for n in range(min(W, functions - first)):
+            strided_tile(half, count, off(source, e * W), width, tile)
+            for n in range(min(4, functions - first)):
                 at = ((first + n) * width + e) * W
                 store(out, at, load(out, at) + load(tile, n * W))
 
@@ -188,23 +182,22 @@ def correlate(functions: int, count: int, width: int, adjoints: Any, sources: An
     """``out[n][k] += sum_e (a[n][e] s[k][e] + b[n][e] t[k][e])`` with ``(a, b)`` and ``(s, t)``; rows are in fours."""
     a, b = adjoints
     s, t = sources
-    columns = (count + 3) // 4 * 4
+    columns, step = (count + 3) // 4 * 4, width * W
     for n in range(functions):
         for k in range(0, count, 4):
-            g0 = g1 = g2 = g3 = splat(0.0)
-            h0 = h1 = h2 = h3 = splat(0.0)
-            for e in range(width):
-                at, step = (k * width + e) * W, width * W
-                p, q = load(a, (n * width + e) * W), load(b, (n * width + e) * W)
-                g0, h0 = fma(p, load(s, at), g0), fma(q, load(t, at), h0)
-                g1, h1 = fma(p, load(s, at + step), g1), fma(q, load(t, at + step), h1)
-                g2, h2 = fma(p, load(s, at + 2 * step), g2), fma(q, load(t, at + 2 * step), h2)
-                g3, h3 = fma(p, load(s, at + 3 * step), g3), fma(q, load(t, at + 3 * step), h3)
             row = off(out, (n * columns + k) * W)
-            store(row, 0, load(row, 0) + (g0 + h0))
-            store(row, W, load(row, W) + (g1 + h1))
-            store(row, 2 * W, load(row, 2 * W) + (g2 + h2))
-            store(row, 3 * W, load(row, 3 * W) + (g3 + h3))
+            g0, g1, g2, g3 = load(row, 0), load(row, W), load(row, 2 * W), load(row, 3 * W)
+            for e in range(width):
+                at, place = (k * width + e) * W, (n * width + e) * W
+                p, q = load(a, place), load(b, place)
+                g0 = fma(p, load(s, at), fma(q, load(t, at), g0))
+                g1 = fma(p, load(s, at + step), fma(q, load(t, at + step), g1))
+                g2 = fma(p, load(s, at + 2 * step), fma(q, load(t, at + 2 * step), g2))
+                g3 = fma(p, load(s, at + 3 * step), fma(q, load(t, at + 3 * step), g3))
+            store(row, 0, g0)
+            store(row, W, g1)
+            store(row, 2 * W, g2)
+            store(row, 3 * W, g3)
 
 
 @device
