@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +58,11 @@ class State:
     memory: FloatArray = field(default_factory=lambda: np.zeros((1, 0)))
 
     @classmethod
-    def begin(cls, parameters: FloatArray, seed: int, memory: FloatArray) -> State:
+    def begin(cls, parameters: FloatArray, seed: int, memory: FloatArray | None = None) -> State:
         """Before the first epoch."""
         adam = Adam(np.zeros_like(parameters), np.zeros_like(parameters))
-        return cls(parameters, parameters, adam, np.random.default_rng(seed), [], memory=memory)
+        state = cls(parameters, parameters, adam, np.random.default_rng(seed), [])
+        return state if memory is None else replace(state, memory=memory)
 
     def add(self, row: tuple[float, ...]) -> None:
         """Append an epoch to the history; its parameters are kept if they are the best so far."""
