@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import matplotlib.pyplot
 from ase.calculators.calculator import CalculationFailed
 
 from ase_mlips.files.places import require_place
@@ -64,7 +65,9 @@ def _reported(args: Namespace, fit: NepFit, sets: dict[str, Sequence[LabelledFra
     picture = Path(args.output).with_suffix(".png")
     matplotlib.use("Agg")
     with replacing(picture, force=args.force) as path:
-        fit.plot().savefig(path, dpi=150)
+        figure = fit.plot()
+        figure.savefig(path, dpi=150)
+        matplotlib.pyplot.close(figure)
     print(f"wrote {picture}")
     if args.gpumd is not None:
         write_gpumd_files(args.gpumd, fit.family.ready(fit.model), sets, fit.history)
