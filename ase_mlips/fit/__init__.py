@@ -1,4 +1,4 @@
-"""Fitting potentials to labelled configurations: linear least squares, and neural networks by gradients.
+"""Fitting potentials to labelled configurations: linear least squares, neural networks and NEP by gradients.
 
 >>> from ase_mlips.fit import Loss, fit_snap, read_frames, snap_template, split_frames
 >>> template = snap_template(["Si"], radii=[0.5], twojmax=8, rcutfac=4.9)
@@ -6,7 +6,11 @@
 >>> fit = fit_snap(template, train, test=test, loss=Loss(energy=100.0))  # doctest: +SKIP
 >>> fit.save("Si.snapcoeff")  # doctest: +SKIP
 
-The lines with a file of your own are tried out, on other frames, in the example of `fit_snap`.
+The lines with a file of your own are tried out, on other frames, in the example of `fit_snap`.  A NEP potential is
+trained as a whole, from the hyperparameters of a nep.in file or from another potential:
+
+>>> from ase_mlips.fit import fit_nep
+>>> fit_nep("nep.in", train, test=test).save("nep.txt")  # doctest: +SKIP
 """
 
 from importlib import import_module

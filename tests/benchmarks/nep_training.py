@@ -42,9 +42,9 @@ COLD = """
 import time
 import numpy as np
 from ase_mlips.cli.compile import _nep_fit
-begin = time.perf_counter()
+begin = time.process_time()
 _nep_fit()
-print(time.perf_counter() - begin)
+print(time.process_time() - begin)
 """
 
 
@@ -182,7 +182,7 @@ def threads(data: Path, options: argparse.Namespace) -> dict:
 
 
 def cold(data: Path, options: argparse.Namespace) -> dict:
-    """Seconds until the first gradient, with an empty kernel cache."""
+    """Seconds of the processor until the first gradient, with an empty kernel cache."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "NUMBA_CACHE_DIR": folder}
         run = subprocess.run([sys.executable, "-c", COLD], env=environment, capture_output=True, text=True, check=True)
