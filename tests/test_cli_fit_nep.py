@@ -89,7 +89,7 @@ def test_ctrl_c_writes_the_best_potential_so_far(here, capsys, monkeypatch):
     assert NEP("nep.txt").model.elements == ("Cu",)
 
 
-def test_frames_are_repeated_as_gpumd_does(here):
+def test_frames_are_repeated_as_gpumd_does(here, capsys):
     frames = [labelled(0.0, 0.0, 0.0, seed) for seed in range(3)]
     for atoms in frames:
         atoms.pbc = False
@@ -97,8 +97,11 @@ def test_frames_are_repeated_as_gpumd_does(here):
     arguments = ["fit", "nep", "--input", "nep.in", "--epochs", "1", "--validation", "0"]
     assert main([*arguments, "train.xyz@:3", "-o", "one.txt"]) == 0
     assert main([*arguments, "open.xyz", "--periodic", "-o", "two.txt"]) == 0
-    one, two = (NEP(name).model for name in ("one.txt", "two.txt"))
-    assert one.max_neighbors == two.max_neighbors
+    assert "not periodic" not in capsys.readouterr().err
+    assert main([*arguments, "open.xyz", "-o", "three.txt"]) == 0
+    assert "3 frames have a lattice but are not periodic in all directions" in capsys.readouterr().err
+    one, two, three = (NEP(name).model.max_neighbors for name in ("one.txt", "two.txt", "three.txt"))
+    assert one == two > three
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,6 +45,8 @@ def run(args: Namespace) -> int:
     print(f"{len(train)} training and {len(test)} test frames of {', '.join(template.elements)}{_label_counts(train)}")
     print(overview(train), flush=True)
     with plain_warnings():
+        if not args.periodic:
+            _warn_of_open_frames(train)
         try:
             fit = fit_nep(template, train, validation=args.validation, test=test, training=training)
         except FloatingPointError as error:
@@ -56,6 +59,18 @@ def run(args: Namespace) -> int:
             print(f"ase-mlips: interrupted after epoch {len(fit.history['loss'])}", file=sys.stderr)
         return 130
     return _reported(args, fit, {"train": train, **({"test": test} if test else {})})
+
+
+def _warn_of_open_frames(frames: Sequence[LabelledFrame]) -> None:
+    """Say how many frames GPUMD would take differently."""
+    count = sum(frame.atoms.cell.rank == 3 and not frame.atoms.pbc.all() for frame in frames)
+    if count:
+        warnings.warn(
+            f"{count} frames have a lattice but are not periodic in all directions (pbc), in which GPUMD repeats every"
+            " cell; --periodic does so, too",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _reported(args: Namespace, fit: NepFit, sets: dict[str, Sequence[LabelledFrame]]) -> int:

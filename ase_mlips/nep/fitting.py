@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from ..arrays import FloatArray, Int64Array, IntArray
 from ..engine.neighbors import NeighborList
@@ -132,7 +133,8 @@ class TrainableNep:
     def _most_neighbors(self) -> tuple[int, int]:
         """As nep.txt says it: of the training frames, within the largest radial and angular cutoffs."""
         cutoffs = [float(own.max()) for own in self._cutoffs]
-        most = np.array([[self._store[n].most(cutoff) for cutoff in cutoffs] for n in self._train]).max(axis=0)
+        frames = tqdm(self._train, desc="finding neighbours", unit="frame", disable=None)
+        most = np.array([[self._store[n].most(cutoff) for cutoff in cutoffs] for n in frames]).max(axis=0)
         return int(most[0]), int(most[1])
 
     @property

@@ -121,7 +121,7 @@ def silicon(data: Path, options: argparse.Namespace) -> dict:
     """mlearn Si: three budgets."""
     train, test = mlearn("Si", data)
     trained(SILICON, train[:20], [], 0.1, epochs=1)
-    cases = {4: (12, 2e-2), 12: (36, 1e-2), 120: (300, 1e-2)}
+    cases = {4: (12, 2e-2), 12: (44, 2e-2), 120: (300, 1e-2)}
     return {
         f"{seconds} s": trained(SILICON, train, test, 0.05, epochs=epochs, learning_rate=rate)
         for seconds, (epochs, rate) in cases.items()
@@ -146,7 +146,7 @@ def cu2se(data: Path, options: argparse.Namespace) -> dict:
     """Cu2Se: 1.2 to 1.3 meV/atom and 0.061 to 0.068 eV/A on the training set."""
     frames = read_frames(data / "cu2se/Cu2Se_train_nep2.xyz")
     settings = read_nep_in_quietly(data / "cu2se/Cu2Se_nep2.in")
-    return trained(settings, frames, [], 0.0, epochs=60, batch_size=1, num_threads=2)
+    return trained(settings, frames, [], 0.0, epochs=200, batch_size=1, num_threads=2)
 
 
 def cu7ps6(data: Path, options: argparse.Namespace) -> dict:
