@@ -89,6 +89,7 @@ def test_ctrl_c_writes_the_best_potential_so_far(here, capsys, monkeypatch):
     assert NEP("nep.txt").model.elements == ("Cu",)
 
 
+@pytest.mark.filterwarnings("always:3 frames have a lattice:UserWarning")
 def test_frames_are_repeated_as_gpumd_does(here, capsys):
     frames = [labelled(0.0, 0.0, 0.0, seed) for seed in range(3)]
     for atoms in frames:
