@@ -18,7 +18,7 @@ from ase_mlips.fit import LabelledFrame, NepFit, NepSettings, NepTraining, fit_n
 from ase_mlips.fit.dataset import labelled_frame
 from ase_mlips.fit.gpumd_files import gpumd_names, write_gpumd_files
 from ase_mlips.fit.labels import structures
-from ase_mlips.fit.overview import overview
+from ase_mlips.fit.overview import dominating, overview
 from ase_mlips.nep.files import read_nep
 from ase_mlips.nep.model import NepModel
 
@@ -76,6 +76,7 @@ def _warn_of_open_frames(frames: Sequence[LabelledFrame]) -> None:
 def _reported(args: Namespace, fit: NepFit, sets: dict[str, Sequence[LabelledFrame]]) -> int:
     """Print the errors and write the report, the picture and the files of GPUMD; returns the exit code."""
     print(fit.report)
+    print(dominating(fit.report))
     interrupted = _save(fit, args.output)
     picture = Path(args.output).with_suffix(".png")
     matplotlib.use("Agg")

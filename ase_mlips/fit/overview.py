@@ -11,6 +11,7 @@ from ..arrays import FloatArray
 from ..engine.neighbors import NeighborList
 from ..files.records import one_line
 from .dataset import LabelledFrame
+from .report import Report
 from .tables import html_table, text_table
 
 _REACH = 4.0  # A; pairs that are further apart are no danger
@@ -96,3 +97,16 @@ def overview(frames: Sequence[LabelledFrame]) -> Overview:
     return Overview(
         tuple(frame.source for frame in frames), distance, force, energies, squares / total if total > 0.0 else squares
     )
+
+
+def dominating(report: Report, name: str = "train") -> str:
+    """The frames of a set that hold most of the squared errors of each quantity, as a table."""
+    rows = []
+    for parity in (parity for parity in report.parities if parity.set == name):
+        squares = np.bincount(parity.frames, (parity.predicted - parity.reference) ** 2)
+        total = float(squares.sum())
+        if total > 0.0:
+            worst = np.argsort(-squares, kind="stable")[:_SHOWN]
+            frames = "; ".join(f"{parity.sources[n]} ({100.0 * squares[n] / total:.1f} %)" for n in worst)
+            rows.append([parity.quantity, frames])
+    return text_table(("squared errors of", "frames with the largest shares"), rows, left=2)

@@ -7,13 +7,14 @@ import pytest
 from support.nep_frames import labelled_by, teacher
 
 from ase_mlips import NEP
-from ase_mlips.fit import NepSettings, NepTraining, RmseLoss, fit_nep, fit_nep_committee, read_frames
+from ase_mlips.fit import NepSettings, NepTraining, RmseLoss, compare, fit_nep, fit_nep_committee, read_frames
 from ase_mlips.fit import training as training_module
 from ase_mlips.fit.gpumd_files import write_gpumd_files
-from ase_mlips.fit.overview import overview
+from ase_mlips.fit.overview import dominating, overview
 from ase_mlips.nep.files import read_nep, write_nep
 from ase_mlips.nep.fitting import NepProblem
 from ase_mlips.nep.model import NepZbl
+from ase_mlips.nep.potential import NepPotential
 
 # a few epochs suffice to see how it works, not to learn
 pytestmark = pytest.mark.filterwarnings("ignore:the best model has a loss:UserWarning")
@@ -236,3 +237,12 @@ def test_frames_that_spoil_a_training_are_seen(frames):
     assert np.argmin(found.distance) == 5
     assert found.distance[5] == pytest.approx(0.5)
     assert "frame 5 (0.5)" in str(found)
+
+
+def test_frames_that_dominate_the_errors_are_named(frames):
+    forces = frames[3].forces.copy()
+    forces[2] += [0.0, 5.0, 0.0]
+    odd = [*frames[:3], replace(frames[3], forces=forces), replace(frames[4], energy=frames[4].energy + 9.0)]
+    lines = dominating(compare(NepPotential(teacher()), {"train": odd})).splitlines()
+    assert "frame 4 (100.0 %)" in next(line for line in lines if line.startswith("energy"))
+    assert "frame 3 (100.0 %)" in next(line for line in lines if line.startswith("force"))
