@@ -69,7 +69,7 @@ class RmseLoss(Loss):
 
 
 class _Row(NamedTuple):
-    """One frame: labels per atom, nan where there is none, and factors of the squares of residuals."""
+    """One frame: labels per atom, and factors of the squares of residuals, 0 or none where there is no label."""
 
     atoms: int
     energy: float
@@ -139,6 +139,7 @@ class BalancedObjective(Objective):
         penalty, pull = self._penalty(parameters)
         mean = np.divide(squares, counts, out=np.zeros(3), where=counts > 0)
         roots = np.sqrt(np.maximum(self.memory[0], _LEAST**2 * self.beginning[0]))
+        roots[counts == 0] = 1.0
         terms = 0.5 * (mean / roots + roots) if gradient else np.sqrt(mean)
         loss = float(self._shares[counts > 0] @ terms[counts > 0]) + penalty
         joined = {quantity: np.concatenate(parts) for quantity, parts in residuals.items()}
@@ -176,13 +177,16 @@ class BalancedObjective(Objective):
         return value, pull
 
     def _spread(self) -> FloatArray:
-        """Mean squares of the labels, energies and virials less their means; 1 where there is nothing to spread."""
+        """Mean squares of the labels, energies and virials less their means; 1 for no spread, 0 for no labels."""
         energies = np.array([row.energy for row in self._rows if row.factors[0] > 0.0])
         forces = [np.mean(row.forces**2) for row in self._rows if row.factors[1].size]
         virials = np.array([row.virial for row in self._rows if row.factors[2] > 0.0])
-        found = [energies.var() if energies.size else 0.0, np.mean(forces) if forces else 0.0]
-        found.append(virials.var(axis=0).mean() if virials.size else 0.0)
-        return np.array([[value if value > 0.0 else 1.0 for value in found]])
+        found = [
+            (energies.size, energies.var() if energies.size else 0.0),
+            (len(forces), np.mean(forces) if forces else 0.0),
+            (virials.size, virials.var(axis=0).mean() if virials.size else 0.0),
+        ]
+        return np.array([[(value if value > 0.0 else 1.0) if size else 0.0 for size, value in found]])
 
 
 def _row(target: Target, type_weights: FloatArray, loss: RmseLoss) -> _Row:

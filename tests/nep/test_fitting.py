@@ -168,6 +168,19 @@ def test_the_loss_is_a_sum_of_root_mean_squares(frames):
     assert outcome.loss / len(frames) == pytest.approx(expected, rel=1e-12)
 
 
+def test_labels_that_are_not_there_add_nothing(frames):
+    bare = [replace(frame, stress=None) for frame in frames]
+    problem = NepProblem(SETTINGS.template(), bare, validation=0.0, loss=RmseLoss(stress=7.0), training=SHORT)
+    task = problem.task(SHORT)
+    assert task.objective.beginning[0, 2] == 0.0
+    outcome = task.objective.total(task.start, task.train, gradient=False)
+    roots = [np.sqrt(np.mean(outcome.residuals[name] ** 2)) for name in ("energy", "force")]
+    assert outcome.loss / len(bare) == pytest.approx(sum(roots), rel=1e-12)
+    task.objective.balance(task.start, task.train)
+    assert task.objective.total(task.start, task.train).loss == pytest.approx(outcome.loss, rel=1e-12)
+    assert np.all(np.isfinite(task.objective(task.start, [0, 1]).gradient))
+
+
 def test_memory_is_bounded(frames):
     """Without room for neighbour lists they are made again."""
     kept, made = (fit_nep(SETTINGS, frames, training=replace(SHORT, memory=gb)) for gb in (2.0, 0.0))
