@@ -20,9 +20,18 @@ from ase_mlips.analysis import Trajectory, adf, correlation, rdf, replay, van_ho
 from ase_mlips.engine.jit import cache_directories
 from ase_mlips.engine.kernel_cache import writable_directory
 from ase_mlips.engine.neighbors import NeighborList
-from ase_mlips.fit import LabelledFrame, Training, fit_network, fit_snap, snap_template
+from ase_mlips.fit import (
+    LabelledFrame,
+    Training,
+    fit_network,
+    fit_snap,
+    snap_template,
+)
+from ase_mlips.fit.protocols import Slopes
 from ase_mlips.mtp import MTP, MtpModel
 from ase_mlips.nep import NEP, NepModel, NepNetwork
+from ase_mlips.nep.gradient import NepGradient
+from ase_mlips.nep.neighborhoods import neighborhood
 from ase_mlips.snap import SNAP, SnapModel
 
 from .common import print_table
@@ -65,6 +74,7 @@ def _work() -> dict[str, Callable[[], Any]]:
         "heat flux": lambda: replay([_crystal(mixed.elements, 2)] * 2, [SNAP(mixed)], timestep_fs=1.0),
         "correlation": lambda: correlation(np.zeros(1 << 15), max_lag=1),
         "network fit": lambda: fit_network(mixed, [_labelled(mixed.elements)] * 4, training=Training(epochs=1)),
+        "NEP fit": _nep_fit,
         "RDF": lambda: [rdf(_crystal(("Cu",), 2), r_max=r_max) for r_max in (2.0, 6.0)],
         "angles": lambda: adf(_crystal(("Cu",), 2), 3.0),
         "van Hove functions": lambda: van_hove([_crystal(("Cu",), 2)] * 3, [1.0], timestep_fs=1000.0),
@@ -112,6 +122,14 @@ def _nep(*elements: str, charge_mode: int = 0) -> NepModel:
         charge_mode=charge_mode,
         sqrt_epsilon=1.0 if charge_mode else None,
     )
+
+
+def _nep_fit() -> None:
+    model, frame = _nep("Cu"), _labelled(("Cu",))
+    gradient, number = NepGradient(model), len(frame.atoms)
+    near = neighborhood(NeighborList(4.0, skin=0.0), frame.atoms, np.zeros(number, np.int32), 1)
+    found = gradient.evaluate(gradient.vector.of(model), [near])
+    found.gradient(Slopes(np.zeros(1), [np.zeros((number, 3))], np.zeros((1, 3, 3))))
 
 
 def _mtp(*elements: str) -> MtpModel:

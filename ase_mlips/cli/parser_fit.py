@@ -13,7 +13,7 @@ def add_fit(commands: Any) -> None:
     families = command(commands, "fit", "fit a potential to labelled structures", model=False).add_subparsers(
         title="families", metavar="FAMILY", required=True
     )
-    for add in (_snap, _mtp):
+    for add in (_snap, _mtp, _nep):
         add(families)
 
 
@@ -110,3 +110,41 @@ def _mtp(families: Any) -> None:
         "--active-set", choices=("neighborhood", "configuration"), default="neighborhood", help="of an .almtp file"
     )
     parser.add_argument("--checkpoint", metavar="FILE.npz", help="keep the state here after every iteration; go on")
+
+
+def _nep(families: Any) -> None:
+    parser = command(families, "nep", "train a neuroevolution potential by gradients", model=False)
+    parser.set_defaults(module="fit_nep")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="structures with energies, forces and, if known, virials or stresses"
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="nep.txt", help="model; errors go to a report beside it"
+    )
+    add_force(parser)
+    parser.add_argument("--input", metavar="nep.in", help="hyperparameters (default: those of GPUMD)")
+    parser.add_argument(
+        "--start", metavar="nep.txt", help="potential to start from; energies are shifted to the labels"
+    )
+    parser.add_argument(
+        "--elements", nargs="+", action=Symbols, metavar="X", help="without --input; with --start: those to keep"
+    )
+    parser.add_argument("--periodic", action="store_true", help="repeat every cell in all directions, as GPUMD does")
+    parser.add_argument("--test", nargs="+", metavar="FILE", help="structures to test on")
+    parser.add_argument(
+        "--test-fraction", type=not_negative, default=0.0, metavar="X", help="without --test: held back"
+    )
+    parser.add_argument(
+        "--validation", type=not_negative, default=0.1, metavar="X", help="share that chooses the epoch that is kept"
+    )
+    parser.add_argument("--epochs", type=count, default=100, metavar="N", help="of Adam")
+    parser.add_argument("--batch-size", type=count, default=2, metavar="N", help="frames per step of Adam")
+    parser.add_argument("--learning-rate", type=positive, metavar="X", help="at the start (0.01; with --start 0.002)")
+    parser.add_argument("--lbfgs-steps", type=count, metavar="N", help="of L-BFGS after Adam (0)")
+    parser.add_argument("--patience", type=count, metavar="N", help="epochs without improvement that end it (all)")
+    parser.add_argument("--checkpoint", metavar="FILE.npz", help="keep the state here after every epoch; go on from it")
+    parser.add_argument("--seed", type=seed, metavar="N", help="of the start and the order of frames (nep.in's or 0)")
+    parser.add_argument(
+        "--threads", type=count, metavar="N", help="that share the work (1); of no influence on results"
+    )
+    parser.add_argument("--gpumd", metavar="FOLDER", help="write loss.out, energy_train.out, force_train.out, .. there")

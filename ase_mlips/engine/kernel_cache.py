@@ -29,7 +29,7 @@ _SOURCES = (
     "engine/*.py",
     "files/signals.py",
     "**/kernels*.py",
-    "**/layout.py",
+    "**/layout*.py",
 )  # what kernels are made of
 
 

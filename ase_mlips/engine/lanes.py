@@ -126,11 +126,11 @@ def channel_sums(F: Any, pq: Any, used: int, limits: Any, offsets: Any, channels
     for group in range(used // 4):
         variables = off(pq, group * 8 * W)
         for ch in range(0, channels, 4):
-            _sum_tile(off(F, (group * (channels + 3) + ch) * 4 * W), variables, off(limits, ch), off(offsets, ch), S)
+            sum_tile(off(F, (group * (channels + 3) + ch) * 4 * W), variables, off(limits, ch), off(offsets, ch), S)
 
 
 @device
-def _sum_tile(F: Any, pq: Any, limits: Any, offsets: Any, S: Any) -> None:
+def sum_tile(F: Any, pq: Any, limits: Any, offsets: Any, S: Any) -> None:
     """Four channels of four slots; no power is ever stored."""
     a0, a1, a2, a3 = load(F, 0), load(F, W), load(F, 2 * W), load(F, 3 * W)
     b0, b1, b2, b3 = load(F, 4 * W), load(F, 5 * W), load(F, 6 * W), load(F, 7 * W)

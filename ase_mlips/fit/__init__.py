@@ -1,4 +1,4 @@
-"""Fitting potentials to labelled configurations: linear least squares, and neural networks by gradients.
+"""Fitting potentials to labelled configurations: linear least squares, neural networks and NEP by gradients.
 
 >>> from ase_mlips.fit import Loss, fit_snap, read_frames, snap_template, split_frames
 >>> template = snap_template(["Si"], radii=[0.5], twojmax=8, rcutfac=4.9)
@@ -6,12 +6,17 @@
 >>> fit = fit_snap(template, train, test=test, loss=Loss(energy=100.0))  # doctest: +SKIP
 >>> fit.save("Si.snapcoeff")  # doctest: +SKIP
 
-The lines with a file of your own are tried out, on other frames, in the example of `fit_snap`.
+The lines with a file of your own are tried out, on other frames, in the example of `fit_snap`.  A NEP potential is
+trained as a whole, from the hyperparameters of a nep.in file or from another potential:
+
+>>> from ase_mlips.fit import fit_nep
+>>> fit_nep("nep.in", train, test=test).save("nep.txt")  # doctest: +SKIP
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from .balanced import RmseLoss
 from .cells import warn_of_cells
 from .committee import Committee
 from .dataset import LabelledFrame, read_frames, split_frames
@@ -25,6 +30,7 @@ from .training import Training
 
 if TYPE_CHECKING:
     from ..mtp.fitting import MlipLoss, MtpFit, fit_mtp, fit_mtp_committee, grown
+    from ..nep.fitting import NepFit, NepSettings, NepTraining, fit_nep, fit_nep_committee, read_nep_in
     from ..snap.fitting import (
         NetworkFit,
         SnapDesign,
@@ -38,15 +44,17 @@ if TYPE_CHECKING:
     from ..snap.template import snap_template
 
 __all__ = [
-    "Committee", "EnergyOffsets", "FrameFile", "FullBatch", "LabelledFrame", "Loss", "MlipLoss", "MtpFit", "NetworkFit",
-    "Report", "SnapDesign", "SnapEquations", "SnapFit", "Sweep", "Training", "compare", "energy_offsets",
-    "fit_committee", "fit_mtp", "fit_mtp_committee", "fit_network", "fit_snap", "grown", "read_frames", "snap_template",
+    "Committee", "EnergyOffsets", "FrameFile", "FullBatch", "LabelledFrame", "Loss", "MlipLoss", "MtpFit", "NepFit",
+    "NepSettings", "NepTraining", "NetworkFit", "Report", "RmseLoss", "SnapDesign", "SnapEquations", "SnapFit", "Sweep",
+    "Training", "compare", "energy_offsets", "fit_committee", "fit_mtp", "fit_mtp_committee", "fit_nep",
+    "fit_nep_committee", "fit_network", "fit_snap", "grown", "read_frames", "read_nep_in", "snap_template",
     "split_frames", "warn_of_cells", "weight_sweep",
 ]  # fmt: skip
 
 # the families import this package for its protocols, and their names are looked up when they are asked for
 _FAMILIES = {
     "..mtp.fitting": ("MlipLoss", "MtpFit", "fit_mtp", "fit_mtp_committee", "grown"),
+    "..nep.fitting": ("NepFit", "NepSettings", "NepTraining", "fit_nep", "fit_nep_committee", "read_nep_in"),
     "..snap.fitting": (
         "NetworkFit", "SnapDesign", "SnapEquations", "SnapFit", "fit_committee", "fit_network", "fit_snap",
         "weight_sweep",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,13 @@ from ..files.text import replace_files
 from .optimisers import Adam
 
 DIGESTS = ("frames or descriptors", "labels", "weights")  # entries of a fingerprint that say nothing to a reader
-HISTORY = ("rate", "loss", "validation", "energy_mae", "force_mae")
+HISTORY = (
+    *("rate", "loss", "validation", "energy_mae", "force_mae"),
+    *("energy_rmse", "force_rmse", "stress_rmse", "train_energy_rmse", "train_force_rmse", "train_stress_rmse"),
+)
 _KINDS = {
     **dict.fromkeys(("fingerprint", "generator"), ("U", 0)),
-    **dict.fromkeys(("parameters", "best", "mean", "square", "history"), ("f", 2)),
+    **dict.fromkeys(("parameters", "best", "mean", "square", "history", "memory"), ("f", 2)),
     **dict.fromkeys(("steps", "best_epoch"), ("i", 0)),
 }
 
@@ -38,9 +41,12 @@ class State:
         Decides the order of the frames.
     history : list of tuple
         One of `HISTORY` for each epoch: learning rate (0 for L-BFGS), loss per frame of the training and of the
-        judging frames, and mean absolute errors of the latter in eV/atom and eV/A.
+        judging frames, mean absolute errors of the latter in eV/atom and eV/A, and root mean square errors of the
+        judging frames and, as they were seen, of the training frames; in the units of `Outcome.residuals`.
     best_epoch : int
         Index in the history, -1 before the first epoch.
+    memory : array
+        What the objective keeps from step to step, see `Objective.memory`.
     """
 
     parameters: FloatArray
@@ -49,12 +55,14 @@ class State:
     generator: np.random.Generator
     history: list[tuple[float, ...]]
     best_epoch: int = -1
+    memory: FloatArray = field(default_factory=lambda: np.zeros((1, 0)))
 
     @classmethod
-    def begin(cls, parameters: FloatArray, seed: int) -> State:
+    def begin(cls, parameters: FloatArray, seed: int, memory: FloatArray | None = None) -> State:
         """Before the first epoch."""
         adam = Adam(np.zeros_like(parameters), np.zeros_like(parameters))
-        return cls(parameters, parameters, adam, np.random.default_rng(seed), [])
+        state = cls(parameters, parameters, adam, np.random.default_rng(seed), [])
+        return state if memory is None else replace(state, memory=memory)
 
     def add(self, row: tuple[float, ...]) -> None:
         """Append an epoch to the history; its parameters are kept if they are the best so far."""
@@ -77,6 +85,7 @@ class State:
             generator=json.dumps(self.generator.bit_generator.state),
             history=np.array(self.history).reshape(-1, len(HISTORY)),
             best_epoch=self.best_epoch,
+            memory=np.ascontiguousarray(self.memory),
         )
         replace_files({str(path): buffer.getvalue()})
 
@@ -99,7 +108,8 @@ class State:
             generator.bit_generator.state = json.loads(found["generator"])
             mean, square, parameters, best = (found[name].copy() for name in ("mean", "square", "parameters", "best"))
             history = [tuple(row) for row in found["history"].tolist()]
-            state = cls(parameters, best, Adam(mean, square, found["steps"]), generator, history, found["best_epoch"])
+            adam, memory = Adam(mean, square, found["steps"]), found["memory"].copy()
+            state = cls(parameters, best, adam, generator, history, found["best_epoch"], memory)
         except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"{path}: expected a checkpoint of a training, got another or a damaged file") from error
         if said := differences(other, json.loads(json.dumps(fingerprint))):

@@ -63,6 +63,16 @@ class Outcome:
         values = self.residuals[quantity]
         return float(np.mean(np.abs(values))) if values.size else float("nan")
 
+    def squares(self) -> FloatArray:
+        """Sum of the squares of the residuals of each quantity, and their numbers, (2, 3)."""
+        values = [self.residuals[quantity] for quantity in QUANTITIES]
+        return np.array([[own @ own for own in values], [own.size for own in values]])
+
+
+def roots(squares: FloatArray) -> tuple[float, ...]:
+    """Root mean squares from sums of `Outcome.squares`; nan where there are no residuals."""
+    return tuple(float(np.sqrt(total / count)) if count else float("nan") for total, count in squares.T)
+
 
 class Objective:
     """Loss of a trainable model; its parameters are the argument.
@@ -72,11 +82,20 @@ class Objective:
     model : TrainableModel
     targets : sequence of Target
         One for each of the frames of the model.
+
+    Attributes
+    ----------
+    beginning : (1, m) array
+        What `memory` is before the first step.
+    memory : (1, m) array
+        What the loss of a batch depends on beside the parameters; none here.  A checkpoint holds it.
     """
 
     def __init__(self, model: TrainableModel[Any], targets: Sequence[Target]) -> None:
         self._model = model
         self._targets = targets
+        self.beginning: FloatArray = np.zeros((1, 0))
+        self.memory = self.beginning
 
     def __call__(self, parameters: FloatArray, frames: Sequence[int] | Int64Array, *, gradient: bool = True) -> Outcome:
         """The loss of some frames.
@@ -112,6 +131,9 @@ class Objective:
         residuals = {quantity: np.concatenate([part.residuals[quantity] for part in parts]) for quantity in QUANTITIES}
         slope = np.sum([part.gradient for part in parts], axis=0)
         return Outcome(sum(part.loss for part in parts), slope, residuals)
+
+    def balance(self, parameters: FloatArray, frames: Int64Array) -> None:
+        """Make `memory` fit the parameters, before a minimisation over these frames; nothing to do here."""
 
 
 def _residuals(found: Evaluated, place: int, target: Target) -> dict[str, FloatArray]:

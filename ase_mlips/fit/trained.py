@@ -34,8 +34,9 @@ class TrainedFit(Generic[Model]):
         The frames of the sets "train" and, if there are any, "validation" and "test".
     history : mapping
         For each epoch "rate" (learning rate, 0 for L-BFGS), "loss" and "validation" (per frame, of the training and
-        the validation frames), and the mean absolute errors of the latter: "energy_mae" (eV/atom), "force_mae" (eV/A).
-        Without validation frames the training frames stand in.
+        the validation frames), the mean absolute errors of the latter: "energy_mae" (eV/atom), "force_mae" (eV/A), and
+        root mean squares of the residuals, "energy_rmse", "force_rmse", "stress_rmse", of the training frames, as they
+        were seen, "train_energy_rmse" and so on.  Without validation frames the training frames stand in.
     loss : Loss
     training : Schedule
     interrupted : bool

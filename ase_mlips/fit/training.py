@@ -15,7 +15,7 @@ from ..arrays import FloatArray, Int64Array
 from ..files.signals import SignalsLater
 from ..heads.network import ACTIVATIONS, MAX_NEURONS
 from .checkpoint import State
-from .objective import Objective
+from .objective import Objective, roots
 from .optimisers import cosine, lbfgs
 
 ROUND = 20  # iterations of L-BFGS that make an epoch
@@ -173,13 +173,16 @@ def minimise(task: Task, training: Schedule, fingerprint: Mapping[str, Any]) -> 
     """
     path = training.checkpoint
     resumed = path is not None and Path(path).exists()
-    state = State.read(path, fingerprint) if path and resumed else State.begin(task.start, training.seed)
+    memory = task.objective.beginning
+    state = State.read(path, fingerprint) if path and resumed else State.begin(task.start, training.seed, memory)
+    task.objective.memory = state.memory
     total = training.epochs + training.rounds
     with tqdm(total=total, initial=len(state.history), desc="training", unit="epoch", disable=None) as bar:
         try:
             while stage := _stage(state, training):
                 row = _adam(task, training, state) if stage == "adam" else _lbfgs(task, training, state)
                 with SignalsLater():
+                    state.memory = task.objective.memory
                     state.add(row)
                     if path:
                         state.write(path, fingerprint)
@@ -214,13 +217,14 @@ def _adam(task: Task, training: Schedule, state: State) -> tuple[float, ...]:
     order = state.generator.permutation(task.train)
     batches = [order[first : first + training.batch_size] for first in range(0, len(order), training.batch_size)]
     steps = training.epochs * len(batches)
-    loss = 0.0
+    loss, squares = 0.0, np.zeros((2, 3))
     for batch in batches:
         outcome = task.objective(state.parameters, batch)
         rate = cosine(training.learning_rate, training.final_learning_rate, state.adam.steps / steps)
         state.parameters = state.parameters + state.adam.step(outcome.gradient / len(batch), rate)
         loss += outcome.loss
-    return rate, loss / len(order), *_judge(task, state)
+        squares += outcome.squares()
+    return rate, loss / len(order), *_judge(task, state), *roots(squares)
 
 
 def _lbfgs(task: Task, training: Schedule, state: State) -> tuple[float, ...]:
@@ -234,16 +238,18 @@ def _lbfgs(task: Task, training: Schedule, state: State) -> tuple[float, ...]:
 
     if state.history and state.history[-1][0] > 0.0:
         state.parameters = state.best
+    task.objective.balance(state.parameters, task.train)
     state.parameters = lbfgs(function, state.parameters, min(ROUND, left))
-    loss = task.objective.total(state.parameters, task.train, gradient=False).loss
-    return 0.0, loss / count, *_judge(task, state)
+    outcome = task.objective.total(state.parameters, task.train, gradient=False)
+    return 0.0, outcome.loss / count, *_judge(task, state), *roots(outcome.squares())
 
 
-def _judge(task: Task, state: State) -> tuple[float, float, float]:
-    """Loss per frame and mean absolute errors of energy and force on the frames that judge."""
+def _judge(task: Task, state: State) -> tuple[float, ...]:
+    """Loss per frame, mean absolute errors of energy and force, and root mean squares, on the frames that judge."""
     outcome = task.objective.total(state.parameters, task.judges, gradient=False)
     if not np.isfinite(outcome.loss):
         raise FloatingPointError(
             f"the loss is not finite after {len(state.history)} epochs; a lower learning_rate may help"
         )
-    return outcome.loss / len(task.judges), outcome.mae("energy"), outcome.mae("force")
+    mae = outcome.mae("energy"), outcome.mae("force")
+    return outcome.loss / len(task.judges), *mae, *roots(outcome.squares())

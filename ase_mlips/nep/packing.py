@@ -94,7 +94,7 @@ def _pack_basis(model: NepModel, ints: Packer, floats: Packer) -> int:
     floats.add_sparse(ints, forward=forward, reverse=forward.transposed(int(offsets[-1])))
     floats.add(radial=expansion(tables.chebyshev_values(model.radial)))
     floats.add(angular=expansion(tables.chebyshev_values(model.angular)))
-    repulsion, (radial, angular) = _repulsion(model), _pair_cutoffs(model)
+    repulsion, (radial, angular) = _repulsion(model), pair_cutoffs(model)
     # as in GPUMD, the repulsion acts between angular neighbours only
     pairs = np.stack([1.0 / radial, 1.0 / angular, np.minimum(repulsion[:, :, 1], angular)], axis=-1)
     floats.add(pair=pairs, zbl=repulsion, scalars=[angular.max(), reach(model)])
@@ -132,11 +132,11 @@ def _pack_networks(model: NepModel, floats: Packer) -> int:
 
 def reach(model: NepModel) -> float:
     """Distance in A from which on two atoms do not interact; their charges do up to the longest radial cutoff."""
-    radial, angular = _pair_cutoffs(model)
+    radial, angular = pair_cutoffs(model)
     return float(max(radial.max(), angular.max(), model.radial_cutoffs.max() if model.charge_mode else 0.0))
 
 
-def _pair_cutoffs(model: NepModel) -> tuple[FloatArray, FloatArray]:
+def pair_cutoffs(model: NepModel) -> tuple[FloatArray, FloatArray]:
     """Radial and angular cutoff of each pair of types."""
     cutoffs = []
     radii = np.array([RADII[element] for element in model.elements])

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..arrays import FloatArray, IntArray
 from ..engine.neighbors import NeighborList
+from ..engine.neighbors.joined import Listed
 from ..files.records import one_line
 from ..potential import BlockPotential, Evaluation, evaluate_blocks
 from . import kernels, layout
@@ -88,7 +89,7 @@ class NepPotential(BlockPotential[NepModel]):
             rest.energies + electric.energies, rest.forces + electric.forces, rest.virials + electric.virials
         )
 
-    def outputs(self, neighbors: NeighborList, species: IntArray) -> Outputs:
+    def outputs(self, neighbors: Listed, species: IntArray) -> Outputs:
         """Descriptors, latent space and charges before they are made neutral."""
         return self._split(self._run(neighbors, species, Pass(derivatives=False, report=True))[1])
 
@@ -119,7 +120,7 @@ class NepPotential(BlockPotential[NepModel]):
 
     def _run(
         self,
-        neighbors: NeighborList,
+        neighbors: Listed,
         species: IntArray,
         what: Pass,
         *,

@@ -7,8 +7,10 @@ do their constant tables.
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
+from ase import Atoms
 
 import ase_mlips.snap.potential as snap_potential
 from ase_mlips import potential
@@ -16,7 +18,10 @@ from ase_mlips.engine import packing, plans
 from ase_mlips.engine.neighbors import NeighborList
 from ase_mlips.engine.packing import Packer, W
 from ase_mlips.engine.plans import Plans
+from ase_mlips.fit.protocols import Slopes
+from ase_mlips.nep.gradient import NepGradient
 from ase_mlips.nep.model import NepModel
+from ase_mlips.nep.neighborhoods import neighborhood
 from ase_mlips.nep.potential import NepPotential
 from ase_mlips.snap import SnapModel, SnapPotential
 from ase_mlips.snap.model import bispectrum_labels
@@ -138,6 +143,23 @@ def nep_evaluations() -> dict[str, np.ndarray]:
     return results
 
 
+def nep_gradients() -> dict[str, np.ndarray]:
+    """Derivatives with respect to all parameters of two joined frames, by ``gradient/model``."""
+    results = {}
+    for name in ("nep4_one", "nep3", "nep5", "long_radial", "smallest"):
+        model = replace(synthetic_nep_models()[name], zbl=None)
+        gradient = NepGradient(model)
+        near = []
+        for count in (3, 2):
+            species, positions, cell, pbc = tiny_structure(model, count, 1.0)
+            atoms = Atoms(f"H{len(species)}", positions=positions, cell=cell, pbc=pbc)
+            near.append(neighborhood(NeighborList(gradient.cutoff, 0.0), atoms, species, len(model.elements)))
+        found = gradient.evaluate(gradient.vector.of(model), near)
+        slopes = Slopes(np.array([1.0, -2.0]), found.forces, found.strains)
+        results[f"gradient/{name}"] = found.gradient(slopes)
+    return results
+
+
 def neighbor_lists() -> dict[str, np.ndarray]:
     """What neighbour lists hold after builds in different cells, growth, refreshes and rebuilds."""
     rng = np.random.default_rng(0)
@@ -172,7 +194,7 @@ def neighbor_lists() -> dict[str, np.ndarray]:
 
 
 def results() -> dict[str, np.ndarray]:
-    return evaluations() | nep_evaluations() | neighbor_lists()
+    return evaluations() | nep_evaluations() | nep_gradients() | neighbor_lists()
 
 
 class Unforgiving:

@@ -1,0 +1,281 @@
+"""A loss of root mean squares, as GPUMD has it: energies, forces and virials keep their weights as errors fall."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..arrays import BoolArray, FloatArray, Int64Array, IntArray
+from .dataset import QUANTITIES
+from .loss import Loss
+from .objective import Objective, Outcome, Target
+from .protocols import Evaluated, Slopes, TrainableModel
+
+_KEPT = 0.99  # of the running mean squares at each step
+_LEAST = 1e-8  # of a root mean square, relative to that of constant energies: no weight is infinite
+_VOIGT = np.array([0, 1, 2, 1, 0, 0]), np.array([0, 1, 2, 2, 2, 1])
+_TENSOR = np.array([[0, 5, 4], [5, 1, 3], [4, 3, 2]])  # places of the six components
+_SHARE = np.array([[1.0, 0.5, 0.5], [0.5, 1.0, 0.5], [0.5, 0.5, 1.0]])
+_FRAMES = 16
+
+
+@dataclass(frozen=True)
+class RmseLoss(Loss):
+    """``energy * RMSE_E + force * RMSE_F + stress * RMSE_V``, and penalties of large parameters.
+
+    These are GPUMD's ``lambda_e``, ``lambda_f`` and ``lambda_v``, with errors in eV/atom, eV/A and, for the six
+    components of the virial, eV/atom.  Weights of groups and of frames multiply the residuals before they are squared.
+
+    Attributes
+    ----------
+    shear : float
+        Multiplies the residuals of the components yz, xz and xy (``lambda_shear``).
+    force_delta : float
+        eV/A; if above 0, the squares of residuals of forces are multiplied by ``d / (d + |F|)``, so that small forces
+        count more.
+    type_weights : mapping
+        Factors of the residuals of the forces on atoms of an element.
+    first, second : float
+        Add ``first * sum |p| / P + second * sqrt(sum p^2 / P)`` for P parameters (``lambda_1``, ``lambda_2``).
+    """
+
+    energy: float = 1.0
+    force: float = 1.0
+    stress: float = 0.1
+    shear: float = 1.0
+    force_delta: float = 0.0
+    type_weights: Mapping[str, float] = field(default_factory=dict)
+    first: float = 0.0
+    second: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        numbers = {name: getattr(self, name) for name in ("shear", "force_delta", "first", "second")}
+        numbers |= {f"type weight of {element}": weight for element, weight in self.type_weights.items()}
+        for name, number in numbers.items():
+            if not 0.0 <= number < np.inf:
+                raise ValueError(f"{name}: expected at least 0, got {number}")
+
+    def relative(self, quantity: str, weight: float) -> float:
+        """A weight relative to that of the quantity, which multiplies its root mean square."""
+        own = getattr(self, quantity)
+        return weight / own if own > 0.0 else 0.0
+
+
+class _Row(NamedTuple):
+    """One frame: labels per atom, and factors of the squares of residuals, 0 or none where there is no label."""
+
+    atoms: int
+    energy: float
+    forces: FloatArray
+    virial: FloatArray
+    factors: tuple[float, FloatArray, float]
+
+
+class BalancedObjective(Objective):
+    """`RmseLoss` of a trainable model, batch by batch.
+
+    The root mean squares by which the slopes of a batch are divided are running ones, the `memory`: those of one batch
+    scatter too much.  They begin as those of constant energies.
+
+    Parameters
+    ----------
+    model : TrainableModel
+    targets : sequence of Target
+    species : sequence of int arrays
+        Of the atoms of each frame, for the weights of types.
+    loss : RmseLoss
+    """
+
+    def __init__(
+        self, model: TrainableModel[Any], targets: Sequence[Target], species: Sequence[IntArray], loss: RmseLoss
+    ) -> None:
+        super().__init__(model, targets)
+        self._loss = loss
+        weights = np.array([loss.type_weights.get(element, 1.0) for element in model.elements])
+        self._rows = [_row(target, weights[own], loss) for target, own in zip(targets, species, strict=True)]
+        self._table = _Table.of(self._rows)
+        self._shares = np.array([loss.energy, loss.force, loss.stress])
+        self._shear = np.array([1.0, 1.0, 1.0, *[loss.shear**2] * 3])
+        self.beginning = self._spread()
+        self.memory = self.beginning
+
+    def __call__(self, parameters: FloatArray, frames: Sequence[int] | Int64Array, *, gradient: bool = True) -> Outcome:
+        """The loss of a batch times its frames; with `gradient` the running mean squares are updated."""
+        batch = self._batch(parameters, np.asarray(frames, dtype=np.int64))
+        squares, counts = batch.squares, batch.counts
+        seen = counts > 0
+        if gradient:
+            mean = np.divide(squares, counts, out=np.zeros(3), where=seen)
+            self.memory = np.where(seen, _KEPT * self.memory + (1.0 - _KEPT) * mean, self.memory)
+        slope = batch.gradient(self._rates(counts), parameters) if gradient else np.zeros_like(parameters)
+        penalty, pull = self._penalty(parameters)
+        running = float(self._shares @ np.sqrt(self.memory[0])) + penalty
+        return Outcome(len(frames) * running, len(frames) * (slope + pull), batch.residuals)
+
+    def total(self, parameters: FloatArray, frames: Sequence[int] | Int64Array, *, gradient: bool = True) -> Outcome:
+        """The loss of any number of frames, times that number; a few at a time for the sake of memory.
+
+        With `gradient` its terms are those of the memory, quadratic ones: ``(MSE / RMSE_memory + RMSE_memory) / 2``.
+        """
+        numbers = np.asarray(frames, dtype=np.int64)
+        counts = self._table.counts[numbers].sum(axis=0)
+        rates = self._rates(counts)
+        squares, slope = np.zeros(3), np.zeros_like(parameters)
+        residuals: dict[str, list[FloatArray]] = {quantity: [] for quantity in QUANTITIES}
+        for first in range(0, len(numbers), _FRAMES):
+            batch = self._batch(parameters, numbers[first : first + _FRAMES], gradient=gradient)
+            squares += batch.squares
+            if gradient:
+                slope += batch.gradient(rates, parameters)
+            for quantity, values in batch.residuals.items():
+                residuals[quantity].append(values)
+        penalty, pull = self._penalty(parameters)
+        mean = np.divide(squares, counts, out=np.zeros(3), where=counts > 0)
+        roots = np.sqrt(np.maximum(self.memory[0], _LEAST**2 * self.beginning[0]))
+        roots[counts == 0] = 1.0
+        terms = 0.5 * (mean / roots + roots) if gradient else np.sqrt(mean)
+        loss = float(self._shares[counts > 0] @ terms[counts > 0]) + penalty
+        joined = {quantity: np.concatenate(parts) for quantity, parts in residuals.items()}
+        return Outcome(len(frames) * loss, len(frames) * (slope + pull), joined)
+
+    def balance(self, parameters: FloatArray, frames: Int64Array) -> None:
+        """Let the memory be the mean squares of these frames."""
+        squares, counts = np.zeros(3), self._table.counts[frames].sum(axis=0)
+        for first in range(0, len(frames), _FRAMES):
+            squares += self._batch(parameters, frames[first : first + _FRAMES], gradient=False).squares
+        self.memory = np.where(counts > 0, squares / np.maximum(counts, 1.0), self.memory)
+
+    def _batch(self, parameters: FloatArray, frames: Int64Array, *, gradient: bool = True) -> _Batch:
+        found: Evaluated = self._model.evaluate(parameters, frames, gradient=gradient)
+        return _Batch(
+            found, [self._rows[n] for n in frames.tolist()], [own[frames] for own in self._table], self._shear
+        )
+
+    def _rates(self, counts: FloatArray) -> FloatArray:
+        """Derivatives of the loss by the sums of squares."""
+        least = (_LEAST**2 * self.beginning[0]).tolist()
+        roots = [math.sqrt(max(own)) for own in zip(self.memory[0].tolist(), least, strict=True)]
+        parts = zip(self._shares.tolist(), roots, counts.tolist(), strict=True)
+        return np.array([0.5 * share / (root * count) if count else 0.0 for share, root, count in parts])
+
+    def _penalty(self, parameters: FloatArray) -> tuple[float, FloatArray | float]:
+        loss, size = self._loss, parameters.size
+        if loss.first == loss.second == 0.0:
+            return 0.0, 0.0
+        length = float(np.sqrt(np.sum(parameters**2) / size))
+        value = loss.first * float(np.abs(parameters).mean()) + loss.second * length
+        pull = loss.first / size * np.sign(parameters)
+        if length > 0.0:
+            pull = pull + loss.second / (size * length) * parameters
+        return value, pull
+
+    def _spread(self) -> FloatArray:
+        """Mean squares of the labels, energies and virials less their means; 1 for no spread, 0 for no labels."""
+        energies = np.array([row.energy for row in self._rows if row.factors[0] > 0.0])
+        forces = [np.mean(row.forces**2) for row in self._rows if row.factors[1].size]
+        virials = np.array([row.virial for row in self._rows if row.factors[2] > 0.0])
+        found = [
+            (energies.size, energies.var() if energies.size else 0.0),
+            (len(forces), np.mean(forces) if forces else 0.0),
+            (virials.size, virials.var(axis=0).mean() if virials.size else 0.0),
+        ]
+        return np.array([[(value if value > 0.0 else 1.0) if size else 0.0 for size, value in found]])
+
+
+def _row(target: Target, type_weights: FloatArray, loss: RmseLoss) -> _Row:
+    labels, weights = target.labels, {name: loss.relative(name, weight) for name, weight in target.weights.items()}
+    n, nobody = len(type_weights), np.zeros(0)
+    forces = labels["force"].reshape(-1, 3) if "force" in labels else np.zeros((0, 3))
+    factors = nobody
+    if "force" in labels:
+        factors = (weights["force"] * type_weights) ** 2
+        if loss.force_delta > 0.0:
+            factors = factors * loss.force_delta / (loss.force_delta + np.linalg.norm(forces, axis=1))
+    return _Row(
+        n,
+        float(labels["energy"][0]) if "energy" in labels else 0.0,
+        forces,
+        labels["stress"] * (target.volume / n) if "stress" in labels else np.zeros(6),
+        (
+            weights["energy"] ** 2 if "energy" in labels else 0.0,
+            factors,
+            weights["stress"] ** 2 if "stress" in labels else 0.0,
+        ),
+    )
+
+
+class _Table(NamedTuple):
+    """What a batch needs of each frame, by its number."""
+
+    atoms: Int64Array
+    energies: FloatArray
+    virials: FloatArray
+    factors: FloatArray  # of energy and virial
+    counts: FloatArray  # residuals of each quantity
+
+    @classmethod
+    def of(cls, rows: Sequence[_Row]) -> _Table:
+        """From the rows of all frames."""
+        factors = np.array([(row.factors[0], row.factors[2]) for row in rows])
+        forces = np.array([3.0 * len(row.factors[1]) for row in rows])
+        counts = np.stack([1.0 * (factors[:, 0] > 0.0), forces, 6.0 * (factors[:, 1] > 0.0)], axis=1)
+        energies, virials = np.array([row.energy for row in rows]), np.array([row.virial for row in rows])
+        return cls(np.array([row.atoms for row in rows]), energies, virials, factors, counts)
+
+
+class _Batch:
+    """Some frames evaluated: weighted sums of squares, their derivatives, and residuals as in `Outcome`."""
+
+    def __init__(
+        self, found: Evaluated, rows: Sequence[_Row], table: Sequence[NDArray[Any]], shear: FloatArray
+    ) -> None:  # fmt: skip
+        self._found, self._shear = found, shear
+        self._atoms, energies, virials, self._factors, counts = table
+        self.counts = counts.sum(axis=0)
+        self._energy = found.energies / self._atoms - energies
+        self._force_factors = np.concatenate([row.factors[1] for row in rows])
+        forces = np.concatenate(found.forces)
+        self._labelled: BoolArray | None = None  # all of them
+        if len(self._force_factors) < len(forces):
+            self._labelled = np.repeat(counts[:, 1] > 0.0, self._atoms)
+            forces = forces[self._labelled]
+        self._forces = forces - np.concatenate([row.forces for row in rows])
+        strains, (a, b) = found.strains, _VOIGT
+        self._virial = 0.5 * (strains[:, a, b] + strains[:, b, a]) / self._atoms[:, None] - virials
+
+    @property
+    def squares(self) -> FloatArray:
+        """Weighted sums of the squares of the residuals of each quantity."""
+        energy = self._factors[:, 0] @ self._energy**2
+        force = self._force_factors @ np.einsum("ia,ia->i", self._forces, self._forces)
+        virial = self._factors[:, 1] @ (self._virial**2 @ self._shear)
+        return np.array([energy, force, virial])
+
+    @property
+    def residuals(self) -> dict[str, FloatArray]:
+        """Of energies and forces in the units of `labels_of`; virials in eV/atom."""
+        return {
+            "energy": self._energy[self._factors[:, 0] > 0.0],
+            "force": self._forces.ravel(),
+            "stress": self._virial[self._factors[:, 1] > 0.0].ravel(),
+        }
+
+    def gradient(self, rates: FloatArray, parameters: FloatArray) -> FloatArray:
+        """Derivatives with respect to the parameters, from those with respect to the sums of squares."""
+        energies = 2.0 * rates[0] * self._factors[:, 0] * self._energy / self._atoms
+        forces = (2.0 * rates[1] * self._force_factors)[:, None] * self._forces
+        if self._labelled is not None:
+            every = np.zeros((len(self._labelled), 3))
+            every[self._labelled] = forces
+            forces = every
+        voigt = (2.0 * rates[2] * self._factors[:, 1] / self._atoms)[:, None] * self._virial * self._shear
+        edges = [0, *accumulate(self._atoms.tolist())]
+        parts = [forces[first:last] for first, last in pairwise(edges)]
+        return self._found.gradient(Slopes(energies, parts, voigt[:, _TENSOR] * _SHARE))

@@ -1,0 +1,266 @@
+"""Frames evaluated with any parameters of a NEP model, and the derivatives of a loss brought back to these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ..arrays import FloatArray, IntArray
+from ..engine.packing import W, flatten, named, padded
+from ..engine.plans import Plan, block_order, capacity
+from ..engine.threads import run_chunks, scratch
+from ..potential import evaluate_blocks
+from . import kernels, layout, layout_training
+from .kernels_training import accumulate
+from .layout import Pass
+from .model import NepModel
+from .neighborhoods import JoinedFrames, Neighborhood, blocks_of_types, join
+from .packing import pair_cutoffs
+from .parameters import ParameterVector
+from .potential import NepPotential
+
+_ATOMS_PER_CHUNK, _MOST_CHUNKS = 56, 16
+
+
+@dataclass(frozen=True, eq=False)
+class EvaluatedFrames:
+    """Frames evaluated with certain parameters; see `ase_mlips.fit.protocols.Evaluated`.
+
+    Attributes
+    ----------
+    energies : (F,) array
+        eV.
+    forces : sequence of (N, 3) arrays
+        eV/A; views of one array.
+    strains : (F, 3, 3) array
+        dE / d(strain) in eV.
+    """
+
+    energies: FloatArray
+    forces: Sequence[FloatArray]
+    strains: FloatArray
+    _pull: Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
+
+    def gradient(self, slopes: Any) -> FloatArray:
+        """Derivatives with respect to the parameters; see `ase_mlips.fit.protocols.Evaluated.gradient`."""
+        return self._pull(slopes.energies, np.concatenate(slopes.forces), slopes.strains)
+
+
+class NepGradient:
+    """Evaluates joined frames with parameters that change from call to call.
+
+    Parameters
+    ----------
+    model : NepModel
+        Its cutoffs, sizes and scaler; neither its repulsion nor its parameters are used.
+    num_threads : int
+        Results do not depend on it.
+    """
+
+    def __init__(self, model: NepModel, num_threads: int = 1) -> None:
+        self.vector = ParameterVector(model)
+        self._potential = NepPotential(model)
+        packed = self._potential._packed
+        self._head: layout.Head = packed.head
+        self._ints, self._floats = packed.ints, packed.floats.copy()
+        self._threads = num_threads
+        self._types = len(model.elements)
+        self._train, self._own_ints, self._own_floats = _training_tables(self._potential)
+        self._atoms_at = int(np.flatnonzero(flatten(self._head._replace(atoms=-1)) == -1)[0])
+        fields = layout_training.TrainingHead._fields  # those in front are integers
+        self._rows_at, self._blocks_at = fields.index("rows"), fields.index("blocks")
+        self._laid_out: dict[int, tuple[Any, Any, int, int]] = {}
+        self._heads: dict[int, tuple[IntArray, IntArray, IntArray]] = {}
+        self._filled: FloatArray = np.empty(0)
+
+    @property
+    def cutoff(self) -> float:
+        """Of the neighbour lists, in A."""
+        return self._potential.cutoff
+
+    def evaluate(self, parameters: FloatArray, frames: Sequence[Neighborhood]) -> EvaluatedFrames:
+        """Energies, forces and strain derivatives with parameters (1, P)."""
+        joined = join(frames)
+        self._fill(parameters)
+        plan = self._plan(joined)
+        lam, report = np.zeros(joined.n + 1), np.zeros(0)
+        found = evaluate_blocks(kernels.evaluate, joined.list, plan, lam, report, num_threads=self._threads)
+        begin = joined.begin
+        energies = np.add.reduceat(found.energies, begin[:-1])
+        virials = np.add.reduceat(found.virials, begin[:-1], axis=0)
+        strains = -0.5 * (virials + virials.transpose(0, 2, 1))
+        forces = [found.forces[first:last] for first, last in pairwise(begin.tolist())]
+
+        def pull(by_energy: FloatArray, by_forces: FloatArray, by_strain: FloatArray) -> FloatArray:
+            return self._gradient(parameters, joined, by_energy, by_forces, by_strain)
+
+        return EvaluatedFrames(energies, forces, strains, pull)
+
+    def _plan(self, joined: JoinedFrames) -> Plan:
+        """As `packing.Plans` makes it, but with the tables of these parameters and chunks of fewer atoms."""
+        n, slots = joined.n, capacity(joined.longest)
+        chunks = _chunks(n)
+        kinds: IntArray = np.append(joined.species, np.int32(0))
+        order = block_order(joined.species, chunks, dummy=n, by_type=self._types > 1)
+        call = np.concatenate([self._flat_heads(n, slots)[0], kinds, order])
+        return Plan(call, self._ints, self._floats, self._layout(slots)[2], chunks)
+
+    def _fill(self, parameters: FloatArray) -> None:
+        """Make the tables of both kernels, unless they are those of these parameters."""
+        if not np.array_equal(parameters, self._filled):
+            self.vector.fill(parameters, self._floats, self._head.floats)
+            self.vector.fill_weights(parameters, self._own_floats, self._train)
+            self._filled = parameters.copy()
+
+    def _flat_heads(self, n: int, slots: int) -> tuple[IntArray, IntArray, IntArray]:
+        """Flattened heads for so many atoms: of the forces' kernel, and both of the gradient's."""
+        if slots not in self._heads:
+            area, (shared, own), _, _ = self._layout(slots)
+            head = self._head._replace(slots=slots, request=Pass())
+            flat = flatten(head._replace(area=area)), flatten(head._replace(area=shared))
+            self._heads[slots] = *flat, flatten(self._train._replace(area=own))
+        forces, shared, train = (head.copy() for head in self._heads[slots])
+        at, end = self._atoms_at, len(forces)
+        forces[at - 2 : at + 2] = end, end + n + 1, n, n  # species, order, atoms, centers
+        forces[at + 3] = _chunks(n)
+        shared[self._atoms_at] = n
+        train[self._rows_at] = n + 1
+        return forces, shared, train
+
+    def _layout(self, slots: int) -> tuple[Any, Any, int, int]:
+        """Areas of both kernels and the doubles that they take."""
+        if slots not in self._laid_out:
+            area, size = self._potential._plans._lay_out(slots)
+            own, own_size = _training_areas(self._head, self._train, slots)
+            self._laid_out[slots] = area, own, size, own_size
+        return self._laid_out[slots]
+
+    def _gradient(
+        self,
+        parameters: FloatArray,
+        joined: JoinedFrames,
+        by_energy: FloatArray,
+        by_forces: FloatArray,
+        by_strain: FloatArray,
+    ) -> FloatArray:
+        self._fill(parameters)
+        n, slots = joined.n, capacity(joined.longest)
+        size = self._layout(slots)[3]
+        order, kinds = blocks_of_types(joined.species, self._types)
+        head, train = self._flat_heads(n, slots)[1:]
+        train[self._blocks_at] = len(kinds)
+        moves = np.zeros((n + 2, layout_training.MOVE_WORDS))
+        moves[:n, :3], moves[:n, 3] = by_forces, by_energy[joined.owners]
+        chunks = _chunks(n)
+        parts = np.zeros((chunks, self._train.gradient.size))
+        strains = np.ascontiguousarray(by_strain)
+        positions, shifts = joined.positions, joined.shifts
+
+        def work(first: int, last: int) -> None:
+            accumulate(
+                positions, shifts, *joined.by_type, head, self._ints, self._floats,
+                train, self._own_ints, self._own_floats, order, kinds, moves, strains, joined.owners,
+                scratch("training", size), parts, chunks, first, last,
+            )  # fmt: skip
+
+        run_chunks(work, chunks, self._threads)
+        return self.vector.gradient(parts.sum(axis=0), self._train.gradient)
+
+
+def _chunks(n: int) -> int:
+    """Parts that n atoms are worked on in; no function of the number of threads, so that results are none."""
+    return min(max(n // _ATOMS_PER_CHUNK, 1), _MOST_CHUNKS)
+
+
+def _training_tables(potential: NepPotential) -> tuple[layout_training.TrainingHead, IntArray, FloatArray]:
+    """Sizes and places of the gradient's kernel, and its tables; the coefficients are filled in at each call."""
+    model, head = potential.model, potential._packed.head
+    count, top, types = head.k_angular, head.l_max, head.types
+    even, odd, less = (top + 1) * (top + 2) // 2, top * (top + 1) // 2, max(top - 1, 0) * top // 2
+    limits = np.repeat([top, top, top - 1, top - 1, top - 1, top - 1, top - 2, top - 2], count)
+    widths = np.repeat([even, even, odd, odd, odd, odd, less, less], count)
+    offsets = np.concatenate([[0], np.cumsum(widths)])
+    ints = [limits, np.full(4, -1), offsets, np.full(4, offsets[-1])]
+    pairs = types * types
+    sizes = [
+        layout_training.CUTOFF_WORDS * pairs,
+        pairs * padded(head.radial) * head.k_radial,
+        pairs * padded(head.angular) * count,
+    ]
+    places = np.concatenate([[0], np.cumsum(sizes)])
+    floats = np.zeros(int(places[-1]) + W)
+    floats[: sizes[0]] = np.stack([1.0 / own for own in pair_cutoffs(model)], axis=-1).ravel()
+    train = layout_training.TrainingHead(
+        even=even, odd=odd, odd_tangents=less, sums=int(offsets[-1]), rows=0,
+        limits=0, offsets=len(limits) + 4,
+        cutoffs=0, radial=int(places[1]), angular=int(places[2]),
+        blocks=0, **_accumulators(model, head),
+    )  # fmt: skip
+    return train, np.concatenate(ints).astype(np.int32), floats
+
+
+def _accumulators(model: NepModel, head: layout.Head) -> dict[str, Any]:
+    """Places of the sums of one central type, and of the parts of the gradient."""
+    inner, fours = head.hidden * head.descriptors, [-(-k // 4) * 4 for k in (head.k_radial, head.k_angular)]
+    sizes = [
+        inner,
+        head.hidden,
+        head.hidden,
+        1,
+        head.types * head.radial * fours[0],
+        head.types * head.angular * fours[1],
+    ]
+    at = np.concatenate([[0], np.cumsum(sizes)]).tolist()
+    parts = [head.nets * head.neurons * (head.descriptors + 2), head.types, model.radial.size, model.angular.size]
+    begin = np.concatenate([[0], np.cumsum(parts)]).tolist()
+    return {
+        "sum": layout_training.Accumulators(*at[:-1]),
+        "accumulated": at[-1],
+        "gradient": layout_training.Gradient(*begin),
+    }
+
+
+def _training_areas(
+    head: layout.Head, train: layout_training.TrainingHead, slots: int
+) -> tuple[tuple[layout.Areas, layout_training.TrainingAreas], int]:
+    """Where the areas of the gradient's kernel begin, those that it shares with `kernels` first, and the doubles."""
+    moments, descriptors = head.angular * head.moments, padded(head.descriptors)
+    shared = {
+        "slots": 4 * slots + 4 * (slots + W),
+        "moments": moments,
+        "descriptors": descriptors,
+        "inputs": descriptors,
+    }
+    own = layout_training.TrainingAreas(
+        terms=4 * layout_training.TERMS_WORDS,
+        directions=4 * layout_training.DIRECTION_WORDS,
+        variables=8,
+        channels=4 * (layout_training.CHANNELS * head.k_angular + 4),
+        sums=head.types * (train.sums + 4),
+        radial=head.types * 2 * (head.k_radial + 4),
+        mixed=head.sums,
+        mixed_tangents=head.sums,
+        moment_tangents=moments,
+        moments_adjoint=moments,
+        moment_tangents_adjoint=moments,
+        descriptor_tangents=descriptors,
+        input_tangents=descriptors,
+        adjoint=descriptors,
+        tangents_adjoint=descriptors,
+        hidden=head.hidden,
+        hidden_tangents=head.hidden,
+        strain=13,
+        tile=W,
+        present=-(-head.types // W),
+        accumulators=train.accumulated,
+    )
+    begin = W * np.concatenate([[0], np.cumsum([*shared.values(), *own])])
+    places = dict(zip((*shared, *own._fields), begin.tolist(), strict=False))
+    zero = named(layout.Areas, iter(lambda: 0, None))
+    near = zero.near._replace(slots=places["slots"])
+    areas = zero._replace(near=near, **{name: places[name] for name in ("moments", "descriptors", "inputs")})
+    return (areas, layout_training.TrainingAreas(*(places[name] for name in own._fields))), int(begin[-1])

@@ -1,0 +1,233 @@
+"""Training of NEP: ``python tests/benchmarks/nep_training.py [--only NAME ..] [--torchnep PYTHON] [--json FILE]``.
+
+The data are not part of this repository: mlearn (Zuo et al., J. Phys. Chem. A 124, 731 (2020)) as extended xyz, PbTe of
+GPUMD's examples, Cu2Se and Cu7PS6.  Times are those of the processor, with one thread unless said otherwise.  The part
+``torchnep`` wants the Python of an environment that has torchnep 1.0.7 and does not compare otherwise.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from support.calibration import fma_gflops
+
+from ase_mlips.fit import NepSettings, NepTraining, fit_nep, read_frames, read_nep_in
+from ase_mlips.fit.protocols import Slopes
+from ase_mlips.fit.training import minimise
+from ase_mlips.nep.fitting import NepProblem, loss_of
+
+DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+SILICON = NepSettings(("Si",), cutoff=(5.0, 4.5), n_max=(8, 6), basis_size=(8, 8))
+MOLYBDENUM = NepSettings(("Mo",), cutoff=(5.2, 5.2), n_max=(8, 6), basis_size=(8, 8))
+PEER = """
+import sys, time, torch
+torch.set_num_threads(1)
+from torchnep import train_nep
+begin = time.process_time()
+train_nep("nep.in", "train.xyz", output_dir="out", device="cpu", restart=False)
+print("CPU", time.process_time() - begin)
+"""
+PEER_INPUT = "type 1 Si\ncutoff 5 4.5\nn_max 8 6\nbasis_size 8 8\nl_max 4 2 0\nneuron 30\nbatch 2\nepoch {epochs}\n"
+COLD = """
+import time
+import numpy as np
+from ase_mlips.cli.compile import _nep_fit
+begin = time.process_time()
+_nep_fit()
+print(time.process_time() - begin)
+"""
+
+
+def mlearn(element: str, data: Path) -> list:
+    return [read_frames(data / f"mlearn/{element}_{part}.extxyz") for part in ("train", "test")]
+
+
+def problem_of(settings: NepSettings, frames: list, **training) -> tuple[NepProblem, NepTraining]:
+    schedule = NepTraining(**training)
+    loss = loss_of(settings)
+    return NepProblem(settings.template(), frames, validation=frames[:1], loss=loss, training=schedule), schedule
+
+
+def gradient(data: Path, options: argparse.Namespace) -> dict:
+    """Loss and gradient against a force call of the same frames, alternating."""
+    frames = mlearn("Si", data)[0]
+    problem, training = problem_of(SILICON, frames)
+    task, family = problem.task(training), problem.family
+    numbers = np.arange(len(frames))
+    atoms = sum(len(frame.atoms) for frame in frames)
+    task.objective.total(task.start, numbers)  # everything is compiled and listed
+    rows = []
+    for _ in range(9):
+        times = [time.thread_time()]
+        found = family.evaluate(task.start, numbers)
+        times.append(time.thread_time())
+        slopes = Slopes(np.ones(len(frames)), found.forces, found.strains)
+        found.gradient(slopes)
+        times.append(time.thread_time())
+        rows.append(np.diff(times))
+    force, back = np.min(rows, axis=0) / atoms * 1e6
+    return {"force_us": force, "gradient_us": force + back, "ratio": (force + back) / force, "floor": 3.0}
+
+
+def torchnep(data: Path, options: argparse.Namespace) -> dict:
+    """Processor time per atom and epoch at batches of two frames."""
+    frames = mlearn("Si", data)[0]
+    atoms = sum(len(frame.atoms) for frame in frames)
+    problem, training = problem_of(SILICON, frames, epochs=4)
+    task = problem.task(training)
+    minimise(task, replace(training, epochs=1), {})
+    begin = time.thread_time()
+    minimise(task, training, {})
+    ours = (time.thread_time() - begin) / 4 / atoms * 1e6
+    if options.torchnep is None:
+        return {"ours_us": ours}
+    spent = {}
+    for epochs in (1, 4):
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder, "nep.in").write_text(PEER_INPUT.format(epochs=epochs))
+            Path(folder, "train.xyz").write_bytes((data / "mlearn/Si_train.extxyz").read_bytes())
+            command = [options.torchnep, "-c", PEER]
+            environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+            environment.pop("PYTHONPATH", None)
+            run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+            spent[epochs] = float(run.stdout.split()[-1])
+    theirs = (spent[4] - spent[1]) / 3 / atoms * 1e6
+    return {"ours_us": ours, "torchnep_us": theirs, "ratio": theirs / ours, "floor": 20.0}
+
+
+def trained(settings: NepSettings, train: list, test: list, validation: float, **training) -> dict:
+    """Errors of one training and its time, the final report excluded."""
+    begin, wall = time.process_time(), time.perf_counter()
+    fit = fit_nep(settings, train, validation=validation, test=test, training=NepTraining(**training))
+    spent = time.process_time() - begin, time.perf_counter() - wall
+    result = {"cpu_seconds": spent[0], "wall_seconds": spent[1], **training}
+    for name in ("train", "test") if test else ("train",):
+        for quantity, unit in (("energy", 1000.0), ("force", 1.0)):
+            result[f"{name}_{quantity}"] = unit * fit.report.parity(name, quantity).score().rmse
+    return result
+
+
+def silicon(data: Path, options: argparse.Namespace) -> dict:
+    """mlearn Si: three budgets."""
+    train, test = mlearn("Si", data)
+    trained(SILICON, train[:20], [], 0.1, epochs=1)
+    cases = {4: (12, 2e-2), 12: (44, 2e-2), 120: (300, 1e-2)}
+    return {
+        f"{seconds} s": trained(SILICON, train, test, 0.05, epochs=epochs, learning_rate=rate)
+        for seconds, (epochs, rate) in cases.items()
+    }
+
+
+def molybdenum(data: Path, options: argparse.Namespace) -> dict:
+    """mlearn Mo, whose published MTP of level 20 has 3.98 meV/atom and 0.151 eV/A."""
+    train, test = mlearn("Mo", data)
+    return trained(MOLYBDENUM, train, test, 0.05, epochs=200)
+
+
+def pbte(data: Path, options: argparse.Namespace) -> dict:
+    """GPUMD's PbTe: 0.41 meV/atom and 0.040 eV/A on the training set after 20 000 generations."""
+    frames = read_frames(data / "gpumd/PbTe_train.xyz")
+    return trained(
+        read_nep_in_quietly(data / "gpumd/PbTe_nep.in"), frames, [], 0.0, epochs=600, batch_size=1, num_threads=2
+    )
+
+
+def cu2se(data: Path, options: argparse.Namespace) -> dict:
+    """Cu2Se: 1.2 to 1.3 meV/atom and 0.061 to 0.068 eV/A on the training set."""
+    frames = read_frames(data / "cu2se/Cu2Se_train_nep2.xyz")
+    settings = read_nep_in_quietly(data / "cu2se/Cu2Se_nep2.in")
+    return trained(settings, frames, [], 0.0, epochs=200, batch_size=1, num_threads=2)
+
+
+def cu7ps6(data: Path, options: argparse.Namespace) -> dict:
+    """Every sixth frame is for the test."""
+    frames = read_frames(data / "cu7ps6_chgnet_labels.extxyz")
+    train = [frame for n, frame in enumerate(frames) if n % 6]
+    settings = NepSettings(("Cu", "P", "S"), cutoff=(6.0, 4.5), n_max=(4, 4), basis_size=(8, 8), neuron=20)
+    return trained(settings, train, frames[::6], 0.05, epochs=100)
+
+
+def read_nep_in_quietly(path: Path) -> NepSettings:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return read_nep_in(path)
+
+
+def threads(data: Path, options: argparse.Namespace) -> dict:
+    """An epoch with two threads against one, wall time, alternating, at three sizes of batches."""
+    frames = mlearn("Si", data)[0]
+    result = {}
+    for batch in (2, 4, 16):
+        spent: dict[int, list[float]] = {1: [], 2: []}
+        found = {}
+        for count in (1, 2, 1, 2, 1, 2):
+            problem, training = problem_of(SILICON, frames, epochs=1, batch_size=batch, num_threads=count)
+            task = problem.task(training)
+            begin = time.perf_counter()
+            found[count] = minimise(task, training, {})[0].parameters
+            spent[count].append(time.perf_counter() - begin)
+        result[f"batch {batch}"] = min(spent[1]) / min(spent[2])
+        result[f"batch {batch} same bits"] = bool(np.array_equal(found[1], found[2]))
+    return result | {"floor": 1.7}
+
+
+def cold(data: Path, options: argparse.Namespace) -> dict:
+    """Seconds of the processor until the first gradient, with an empty kernel cache."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "NUMBA_CACHE_DIR": folder}
+        run = subprocess.run([sys.executable, "-c", COLD], env=environment, capture_output=True, text=True, check=True)
+    return {"seconds": float(run.stdout.split()[-1]), "floor": 40.0}
+
+
+def optimisers(data: Path, options: argparse.Namespace) -> dict:
+    """mlearn Si: what else was tried, at about the same time."""
+    train, test = mlearn("Si", data)
+    cases = {
+        "Adam, batch 2": {"epochs": 40},
+        "Adam, batch 1, 5e-3": {"epochs": 40, "batch_size": 1, "learning_rate": 5e-3},
+        "Adam, batch 8": {"epochs": 44, "batch_size": 8},
+        "Adam, rate 3e-3": {"epochs": 40, "learning_rate": 3e-3},
+        "Adam, rate 2e-2": {"epochs": 40, "learning_rate": 2e-2},
+        "Adam, then L-BFGS": {"epochs": 20, "lbfgs_steps": 20},
+        "L-BFGS alone": {"epochs": 0, "lbfgs_steps": 40},
+    }
+    return {name: trained(SILICON, train, test, 0.05, **settings) for name, settings in cases.items()}
+
+
+PARTS = {
+    "gradient": gradient, "torchnep": torchnep, "silicon": silicon, "molybdenum": molybdenum, "pbte": pbte,
+    "cu2se": cu2se, "cu7ps6": cu7ps6, "threads": threads, "cold": cold, "optimisers": optimisers,
+}  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts to run")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder with mlearn/ and others")
+    parser.add_argument("--torchnep", metavar="PYTHON", help="of an environment that has torchnep")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers here")
+    options = parser.parse_args()
+    if not options.data.is_dir():
+        print(f"no data in {options.data}; give their folder with --data")
+        return 2
+    results = {"gflops": fma_gflops()}
+    for name in options.only:
+        results[name] = PARTS[name](options.data, options)
+        print(name, json.dumps(results[name], indent=1, default=float), flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=1, default=float) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
