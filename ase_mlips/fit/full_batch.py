@@ -1,8 +1,7 @@
 """Training over all frames at once, by BFGS and variable projection: stopped early, interrupted and resumed.
 
 The parameters that the energy is linear in are solved for at each step, so that the loss is a function of the others
-(G. H. Golub and V. Pereyra, SIAM J. Numer. Anal. 10, 413 (1973)).  Where the others are many times as many, that gains
-little, and BFGS works on all of them.
+(G. H. Golub and V. Pereyra, SIAM J. Numer. Anal. 10, 413 (1973)).  These are few, and a dense matrix serves them well.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import io
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,8 +24,6 @@ from ..files.text import replace_files
 from .checkpoint import differences
 from .quasi_newton import Descent, Point
 
-MOST_OTHERS = 4  # times as many parameters that are not linear: beyond that all are worked on together
-SOLVE_EVERY = 25  # iterations, when all parameters are worked on together
 HISTORY = ("loss", "validation", "evaluations", "seconds")
 _KINDS = {
     "fingerprint": ("U", 0),
@@ -45,9 +42,6 @@ class FullBatch:
     ----------
     iterations : int
         At most.
-    eliminate : bool or None
-        Whether the linear parameters are solved for at each step, or only now and then; by default where they are at
-        least a quarter as many as the others.
     window, tolerance : int, float
         The training ends when that many iterations have lowered the loss by less than this share of it.  Plateaus of
         some tens of iterations are usual.
@@ -72,7 +66,6 @@ class FullBatch:
     """
 
     iterations: int = 500
-    eliminate: bool | None = None
     window: int = 100
     tolerance: float = 1e-3
     patience: int | None = 100
@@ -97,11 +90,8 @@ class Losses(Protocol):
     def projected(self, c: FloatArray) -> tuple[float, FloatArray, FloatArray]:
         """Least loss of the training frames with these (C,), its gradient (C,), and all parameters (P,) there."""
 
-    def __call__(self, x: FloatArray) -> tuple[float, FloatArray]:
-        """Loss of the training frames with all parameters (P,), and its gradient (P,)."""
-
     def value(self, x: FloatArray) -> float:
-        """The same loss alone."""
+        """Loss of the training frames."""
 
     def judged(self, x: FloatArray) -> float:
         """Loss of the validation frames; nan without them."""
@@ -117,7 +107,7 @@ class Run:
     Attributes
     ----------
     descent : Descent
-        Of the parameters (C,) that are not linear, or of all (P,).
+        Of the parameters (C,) that are not linear.
     best : (P,) array
         All parameters at the least loss of the frames that judge: those of the validation or, without them, of the
         training.
@@ -133,48 +123,30 @@ class Run:
     history: list[tuple[float, ...]] = field(default_factory=list)
 
     @classmethod
-    def begin(cls, losses: Losses, c: FloatArray, eliminate: bool | None) -> Run:
-        """At the start; see `FullBatch` for `eliminate`."""
-        started = time.perf_counter()
-        value, gradient, x = losses.projected(c)
-        if eliminate is None:
-            eliminate = len(c) <= MOST_OTHERS * (len(x) - len(c))
-        point = Point(c, value, gradient) if eliminate else Point(x, *losses(x))
-        run = cls(Descent(point, np.eye(len(point.x)), True, 1), x)
-        run.history.append((point.value, losses.judged(x), 1.0, time.perf_counter() - started))
+    def begin(cls, losses: Losses, c: FloatArray) -> Run:
+        """At the start."""
+        started, seen = time.perf_counter(), _Seen(losses)
+        descent = Descent.begin(seen, c)
+        run = cls(descent, seen.all_of(c))
+        run.history.append((descent.point.value, losses.judged(run.best), 1.0, time.perf_counter() - started))
         return run
 
     def advance(self, losses: Losses) -> bool:
         """One iteration; False where there is no lower point."""
-        started, together = time.perf_counter(), len(self.descent.point.x) == len(self.best)
-        found = self._together(losses) if together else self._eliminated(losses)
-        if found is None:
+        started, seen = time.perf_counter(), _Seen(losses)
+        descent = self.descent.step(seen)
+        if descent is None:
             return False
-        descent, x = found
+        x = seen.all_of(descent.point.x)
+        validation = losses.judged(x)
         seconds = self.history[-1][-1] + time.perf_counter() - started
-        row = descent.point.value, losses.judged(x), float(descent.evaluations), seconds
+        row = descent.point.value, validation, float(descent.evaluations), seconds
         with SignalsLater():
             self.descent = descent
             if _judging(row) < _judging(self.history[self.best_iteration]):
                 self.best, self.best_iteration = x, len(self.history)
             self.history.append(row)
         return True
-
-    def _eliminated(self, losses: Losses) -> tuple[Descent, FloatArray] | None:
-        """A step of the parameters that are not linear."""
-        seen = _Seen(losses)
-        descent = self.descent.step(seen)
-        return None if descent is None else (descent, seen.all_of(descent.point.x))
-
-    def _together(self, losses: Losses) -> tuple[Descent, FloatArray] | None:
-        """A step of all parameters."""
-        descent = self.descent.step(losses)
-        if descent is not None and len(self.history) % SOLVE_EVERY == 0:
-            x = losses.solved(descent.point.x)
-            point = Point(x, *losses(x))
-            if point.value < descent.point.value:
-                descent = replace(descent, point=point, evaluations=descent.evaluations + 1)
-        return None if descent is None else (descent, descent.point.x)
 
     @property
     def judgement(self) -> float:
@@ -310,7 +282,7 @@ def opened(losses: Losses, start: FloatArray, settings: FullBatch, fingerprint: 
         The loss is not finite at the start.
     """
     path = settings.checkpoint
-    run = Run.read(path, fingerprint) if path and Path(path).exists() else Run.begin(losses, start, settings.eliminate)
+    run = Run.read(path, fingerprint) if path and Path(path).exists() else Run.begin(losses, start)
     if not np.isfinite(run.history[0][0]):
         raise FloatingPointError("the loss is not finite at the start")
     return run

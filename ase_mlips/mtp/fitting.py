@@ -70,12 +70,8 @@ class MtpLosses:
         value, gradient = loss(x)
         return value, gradient[: len(c)], x
 
-    def __call__(self, x: FloatArray) -> tuple[float, FloatArray]:
-        """Loss of the training frames with all parameters, and its gradient."""
-        return self._losses["train"](x)
-
     def value(self, x: FloatArray) -> float:
-        """The same loss alone."""
+        """Loss of the training frames."""
         return self._losses["train"].value(x)
 
     def judged(self, x: FloatArray) -> float:
@@ -93,7 +89,6 @@ class MtpLosses:
         weights = [part for own in groups for part in (own.energy_weights, own.force_weights, own.virial_weights)]
         return {
             "seed": settings.seed,
-            "eliminate": settings.eliminate,
             "training frames": self._losses["train"].count,
             "frames or descriptors": digest([*seen(self.template, groups), start]),
             "labels": digest(labels),

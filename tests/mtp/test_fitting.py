@@ -51,16 +51,6 @@ def test_a_training_learns_an_mtp(frames):
     assert repr(fit).startswith("MtpFit(Si Ge, 5 basis functions, 47 parameters, cutoff 5 A; 10 train and 2 test")
 
 
-@pytest.mark.parametrize("eliminate", [True, False])
-def test_the_linear_parameters_are_eliminated_or_not(frames, eliminate, tmp_path):
-    settings = once(iterations=60, eliminate=eliminate, checkpoint=tmp_path / "state.npz")
-    fit = fit_mtp(template(), frames, training=settings)
-    assert fit.history["loss"].min() < 0.2 * fit.history["loss"][0]
-    size = np.load(settings.checkpoint)["x"].size
-    assert size == fit.model.radial_coefficients.size + (0 if eliminate else 7)
-    assert fit_mtp(template(), frames, training=settings).model == fit.model
-
-
 def test_a_trained_start_with_exact_labels_stays(truth, frames):
     fit = fit_mtp(truth, frames, training=once(iterations=3))
     assert fit.history["loss"][0] < 1e-15
