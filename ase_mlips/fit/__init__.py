@@ -1,4 +1,4 @@
-"""Fitting potentials to labelled configurations: linear least squares, neural networks and NEP by gradients.
+"""Fitting potentials to labelled configurations: SNAP by least squares or with networks, MTP and NEP by gradients.
 
 >>> from ase_mlips.fit import Loss, fit_snap, read_frames, snap_template, split_frames
 >>> template = snap_template(["Si"], radii=[0.5], twojmax=8, rcutfac=4.9)

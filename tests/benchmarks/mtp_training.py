@@ -144,7 +144,7 @@ def against_motep(name: str, folder: Path) -> dict:
         return {"skipped": "motep is not installed"}
     from motep.optimizers.lls import LLSOptimizer
 
-    some = slice(None, None, 5 if int(name.split()[1]) <= 12 else 16)
+    some = slice(None, None, 5 if int(name.split()[1]) <= 12 else 8)
     loss, x = frame_loss(name, folder, some)
     train, _, _ = data(name, folder)
     model = with_parameters(loss.potential.model, x)
