@@ -12,10 +12,14 @@ from ase_mlips.fit import (
     FullBatch,
     Loss,
     MlipLoss,
+    NepSettings,
+    NepTraining,
+    RmseLoss,
     SnapDesign,
     Training,
     energy_offsets,
     fit_mtp,
+    fit_nep,
     fit_network,
     fit_snap,
     read_frames,
@@ -33,6 +37,11 @@ def objects(tmp_path_factory):
     linear = fit_snap(template, frames[:6], test=frames[6:])
     with pytest.warns(UserWarning, match="the best model has a loss of"):
         network = fit_network(template, frames, validation=0.25, training=Training(hidden=(2,), epochs=2))
+    settings = NepSettings(
+        ("Ga",), cutoff=(4.0, 4.0), n_max=(1, 1), basis_size=(2, 2), l_max=1, invariants=(), neuron=2
+    )
+    with pytest.warns(UserWarning, match="the best model has a loss of"):
+        nep = fit_nep(settings, frames, validation=0.25, training=NepTraining(epochs=1))
     return {
         "EnergyOffsets": energy_offsets(linear.report, linear.sets),
         "LabelledFrame": frames[0],
@@ -46,6 +55,10 @@ def objects(tmp_path_factory):
         "SnapEquations": linear.equations,
         "SnapFit": linear,
         "NetworkFit": network,
+        "RmseLoss": RmseLoss(),
+        "NepSettings": settings,
+        "NepTraining": NepTraining(),
+        "NepFit": nep,
         "Report": linear.report,
         "Parity": linear.report.parities[0],
         "Score": linear.report.scores()[0],
