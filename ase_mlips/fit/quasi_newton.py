@@ -1,7 +1,8 @@
 """BFGS with a dense matrix over all frames at once: for models of up to some thousand parameters.
 
-J. Nocedal and S. J. Wright, Numerical Optimization, 2nd edition (Springer, 2006), algorithm 6.1 and equation 6.20 for
-the first matrix; A. S. Lewis and M. L. Overton, Math. Program. 141, 135 (2013) for the search along a line.
+J. Nocedal and S. J. Wright, Numerical Optimization, 2nd edition (Springer, 2006), algorithm 6.1; J. Barzilai and J. M.
+Borwein, IMA J. Numer. Anal. 8, 141 (1988) for the first matrix; A. S. Lewis and M. L. Overton, Math. Program. 141, 135
+(2013) for the search along a line.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def _updated(inverse: FloatArray, s: FloatArray, y: FloatArray, fresh: bool) -> 
     if not curvature > 1e-14 * float(np.linalg.norm(s) * np.linalg.norm(y)):
         return inverse, False
     if fresh:
-        inverse = inverse * (curvature / float(y @ y))
+        inverse = inverse * (float(s @ s) / curvature)  # flat directions matter more than steep ones
     v = inverse @ y
     mixed = np.outer(v, s / curvature)
     result = inverse - mixed - mixed.T
