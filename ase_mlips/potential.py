@@ -10,9 +10,8 @@ import numpy as np
 from .arrays import FloatArray, IntArray
 from .engine import lanes
 from .engine.neighbors import NeighborList
-from .engine.neighbors.joined import Listed
 from .engine.packing import Packed
-from .engine.plans import Plan, Plans
+from .engine.plans import Listed, Plan, Plans
 from .engine.threads import run_chunks, scratch
 from .files.records import one_line
 

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from ..arrays import FloatArray, IntArray
-from .neighbors.joined import Listed
 from .packing import Packed, W, flatten, integers_of, named
 
 ATOMS_PER_CHUNK, MOST_CHUNKS = 128, 16
 MOST_SLOTS = 1 << 20  # within 10 A these were 250 atoms/A^3, a thousand times denser than matter
+
+
+class Listed(Protocol):
+    """What kernels need of a neighbour list; `NeighborList` is one, `neighbors.joined.StaticList` another."""
+
+    @property
+    def n(self) -> int:
+        """Number of atoms."""
+
+    @property
+    def centers(self) -> int:
+        """How many of them, from the first on, have their neighbours listed."""
+
+    @property
+    def longest(self) -> int:
+        """Entries of the atom that has most, padding included."""
+
+    @property
+    def buffers(self) -> tuple[FloatArray, IntArray]:
+        """What `neighbors.kernels_pairs.pointers` reads."""
 
 
 class Plan(NamedTuple):

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..arrays import FloatArray, IntArray
 from ..engine.neighbors import NeighborList
-from ..engine.neighbors.joined import Listed
+from ..engine.plans import Listed
 from ..files.records import one_line
 from ..potential import BlockPotential, Evaluation, evaluate_blocks
 from . import kernels, layout

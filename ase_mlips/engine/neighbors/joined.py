@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,28 +12,8 @@ from .layout import ATOMS, CENTERS, CODES, HEADER, ROWS, SHIFTS, START, WRAPPED
 _W = 8  # lanes, see `simd`
 
 
-class Listed(Protocol):
-    """What kernels need of a neighbour list; `NeighborList` is one, `StaticList` another."""
-
-    @property
-    def n(self) -> int:
-        """Number of atoms."""
-
-    @property
-    def centers(self) -> int:
-        """How many of them, from the first on, have their neighbours listed."""
-
-    @property
-    def longest(self) -> int:
-        """Entries of the atom that has most, padding included."""
-
-    @property
-    def buffers(self) -> tuple[FloatArray, IntArray]:
-        """What `kernels_pairs.pointers` reads."""
-
-
 class StaticList(NamedTuple):
-    """A list with these buffers; see `Listed`."""
+    """A list with these buffers; see `plans.Listed`."""
 
     n: int
     centers: int
