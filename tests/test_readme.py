@@ -15,7 +15,8 @@ from ase.md.velocitydistribution import thermalize_momenta
 from ase.md.verlet import VelocityVerlet
 from ase_mlips.analysis import HeatFluxRecorder
 
-from ase_mlips import SNAP
+from ase_mlips import MTP, NEP, SNAP
+from ase_mlips.fit import FullBatch, NepTraining
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "README.md").read_text()
@@ -60,6 +61,15 @@ def test_fitting_snippet_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, c
     )
     np.testing.assert_allclose(SNAP("silicon.snap.npz").get_forces(frames[0]), frames[0].get_forces(), atol=1.0)
     assert len(names["committee"].members) == 4
+    names |= {"few": FullBatch(iterations=2, starts=1), "short": NepTraining(epochs=1)}
+    exec(
+        SNIPPETS[3]
+        .replace("fit_mtp(16, train, test=test", "fit_mtp(4, train, test=test, training=few")
+        .replace("cutoff=(5.0, 4.5)), train, test=test", "cutoff=(5.0, 4.5)), train, test=test, training=short"),
+        names,
+    )
+    for model in (MTP("silicon.almtp", species=["Si"]), NEP("nep.txt")):
+        assert np.isfinite(model.get_forces(frames[0])).all()
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # so short a run is not enough for a thermal conductivity
@@ -73,7 +83,7 @@ def test_analysis_snippet_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     HeatFluxRecorder(dynamics, atoms.calc, 2, path="flux.txt")
     dynamics.run(600)
     names: dict[str, Any] = {}
-    exec(SNIPPETS[3], names)
+    exec(SNIPPETS[4], names)
     assert names["D"].verdicts == ("does not diffuse",)
     assert 0.0 < names["D"].bounds[0] < 3e-5
     assert names["kappa"].kappa > 0.0
