@@ -14,7 +14,7 @@ from ase_mlips.phonons.arguments import require_word
 from ase_mlips.phonons.cells import require_crystal, thicknesses
 
 from ..arrays import FloatArray
-from .crystals import Before, at_rest, energy_of, relaxed_positions
+from .crystals import Before, at_rest, energy_of, located, relaxed_positions
 from .fields import as_tuple, chosen, is_count, is_number, require_count, require_positive
 from .sizes import in_all_sizes
 from .traced import Traced, origin_of
@@ -213,7 +213,12 @@ def vacancy(atoms: Atoms, calc: BaseCalculator, settings: VacancyRun | None = No
     if mu is None:
         mu = energy_of(rest, calc) / len(rest)
     supercells = [rest * cells for cells in _repetitions(rest, run.sizes)]
-    rows, interrupted = in_all_sizes(supercells, lambda cell: _formation(cell, calc, run, mu), "supercells")
+
+    def measure(supercell: Atoms) -> tuple[float, ...]:
+        with located(f"the supercell of {len(supercell)} atoms"):
+            return _formation(supercell, calc, run, mu)
+
+    rows, interrupted = in_all_sizes(supercells, measure, "supercells")
     found = Vacancy(rest.get_chemical_formula(), str(symbol), float(mu), *np.array(rows).T)
     found = replace(found, origin=origin_of(calc))
     if interrupted:

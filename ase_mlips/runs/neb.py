@@ -19,7 +19,7 @@ from ase_mlips.phonons.arguments import require_word, warn
 from ase_mlips.phonons.relaxation import max_force
 
 from ..arrays import FloatArray
-from .crystals import energy_of, relaxed_positions
+from .crystals import energy_of, located, relaxed_positions
 from .fields import chosen, require_count, require_flag, require_positive
 from .neb_result import MinimumEnergyPath
 from .traced import origin_of
@@ -184,7 +184,8 @@ def _result(images: list[Atoms], band: Any, converged: bool, steps: int) -> Mini
 
 def _at_rest(atoms: Atoms, calc: BaseCalculator, run: NEBRun, name: str) -> Atoms:
     if run.relax_ends:
-        return relaxed_positions(atoms, calc, run.fmax, run.steps)
+        with located(f"the {name} structure"):
+            return relaxed_positions(atoms, calc, run.fmax, run.steps)
     force = max_force(atoms, calc)
     if force > run.fmax:
         warn(f"the {name} structure is not relaxed: its largest force is {force:.3g} eV/A, and it is no minimum")

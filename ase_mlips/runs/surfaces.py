@@ -16,7 +16,7 @@ from ase_mlips.phonons.arguments import require_word
 from ase_mlips.phonons.cells import require_crystal
 
 from ..arrays import FloatArray
-from .crystals import Before, at_rest, energy_of, relaxed_positions
+from .crystals import Before, at_rest, energy_of, located, relaxed_positions
 from .fields import as_tuple, chosen, is_count, is_number, require_count, require_positive
 from .sizes import in_all_sizes
 from .traced import Traced, origin_of
@@ -204,8 +204,9 @@ def surface_energy(
     area = float(np.linalg.norm(np.cross(*slabs[0].cell.array[:2])))
 
     def measure(slab: Atoms) -> tuple[float, ...]:
-        states = slab, relaxed_positions(slab, calc, run.fmax, run.steps)
-        costs = [_JOULE * (energy_of(state, calc) - len(slab) * single) / (2.0 * area) for state in states]
+        with located(f"the slab of {len(slab)} atoms"):
+            states = slab, relaxed_positions(slab, calc, run.fmax, run.steps)
+            costs = [_JOULE * (energy_of(state, calc) - len(slab) * single) / (2.0 * area) for state in states]
         return float(len(slab) / len(rest)) * rest.get_volume() / area, float(len(slab)), *costs
 
     rows, interrupted = in_all_sizes(slabs, measure, "slabs")

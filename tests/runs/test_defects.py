@@ -200,7 +200,7 @@ class Failing(WithoutStress):
 def test_what_is_complete_outlives_what_fails(molybdenum, check, options):
     largest = {vacancy: 16, surface_energy: 6}[check]
     failing = Failing(SNAP.embedded("Mo"), largest, CalculationFailed("no more"))
-    with pytest.warns(UserWarning, match=r"one of the (supercells|slabs) is left out: no more"):
+    with pytest.warns(UserWarning, match=r"one of the (supercell|slab)s is left out: the \1 of \d+ atoms: no more"):
         found = check(molybdenum, failing, relax="none", **options)
     assert len(found.energies) == 1
     with pytest.raises(CalculationFailed, match="no more"):
