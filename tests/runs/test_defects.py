@@ -208,3 +208,8 @@ def test_what_is_complete_outlives_what_fails(molybdenum, check, options):
     with pytest.raises(Interrupted) as stopped:
         check(molybdenum, Failing(SNAP.embedded("Mo"), largest, KeyboardInterrupt()), relax="none", **options)
     assert stopped.value.result.energies == pytest.approx(found.energies)
+
+
+def test_a_crystal_that_does_not_relax_says_what_is_left():
+    with pytest.raises(CalculationFailed, match=r"the crystal: not relaxed after 1 steps: .* largest stress 1\.\d GPa"):
+        vacancy(bulk("Si", a=5.43), SNAP.embedded("Si"), steps=1)
