@@ -184,3 +184,13 @@ def test_a_job_gives_what_the_options_give(here, words):
     assert about["model"] == words[1]
     assert about["command"] == "ase-mlips run job.yaml"
     assert about["sha256"]
+
+
+def test_a_reader_that_leaves_does_not_take_the_result_with_it(here, monkeypatch, capfd):
+    def closed(*words, **options):
+        raise BrokenPipeError
+
+    monkeypatch.setattr("ase_mlips.cli.checks.print", closed, raising=False)
+    monkeypatch.setattr("os.dup2", lambda *_: None)
+    assert main(["eos", "embedded:Si", "si.xyz", "--points", "5", "--relax", "none"]) == 141
+    assert len(EquationOfState.load("eos.npz").energies) == 5

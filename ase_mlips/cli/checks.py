@@ -62,8 +62,11 @@ def run(args: Namespace) -> int:
             return INTERRUPTED
     # A result that is there gets written, and without the picture it would not be complete.
     with deferred_interrupt() as interrupted:
-        _describe(result)
-        print(f"wrote {save_result(result, result.plot, args.output, force=args.force)}")
+        try:  # before anything is printed, as whoever reads that may have gone
+            written = save_result(result, result.plot, args.output, force=args.force)
+        finally:
+            _describe(result)
+        print(f"wrote {written}")
     if interrupted.is_set():
         return INTERRUPTED
     return int(isinstance(result, MinimumEnergyPath) and not result.converged)

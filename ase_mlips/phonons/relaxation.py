@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
-from ase import Atoms
+from ase import Atoms, units
 from ase.calculators.calculator import BaseCalculator, CalculationFailed
 
 from ase_mlips.analysis.tables import html_table
@@ -105,7 +105,10 @@ def relax(
         raise KeyboardInterrupt
     force = max_force(work, calc)
     if not found.converged:
-        raise CalculationFailed(f"not relaxed after {steps} steps: the largest force is still {force:.2g} eV/A")
+        left = f"the largest force is still {force:.2g} eV/A"
+        if what == "cell":
+            left += f", and the largest stress {np.abs(work.get_stress()).max() / units.GPa:.2g} GPa"
+        raise CalculationFailed(f"not relaxed after {steps} steps: {left}")
     energy = float(work.get_potential_energy())
     pressure = pressure_of(work) if "stress" in calc.implemented_properties else None
     work.calc = None

@@ -34,7 +34,8 @@ def at_rest(atoms: Atoms, calc: BaseCalculator, relaxed: Before, fmax: float, st
     """
     if relaxed != "none":
         relaxing = calc if relaxed == "positions" else with_stress(calc)
-        return relax(atoms, relaxing, what=relaxed, fmax=fmax, steps=steps).atoms
+        with located("the crystal"):
+            return relax(atoms, relaxing, what=relaxed, fmax=fmax, steps=steps).atoms
     force = max_force(atoms, calc)
     if force > _MAX_FORCE:
         raise ValueError(

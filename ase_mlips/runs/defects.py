@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 
 from ase_mlips.analysis.results import Interrupted, new_axes
-from ase_mlips.phonons.arguments import require_word
 from ase_mlips.phonons.cells import require_crystal, thicknesses
 
 from ..arrays import FloatArray
-from .crystals import Before, at_rest, energy_of, relaxed_positions
-from .fields import as_tuple, chosen, is_count, is_number, require_count, require_positive
+from .crystals import Before, at_rest, energy_of, located, relaxed_positions
+from .fields import chosen, require_count, require_lengths, require_positive
+from .settings import Settings
 from .sizes import in_all_sizes
 from .traced import Traced, origin_of
+from .yaml_files import conform
 
 _NEAR = 1.3  # times the distance of the closest atom: those that are displaced
 _DISPLACEMENT = 0.02  # A
 
 
 @dataclass(frozen=True)
-class VacancyRun:
+class VacancyRun(Settings):
     """Settings of `vacancy`.
 
     Attributes
@@ -51,15 +52,9 @@ class VacancyRun:
     steps: int = 500
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "sizes", as_tuple("sizes", self.sizes, "lengths in A"))
-        for size in self.sizes:
-            require_positive("sizes", size, "A")
-        if not (is_count(self.atom) and self.atom >= 0):
-            raise ValueError(f"atom: expected the index of an atom, got {self.atom!r}")
-        mu = self.chemical_potential
-        if mu is not None and not (is_number(mu) and np.isfinite(mu)):
-            raise ValueError(f"chemical_potential: expected a finite number in eV, got {mu!r}")
-        require_word("relax", self.relax, get_args(Before))
+        conform(self)
+        require_lengths("sizes", self.sizes)
+        require_count("atom", self.atom, 0)
         require_positive("fmax", self.fmax, "eV/A")
         require_count("steps", self.steps)
 
@@ -213,7 +208,12 @@ def vacancy(atoms: Atoms, calc: BaseCalculator, settings: VacancyRun | None = No
     if mu is None:
         mu = energy_of(rest, calc) / len(rest)
     supercells = [rest * cells for cells in _repetitions(rest, run.sizes)]
-    rows, interrupted = in_all_sizes(supercells, lambda cell: _formation(cell, calc, run, mu), "supercells")
+
+    def measure(supercell: Atoms) -> tuple[float, ...]:
+        with located(f"the supercell of {len(supercell)} atoms"):
+            return _formation(supercell, calc, run, mu)
+
+    rows, interrupted = in_all_sizes(supercells, measure, "supercells")
     found = Vacancy(rest.get_chemical_formula(), str(symbol), float(mu), *np.array(rows).T)
     found = replace(found, origin=origin_of(calc))
     if interrupted:

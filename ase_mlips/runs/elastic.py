@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from tqdm import tqdm
 
-from ase_mlips.phonons.arguments import require_word, warn
+from ase_mlips.phonons.arguments import warn
 from ase_mlips.phonons.cells import require_crystal, space_group
 
 from ..arrays import FloatArray
@@ -18,7 +18,9 @@ from .crystals import Before, at_rest, in_words, located, relaxed_positions, str
 from .elastic_result import ElasticConstants
 from .elastic_symmetry import enough_strains, invariant_tensors, strained
 from .fields import chosen, require_count, require_positive
+from .settings import Settings
 from .traced import origin_of
+from .yaml_files import conform
 
 _LARGEST_STRAIN = 0.2
 _DEVIATORIC = 0.1  # GPa
@@ -28,7 +30,7 @@ Ions = Literal["relaxed", "clamped"]
 
 
 @dataclass(frozen=True)
-class ElasticRun:
+class ElasticRun(Settings):
     """Settings of `elastic_constants`.
 
     Attributes
@@ -56,9 +58,8 @@ class ElasticRun:
     symprec: float = 1e-5
 
     def __post_init__(self) -> None:
+        conform(self)
         require_positive("strain", self.strain, below=_LARGEST_STRAIN)
-        require_word("ions", self.ions, get_args(Ions))
-        require_word("relax", self.relax, get_args(Before))
         require_positive("fmax", self.fmax, "eV/A")
         require_count("steps", self.steps)
         require_positive("symprec", self.symprec, "A")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from ase import Atoms, units
@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from ase_mlips.analysis.formatting import with_error
 from ase_mlips.analysis.results import new_axes
-from ase_mlips.phonons.arguments import require_word, warn
+from ase_mlips.phonons.arguments import warn
 from ase_mlips.phonons.cells import require_crystal
 from ase_mlips.phonons.gruneisen import scaled
 from ase_mlips.phonons.relaxation import relax
@@ -21,7 +21,9 @@ from ase_mlips.phonons.relaxation import relax
 from ..arrays import FloatArray
 from .crystals import energy_of, located, with_stress
 from .fields import chosen, require_count, require_positive
+from .settings import Settings
 from .traced import Traced, origin_of
+from .yaml_files import conform
 
 _PARAMETERS = 4
 _STEP = 1e-6  # relative, of the difference quotients that carry errors on
@@ -30,7 +32,7 @@ AtVolume = Literal["shape", "positions", "none"]
 
 
 @dataclass(frozen=True)
-class EOSRun:
+class EOSRun(Settings):
     """Settings of `equation_of_state`.
 
     Attributes
@@ -55,9 +57,9 @@ class EOSRun:
     steps: int = 500
 
     def __post_init__(self) -> None:
+        conform(self)
         require_positive("volume_change", self.volume_change, below=1.0)
         require_count("points", self.points, _PARAMETERS + 1)
-        require_word("relax", self.relax, get_args(AtVolume))
         require_positive("fmax", self.fmax, "eV/A")
         require_count("steps", self.steps)
 

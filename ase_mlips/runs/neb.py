@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from ase import Atoms
@@ -15,14 +15,16 @@ from ase.optimize import FIRE
 from tqdm import tqdm
 
 from ase_mlips.analysis.results import Interrupted
-from ase_mlips.phonons.arguments import require_word, warn
+from ase_mlips.phonons.arguments import warn
 from ase_mlips.phonons.relaxation import max_force
 
 from ..arrays import FloatArray
-from .crystals import energy_of, relaxed_positions
-from .fields import chosen, require_count, require_flag, require_positive
+from .crystals import energy_of, located, relaxed_positions
+from .fields import chosen, require_count, require_positive
 from .neb_result import MinimumEnergyPath
+from .settings import Settings
 from .traced import origin_of
+from .yaml_files import conform
 
 _SAME_CELL = 1e-6  # A
 _SAME_PLACE = 0.1  # A
@@ -32,7 +34,7 @@ Interpolation = Literal["idpp", "linear"]
 
 
 @dataclass(frozen=True)
-class NEBRun:
+class NEBRun(Settings):
     """Settings of `minimum_energy_path`.
 
     Attributes
@@ -62,10 +64,8 @@ class NEBRun:
     steps: int = 500
 
     def __post_init__(self) -> None:
+        conform(self)
         require_count("images", self.images)
-        require_word("interpolation", self.interpolation, get_args(Interpolation))
-        require_flag("climb", self.climb)
-        require_flag("relax_ends", self.relax_ends)
         require_positive("spring", self.spring, "eV/A^2")
         require_positive("fmax", self.fmax, "eV/A")
         require_count("steps", self.steps)
@@ -184,7 +184,8 @@ def _result(images: list[Atoms], band: Any, converged: bool, steps: int) -> Mini
 
 def _at_rest(atoms: Atoms, calc: BaseCalculator, run: NEBRun, name: str) -> Atoms:
     if run.relax_ends:
-        return relaxed_positions(atoms, calc, run.fmax, run.steps)
+        with located(f"the {name} structure"):
+            return relaxed_positions(atoms, calc, run.fmax, run.steps)
     force = max_force(atoms, calc)
     if force > run.fmax:
         warn(f"the {name} structure is not relaxed: its largest force is {force:.3g} eV/A, and it is no minimum")

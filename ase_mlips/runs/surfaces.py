@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import gcd
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from ase import Atoms, units
@@ -12,21 +12,22 @@ from ase.build import surface as slab_of
 from ase.calculators.calculator import BaseCalculator
 
 from ase_mlips.analysis.results import Interrupted, new_axes
-from ase_mlips.phonons.arguments import require_word
 from ase_mlips.phonons.cells import require_crystal
 
 from ..arrays import FloatArray
-from .crystals import Before, at_rest, energy_of, relaxed_positions
-from .fields import as_tuple, chosen, is_count, is_number, require_count, require_positive
+from .crystals import Before, at_rest, energy_of, located, relaxed_positions
+from .fields import chosen, require_count, require_lengths, require_positive
+from .settings import Settings
 from .sizes import in_all_sizes
 from .traced import Traced, origin_of
+from .yaml_files import conform
 
 _JOULE = 1e20 / units.kJ * 1e3  # J/m^2 in an eV/A^2
 _ASIDE = 1e-3  # A: no plane of atoms lies on the cut, on whose side rounding would decide
 
 
 @dataclass(frozen=True)
-class SurfaceRun:
+class SurfaceRun(Settings):
     """Settings of `surface_energy`.
 
     Attributes
@@ -57,17 +58,13 @@ class SurfaceRun:
     steps: int = 500
 
     def __post_init__(self) -> None:
-        miller = as_tuple("miller", self.miller, "three integers")
-        if len(miller) != 3 or not all(is_count(index) for index in miller) or not any(miller):
+        conform(self)
+        if not any(self.miller):
             raise ValueError(f"miller: expected three integers, not all zero, got {self.miller!r}")
-        object.__setattr__(self, "miller", miller)
-        object.__setattr__(self, "thicknesses", as_tuple("thicknesses", self.thicknesses, "lengths in A"))
-        for thickness in self.thicknesses:
-            require_positive("thicknesses", thickness, "A")
+        require_lengths("thicknesses", self.thicknesses)
         require_positive("vacuum", self.vacuum, "A")
-        if self.cut is not None and not (is_number(self.cut) and 0.0 <= self.cut < 1.0):
+        if self.cut is not None and not 0.0 <= self.cut < 1.0:
             raise ValueError(f"cut: expected a number from 0 to below 1, got {self.cut!r}")
-        require_word("relax", self.relax, get_args(Before))
         require_positive("fmax", self.fmax, "eV/A")
         require_count("steps", self.steps)
 
@@ -204,8 +201,9 @@ def surface_energy(
     area = float(np.linalg.norm(np.cross(*slabs[0].cell.array[:2])))
 
     def measure(slab: Atoms) -> tuple[float, ...]:
-        states = slab, relaxed_positions(slab, calc, run.fmax, run.steps)
-        costs = [_JOULE * (energy_of(state, calc) - len(slab) * single) / (2.0 * area) for state in states]
+        with located(f"the slab of {len(slab)} atoms"):
+            states = slab, relaxed_positions(slab, calc, run.fmax, run.steps)
+            costs = [_JOULE * (energy_of(state, calc) - len(slab) * single) / (2.0 * area) for state in states]
         return float(len(slab) / len(rest)) * rest.get_volume() / area, float(len(slab)), *costs
 
     rows, interrupted = in_all_sizes(slabs, measure, "slabs")

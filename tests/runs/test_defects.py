@@ -90,11 +90,11 @@ def test_a_compound_needs_a_chemical_potential():
     [
         ({"atom": 2}, "atom: expected an index below 2, got 2"),
         ({"sizes": [0.1], "relax": "none"}, None),
-        ({"sizes": []}, "sizes: expected lengths in A"),
-        ({"sizes": 8.0}, "sizes: expected lengths in A, got 8.0"),
+        ({"sizes": []}, "sizes: expected at least one length in A"),
+        ({"sizes": 8.0}, "sizes: expected a list of which each is a finite number, got 8.0"),
         ({"sizes": [8.0, -1.0]}, "sizes: expected a positive number in A, got -1.0"),
-        ({"atom": -1}, "atom: expected the index of an atom, got -1"),
-        ({"chemical_potential": "low"}, "chemical_potential: expected a finite number in eV"),
+        ({"atom": -1}, "atom: expected an integer of at least 0, got -1"),
+        ({"chemical_potential": "low"}, "chemical_potential: expected a finite number or nothing"),
     ],
 )
 def test_vacancies_that_mean_nothing(molybdenum, fields, message):
@@ -154,11 +154,11 @@ def test_silicon_is_cut_where_the_gap_is_widest():
     ("fields", "message"),
     [
         ({"miller": (0, 0, 0)}, "miller: expected three integers, not all zero"),
-        ({"miller": (1, 0)}, "miller: expected three integers"),
-        ({"miller": (1, 0, 0.5)}, "miller: expected three integers"),
+        ({"miller": (1, 0)}, "miller: expected a list of 3: an integer"),
+        ({"miller": (1, 0, 0.5)}, "miller: expected a list of 3: an integer"),
         ({"thicknesses": [0.0]}, "thicknesses: expected a positive number in A, got 0.0"),
         ({"cut": 1.0}, "cut: expected a number from 0 to below 1, got 1.0"),
-        ({"vacuum": None}, "vacuum: expected a positive number in A, got None"),
+        ({"vacuum": None}, "vacuum: expected a finite number, got None"),
     ],
 )
 def test_surfaces_that_mean_nothing(fields, message):
@@ -200,7 +200,7 @@ class Failing(WithoutStress):
 def test_what_is_complete_outlives_what_fails(molybdenum, check, options):
     largest = {vacancy: 16, surface_energy: 6}[check]
     failing = Failing(SNAP.embedded("Mo"), largest, CalculationFailed("no more"))
-    with pytest.warns(UserWarning, match=r"one of the (supercells|slabs) is left out: no more"):
+    with pytest.warns(UserWarning, match=r"one of the (supercell|slab)s is left out: the \1 of \d+ atoms: no more"):
         found = check(molybdenum, failing, relax="none", **options)
     assert len(found.energies) == 1
     with pytest.raises(CalculationFailed, match="no more"):
@@ -208,3 +208,8 @@ def test_what_is_complete_outlives_what_fails(molybdenum, check, options):
     with pytest.raises(Interrupted) as stopped:
         check(molybdenum, Failing(SNAP.embedded("Mo"), largest, KeyboardInterrupt()), relax="none", **options)
     assert stopped.value.result.energies == pytest.approx(found.energies)
+
+
+def test_a_crystal_that_does_not_relax_says_what_is_left():
+    with pytest.raises(CalculationFailed, match=r"the crystal: not relaxed after 1 steps: .* largest stress 1\.\d GPa"):
+        vacancy(bulk("Si", a=5.43), SNAP.embedded("Si"), steps=1)

@@ -261,7 +261,7 @@ def test_what_is_no_crystal(atoms, message):
     ("fields", "message"),
     [
         ({"strain": 0.0}, "strain: expected a positive number below 0.2, got 0.0"),
-        ({"strain": "0.01"}, "strain: expected a positive number"),
+        ({"strain": "0.01 A"}, "strain: expected a finite number, got '0.01 A'"),
         ({"ions": "free"}, "ions: expected 'relaxed' or 'clamped', got 'free'"),
         ({"relax": True}, "relax: expected 'cell' or"),
         ({"symprec": -1.0}, "symprec: expected a positive number in A"),

@@ -103,7 +103,7 @@ def test_energies_without_a_minimum_are_refused():
         ({"points": 4}, "points: expected an integer of at least 5, got 4"),
         ({"points": 7.0}, "points: expected an integer"),
         ({"relax": "cell"}, "relax: expected 'shape' or"),
-        ({"fmax": "small"}, "fmax: expected a positive number in eV/A, got 'small'"),
+        ({"fmax": "small"}, "fmax: expected a finite number, got 'small'"),
         ({"steps": True}, "steps: expected an integer"),
     ],
 )

@@ -107,7 +107,7 @@ def test_a_band_that_does_not_converge_is_no_loss(copper):
     assert not found.converged
     assert found.facts()["converged"].startswith("NO, ")
     assert found.plot().get_title().endswith("NOT converged")
-    with pytest.raises(CalculationFailed, match="not relaxed after 1 steps"):
+    with pytest.raises(CalculationFailed, match="the first structure: not relaxed after 1 steps"):
         minimum_energy_path(*copper, MorseCalculator(), steps=1)
 
 

@@ -6,7 +6,18 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from ase_mlips.runs import KINDS, Job, MDRun, RelaxRun, read_job
+from ase_mlips.runs import (
+    KINDS,
+    ElasticRun,
+    EOSRun,
+    Job,
+    MDRun,
+    NEBRun,
+    RelaxRun,
+    SurfaceRun,
+    VacancyRun,
+    read_job,
+)
 from ase_mlips.runs.yaml_files import read_mapping, settings_from
 
 RUNS = [
@@ -135,3 +146,22 @@ def test_any_dataclass_is_read(text, message, tmp_path):
 def test_every_kind_can_be_read():
     for kind in KINDS.values():
         assert kind.settings_class().__dataclass_params__.frozen
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (VacancyRun, {"atom": np.int64(1), "sizes": np.array([8, 11]), "fmax": np.float32(0.25)}),
+        (SurfaceRun, {"miller": np.array([1, 1, 0]), "cut": np.float64(0.5), "thicknesses": range(8, 10)}),
+        (EOSRun, {"points": np.int32(7)}),
+        (ElasticRun, {"strain": np.float64(0.001)}),
+        (NEBRun, {"images": np.int64(3), "spring": 1}),
+    ],
+)
+def test_numbers_of_numpy_are_numbers(tmp_path, kind, fields):
+    settings = kind(**fields)
+    settings.write(tmp_path / "settings.yaml")
+    assert kind.read(tmp_path / "settings.yaml") == settings
+    for name, value in fields.items():
+        assert np.array_equal(getattr(settings, name), value)
+        assert type(getattr(settings, name)) in (int, float, tuple)
