@@ -68,11 +68,11 @@ def test_a_trained_potential_grows(here, capsys):
 def test_ctrl_c_writes_the_best_so_far(here, capsys, monkeypatch):
     original, seen = full_batch.Run.advance, []
 
-    def advance(self, losses):
+    def advance(self, losses, projected):
         seen.append(None)
         if len(seen) == 3:
             raise KeyboardInterrupt
-        return original(self, losses)
+        return original(self, losses, projected)
 
     monkeypatch.setattr(full_batch.Run, "advance", advance)
     assert main([*COMMAND, "-o", "cu.mtp"]) == 130

@@ -102,7 +102,7 @@ def _mtp(families: Any) -> None:
     parser.add_argument(
         "--validation-fraction", type=not_negative, default=0.1, metavar="X", help="chooses the best iteration"
     )
-    parser.add_argument("--iterations", type=seed, default=500, metavar="N", help="at most")
+    parser.add_argument("--iterations", type=seed, default=1000, metavar="N", help="at most")
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of the start and of what is held back")
     parser.add_argument("--starts", type=count, default=4, metavar="N", help="seeds, of which the best goes on")
     parser.add_argument("--threads", type=count, metavar="N", help="(all)")

@@ -1,7 +1,8 @@
-"""Training over all frames at once, by BFGS and variable projection: stopped early, interrupted and resumed.
+"""Training over all frames at once, by variable projection and BFGS: stopped early, interrupted and resumed.
 
-The parameters that the energy is linear in are solved for at each step, so that the loss is a function of the others
-(G. H. Golub and V. Pereyra, SIAM J. Numer. Anal. 10, 413 (1973)).  These are few, and a dense matrix serves them well.
+At first the parameters that the energy is linear in are solved for at each step, so that the loss is a function of the
+others (G. H. Golub and V. Pereyra, SIAM J. Numer. Anal. 10, 413 (1973)), which leads into a good minimum.  Then all of
+them go on together: a step costs a fraction, and BFGS begins with what is known of the second derivatives.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ class FullBatch:
     ----------
     iterations : int
         At most.
+    projected : int
+        So many iterations solve for the linear parameters at each step; the later ones move all together.
     window, tolerance : int, float
         The training ends when that many iterations have lowered the loss by less than this share of it.  Plateaus of
         some tens of iterations are usual.
@@ -65,7 +68,8 @@ class FullBatch:
         Where a field has no meaning.
     """
 
-    iterations: int = 500
+    iterations: int = 1000
+    projected: int = 60
     window: int = 100
     tolerance: float = 1e-3
     patience: int | None = 100
@@ -76,7 +80,16 @@ class FullBatch:
     checkpoint: str | Path | None = None
 
     def __post_init__(self) -> None:
-        least = {"iterations": 0, "window": 1, "tolerance": 0.0, "seed": 0, "starts": 1, "trial": 1, "threads": 1}
+        least = {
+            "iterations": 0,
+            "projected": 1,
+            "window": 1,
+            "tolerance": 0.0,
+            "seed": 0,
+            "starts": 1,
+            "trial": 1,
+            "threads": 1,
+        }
         for name, lowest in least.items():
             if not getattr(self, name) >= lowest:
                 raise ValueError(f"{name}: expected at least {lowest}, got {getattr(self, name)}")
@@ -89,6 +102,12 @@ class Losses(Protocol):
 
     def projected(self, c: FloatArray) -> tuple[float, FloatArray, FloatArray]:
         """Least loss of the training frames with these (C,), its gradient (C,), and all parameters (P,) there."""
+
+    def together(self, descent: Descent) -> Descent:
+        """The descent of (C,) goes on as one of all parameters (P,)."""
+
+    def whole(self, x: FloatArray) -> tuple[float, FloatArray]:
+        """Loss of the training frames and its gradient (P,)."""
 
     def value(self, x: FloatArray) -> float:
         """Loss of the training frames."""
@@ -107,7 +126,7 @@ class Run:
     Attributes
     ----------
     descent : Descent
-        Of the parameters (C,) that are not linear.
+        Of the parameters (C,) that are not linear, later of all (P,).
     best : (P,) array
         All parameters at the least loss of the frames that judge: those of the validation or, without them, of the
         training.
@@ -131,13 +150,16 @@ class Run:
         run.history.append((descent.point.value, losses.judged(run.best), 1.0, time.perf_counter() - started))
         return run
 
-    def advance(self, losses: Losses) -> bool:
-        """One iteration; False where there is no lower point."""
-        started, seen = time.perf_counter(), _Seen(losses)
-        descent = self.descent.step(seen)
+    def advance(self, losses: Losses, projected: int) -> bool:
+        """One iteration, of all parameters together if `projected` are done; False where there is no lower point."""
+        started = time.perf_counter()
+        if len(self.history) > projected and len(self.descent.point.x) < len(self.best):
+            self.descent = losses.together(self.descent)
+        seen = _Seen(losses) if len(self.history) <= projected else None
+        descent = self.descent.step(seen or losses.whole)
         if descent is None:
             return False
-        x = seen.all_of(descent.point.x)
+        x = seen.all_of(descent.point.x) if seen else descent.point.x
         validation = losses.judged(x)
         seconds = self.history[-1][-1] + time.perf_counter() - started
         row = descent.point.value, validation, float(descent.evaluations), seconds
@@ -252,7 +274,7 @@ def descend(losses: Losses, run: Run, settings: FullBatch, fingerprint: Mapping[
     path, done = settings.checkpoint, len(run.history) - 1
     with tqdm(total=settings.iterations, initial=done, desc="training", unit="iteration", disable=None) as bar:
         try:
-            while not run.ended(settings) and run.advance(losses):
+            while not run.ended(settings) and run.advance(losses, settings.projected):
                 if path:
                     run.write(path, fingerprint)
                 bar.update()

@@ -1,4 +1,4 @@
-"""Training of MTP: radial coefficients by BFGS, those of species and moments solved for at each step."""
+"""Training of MTP: BFGS, for which the species and moment coefficients are solved for at each step at first."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from ..fit.full_batch import HISTORY, FullBatch, Run, descend, finish, opened
 from ..fit.full_fit import FullBatchFit
 from ..fit.loss import Loss
 from ..fit.problem import digest, training_sets
+from ..fit.quasi_newton import Descent, Point
 from ..fit.report import labels_of
 from ..fit.results import require_elements, write_fit
 from . import MTP
@@ -70,6 +71,19 @@ class MtpLosses:
         value, gradient = loss(x)
         return value, gradient[: len(c)], x
 
+    def together(self, descent: Descent) -> Descent:
+        """The descent of the radial coefficients goes on as one of all parameters."""
+        c, loss = descent.point.x, self._losses["train"]
+        _, _, x = self.projected(c)
+        inverse = np.zeros((len(x), len(x)))
+        inverse[: len(c), : len(c)] = descent.inverse
+        inverse[len(c) :, len(c) :] = 0.5 * block(loss, x, ridge=self._ridge).solve(np.eye(len(x) - len(c)))
+        return Descent(Point(x, *loss(x)), inverse, descent.fresh, descent.evaluations + 2)
+
+    def whole(self, x: FloatArray) -> tuple[float, FloatArray]:
+        """Loss of the training frames and its gradient."""
+        return self._losses["train"](x)
+
     def value(self, x: FloatArray) -> float:
         """Loss of the training frames."""
         return self._losses["train"].value(x)
@@ -89,6 +103,7 @@ class MtpLosses:
         weights = [part for own in groups for part in (own.energy_weights, own.force_weights, own.virial_weights)]
         return {
             "seed": settings.seed,
+            "projected": settings.projected,
             "training frames": self._losses["train"].count,
             "frames or descriptors": digest([*seen(self.template, groups), start]),
             "labels": digest(labels),

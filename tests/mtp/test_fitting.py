@@ -67,7 +67,7 @@ def test_min_dist_is_below_all_distances(frames):
 
 @pytest.mark.parametrize("starts", [1, 2])
 def test_a_killed_training_ends_with_the_same_bits(frames, tmp_path, starts):
-    settings = FullBatch(iterations=8, starts=starts, trial=2, checkpoint=tmp_path / "state.npz")
+    settings = FullBatch(iterations=8, starts=starts, trial=2, projected=4, checkpoint=tmp_path / "state.npz")
     whole = fit_mtp(template(), frames, training=replace(settings, checkpoint=None))
     fit_mtp(template(), frames, training=replace(settings, iterations=3))
     resumed = fit_mtp(template(), frames, training=settings)
@@ -90,7 +90,8 @@ def test_a_kill_loses_one_iteration_at_most(frames, tmp_path):
     program = (
         "import sys; from ase_mlips.fit import *; from ase_mlips.mtp.templates import untrained\n"
         "fit_mtp(untrained(6, ['Si', 'Ge'], radial_size=5), read_frames('data.extxyz'),"
-        " training=FullBatch(starts=1, iterations=100000, window=100000, tolerance=0.0, checkpoint='state.npz'))"
+        " training=FullBatch(starts=1, projected=5, iterations=100000, window=100000, tolerance=0.0,"
+        " checkpoint='state.npz'))"
     )
     path = os.pathsep.join([str(Path(machinery.__file__).parents[2]), os.environ.get("PYTHONPATH", "")])
     child = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path, env={**os.environ, "PYTHONPATH": path})
@@ -102,7 +103,7 @@ def test_a_kill_loses_one_iteration_at_most(frames, tmp_path):
     data, start = read_frames(tmp_path / "data.extxyz"), untrained(6, ["Si", "Ge"], radial_size=5)
     done = len(np.load(tmp_path / "state.npz")["history"])
     assert done >= 2
-    settings = once(iterations=done + 2, checkpoint=tmp_path / "state.npz", tolerance=0.0)
+    settings = once(iterations=done + 2, projected=5, checkpoint=tmp_path / "state.npz", tolerance=0.0)
     resumed = fit_mtp(start, data, training=settings)
     assert resumed.model == fit_mtp(start, data, training=replace(settings, checkpoint=None)).model
 
@@ -110,11 +111,11 @@ def test_a_kill_loses_one_iteration_at_most(frames, tmp_path):
 def test_ctrl_c_keeps_the_best(frames, monkeypatch):
     original, calls = machinery.Run.advance, []
 
-    def advance(self, losses):
+    def advance(self, losses, projected):
         calls.append(None)
         if len(calls) == 4:
             raise KeyboardInterrupt
-        return original(self, losses)
+        return original(self, losses, projected)
 
     monkeypatch.setattr(machinery.Run, "advance", advance)
     fit = fit_mtp(template(), frames, training=once(iterations=20))
@@ -123,7 +124,7 @@ def test_ctrl_c_keeps_the_best(frames, monkeypatch):
 
 
 def test_the_best_of_several_seeds_is_kept(frames):
-    settings = FullBatch(iterations=6, starts=3, trial=4)
+    settings = FullBatch(iterations=6, starts=3, trial=4, projected=3)
     fit = fit_mtp(template(), frames, training=settings)
     others = [fit_mtp(template(), frames, training=replace(settings, starts=1, seed=seed)) for seed in range(3)]
     best = min(others, key=lambda other: other.history["loss"][4])
