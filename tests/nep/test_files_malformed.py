@@ -42,12 +42,14 @@ def test_the_undamaged_text_is_a_model(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["nep3", "nep4_zbl_flexible", "nep5", "charge1_zbl", "polarizability", "typewise"])
-def test_truncated_at_any_line(tmp_path, refused, name):
+def test_truncated_at_most_lines(tmp_path, refused, name):
     write_nep(tmp_path / "whole.txt", MODELS[name])
     text = (tmp_path / "whole.txt").read_text()
     start = len(re.findall(r"^[a-zA-Z]", text, re.M))
     length = text.count("\n") - start
     for count, beginning in enumerate(beginnings(text)):
+        if count > start + 9 and count % 7 and count < start + length - 9:
+            continue  # numbers like those before and behind
         message = refused(beginning)
         if count > start:
             expected = f"{count}: expected {length} numbers behind the header, got the end of the file after "
