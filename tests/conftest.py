@@ -1,6 +1,8 @@
 """Fixtures that several test folders use."""
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,14 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"reference data are not here: {SHARED}")
     return SHARED
+
+
+@pytest.fixture(autouse=True)
+def no_open_figures() -> Iterator[None]:
+    """Matplotlib keeps what `plot` draws without axes, and warns of many."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture

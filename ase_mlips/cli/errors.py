@@ -71,7 +71,9 @@ def save_parity(comparison: Comparison, path: str) -> None:
     import matplotlib
 
     matplotlib.use("Agg")
-    comparison.report().plot().savefig(path, dpi=150, format=Path(path).suffix[1:])
+    figure = comparison.report().plot()
+    figure.savefig(path, dpi=150, format=Path(path).suffix[1:])
+    matplotlib.pyplot.close(figure)
 
 
 def _rows(parity: Parity, quantity: str) -> list[list[str]]:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from ase.calculators.calculator import CalculationFailed
 
@@ -28,8 +27,8 @@ from ase_mlips.heads.network import Network
 from ase_mlips.snap import SnapModel, write_snap
 
 from .common import plain_warnings
-from .fit_files import label_counts, read, rehearsed, save
-from .outputs import claim, file_of, replacing
+from .fit_files import label_counts, read, rehearsed, save, save_plot
+from .outputs import claim, file_of
 
 _ENDINGS = (".snapcoeff", ".snap", ".mliap.model", ".mliap", ".snap.npz")
 _TRAINING = ("activation", "epochs", "batch_size", "learning_rate", "lbfgs_steps", "patience", "checkpoint")
@@ -61,11 +60,7 @@ def run(args: Namespace) -> int:
         return 130
     print(fit.report)
     interrupted = save(fit, args.output)
-    picture = written[-1]
-    matplotlib.use("Agg")
-    with replacing(picture, force=args.force) as path:
-        fit.plot().savefig(path, dpi=150)
-    print(f"wrote {picture}")
+    save_plot(fit, written[-1], force=args.force)
     return 130 if interrupted else 0
 
 

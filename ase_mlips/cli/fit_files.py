@@ -13,6 +13,7 @@ from ase_mlips.files.signals import deferred_interrupt
 from ase_mlips.fit import LabelledFrame, read_frames
 
 from .common import explained_labels, split_index
+from .outputs import replacing
 
 
 def rehearsed(output: str, write: Callable[[str], Iterable[str | os.PathLike[str]]]) -> list[Path]:
@@ -61,3 +62,15 @@ def label_counts(frames: Sequence[LabelledFrame]) -> str:
     """How many frames lack which label; empty where none does."""
     counts = {name: sum(getattr(frame, name) is None for frame in frames) for name in ("energy", "forces")}
     return "".join(f", {count} without {name}" for name, count in counts.items() if count)
+
+
+def save_plot(fit: Any, picture: Path, *, force: bool) -> None:
+    """Draw a fit without a screen, write the picture and say so."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    figure = fit.plot()
+    with replacing(picture, force=force) as path:
+        figure.savefig(path, dpi=150)
+    matplotlib.pyplot.close(figure)
+    print(f"wrote {picture}")

@@ -8,7 +8,6 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 from ase.calculators.calculator import CalculationFailed
 
 from ase_mlips import MTP
@@ -18,8 +17,8 @@ from ase_mlips.fit import FullBatch, LabelledFrame, MlipLoss, MtpFit, fit_mtp, g
 from ase_mlips.mtp import MtpModel, read_mtp, write_mtp
 
 from .common import plain_warnings
-from .fit_files import label_counts, read, rehearsed, save
-from .outputs import claim, file_of, replacing
+from .fit_files import label_counts, read, rehearsed, save, save_plot
+from .outputs import claim, file_of
 
 _ENDINGS = (".almtp", ".mtp")
 _LEVEL = 16
@@ -49,10 +48,7 @@ def run(args: Namespace) -> int:
         return 130
     print(fit.report)
     interrupted = save(fit, args.output)
-    matplotlib.use("Agg")
-    with replacing(written[-1], force=args.force) as path:
-        fit.plot().savefig(path, dpi=150)
-    print(f"wrote {written[-1]}")
+    save_plot(fit, written[-1], force=args.force)
     return 130 if interrupted else 0
 
 

@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-import matplotlib.pyplot
 from ase.calculators.calculator import CalculationFailed
 
 from ase_mlips.files.places import require_place
@@ -23,8 +21,8 @@ from ase_mlips.nep.files import read_nep
 from ase_mlips.nep.model import NepModel
 
 from .common import explained_labels, plain_warnings, split_index
-from .fit_files import label_counts, read, save
-from .outputs import claim, file_of, replacing
+from .fit_files import label_counts, read, save, save_plot
+from .outputs import claim, file_of
 
 _TRAINING = ("epochs", "batch_size", "learning_rate", "lbfgs_steps", "patience", "checkpoint", "seed")
 
@@ -78,13 +76,7 @@ def _reported(args: Namespace, fit: NepFit, sets: dict[str, Sequence[LabelledFra
     print(fit.report)
     print(dominating(fit.report))
     interrupted = save(fit, args.output)
-    picture = Path(args.output).with_suffix(".png")
-    matplotlib.use("Agg")
-    with replacing(picture, force=args.force) as path:
-        figure = fit.plot()
-        figure.savefig(path, dpi=150)
-        matplotlib.pyplot.close(figure)
-    print(f"wrote {picture}")
+    save_plot(fit, Path(args.output).with_suffix(".png"), force=args.force)
     if args.gpumd is not None:
         write_gpumd_files(args.gpumd, fit.family.ready(fit.model), sets, fit.history)
         print(f"wrote loss.out and others to {args.gpumd}")

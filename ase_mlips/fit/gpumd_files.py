@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from ase import units
 from ase.stress import full_3x3_to_voigt_6_stress
-from numpy.typing import NDArray
 
 from ..arrays import FloatArray
 from ..engine.neighbors import NeighborList
@@ -97,5 +96,5 @@ def _voigt(tensor: FloatArray) -> FloatArray:
     return six
 
 
-def _text(rows: NDArray[np.float64]) -> str:
+def _text(rows: FloatArray) -> str:
     return "".join(" ".join(f"{value:.8g}" for value in row) + "\n" for row in rows.tolist())
