@@ -45,9 +45,9 @@ GOALS = {
     "Mo 20": (3.98, 0.151, None),
     "Cu7PS6 10": (1.2, 0.072, 90.0),
 }
-STARTS = {"Si 8": 4}  # else the first seed alone
+STARTS = {"Si 8": 4, "Cu7PS6 10": 4}  # else the first seed alone
 MOTEP = {"loss": 1.4e-3, "seconds": 422.0 / 40.0}  # of level 8 on silicon: motep's converged loss is 1.393e-3
-ITERATIONS = {"Si 8": 300, "Si 16": 300, "Si 20": 300, "Si 24": 200, "Mo 20": 300, "Cu7PS6 10": 1000}
+ITERATIONS = {"Si 8": 300, "Si 16": 200, "Si 20": 300, "Si 24": 200, "Mo 20": 300, "Cu7PS6 10": 1000}
 ALL = slice(None)
 CHAIN = (8, 12, 16, 20)
 PROGRAM = """
