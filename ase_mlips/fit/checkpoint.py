@@ -112,12 +112,17 @@ class State:
             state = cls(parameters, best, adam, generator, history, found["best_epoch"], memory)
         except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"{path}: expected a checkpoint of a training, got another or a damaged file") from error
-        if said := differences(other, json.loads(json.dumps(fingerprint))):
-            raise ValueError(
-                f"{path}: expected a checkpoint of the same frames, model and training, got one with {said};"
-                " remove it or choose another file"
-            )
+        require_same(path, other, fingerprint)
         return state
+
+
+def require_same(path: str | Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
+    """ValueError that says what differs, unless a checkpoint's fingerprint is the one of this training."""
+    if said := differences(there, json.loads(json.dumps(here))):
+        raise ValueError(
+            f"{path}: expected a checkpoint of the same frames, model and training, got one with {said};"
+            " remove it or choose another file"
+        )
 
 
 def differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:

@@ -22,7 +22,7 @@ from ..arrays import FloatArray
 from ..files.archive import read_arrays, read_members
 from ..files.signals import SignalsLater
 from ..files.text import replace_files
-from .checkpoint import differences
+from .checkpoint import require_same
 from .quasi_newton import Descent, Point
 
 HISTORY = ("loss", "validation", "evaluations", "seconds")
@@ -227,11 +227,7 @@ class Run:
             run = cls(descent, found["best"].copy(), found["best_iteration"], history)
         except (ValueError, KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"{path}: expected a checkpoint of a training, got another or a damaged file") from error
-        if said := differences(other, json.loads(json.dumps(fingerprint))):
-            raise ValueError(
-                f"{path}: expected a checkpoint of the same frames, model and training, got one with {said};"
-                " remove it or choose another file"
-            )
+        require_same(path, other, fingerprint)
         return run
 
 

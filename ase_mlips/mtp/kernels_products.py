@@ -8,7 +8,7 @@ from ..engine.jit import device, device_from_source
 from ..engine.simd import W, fma, ldi, load, load_splat, off, splat, store
 from .layout import Head
 
-_NAMES = {
+NAMES = {
     "W": W,
     "fma": fma,
     "ldi": ldi,
@@ -51,10 +51,10 @@ def _backward_source(n: int) -> str:
 
 
 forward_1, forward_2, forward_3, forward_4, forward_5, forward_6 = (
-    device_from_source(f"forward_{n}", _forward_source(n), _NAMES) for n in range(1, 7)
+    device_from_source(f"forward_{n}", _forward_source(n), NAMES) for n in range(1, 7)
 )
 backward_1, backward_2, backward_3, backward_4, backward_5, backward_6 = (
-    device_from_source(f"backward_{n}", _backward_source(n), _NAMES) for n in range(1, 7)
+    device_from_source(f"backward_{n}", _backward_source(n), NAMES) for n in range(1, 7)
 )
 
 

@@ -12,9 +12,10 @@ from ..engine.fields import view
 from ..engine.jit import device, device_from_source, kernel
 from ..engine.lanes import gather, sparse_product
 from ..engine.neighbors.kernels_pairs import pointers
-from ..engine.simd import W, fma, ldf, ldi, load, off, ptr, splat, stf, store, transpose8
+from ..engine.simd import W, fma, ldf, ldi, load, off, ptr, splat, stf, store
 from .kernels import fill_channels, geometry, moments
-from .kernels_tangents import _NAMES
+from .kernels_products import NAMES
+from .kernels_tangents import turn
 from .layout import GEOMETRY_WORDS, TENSOR, Head, Training
 
 
@@ -35,7 +36,7 @@ def _tangent_source(n: int) -> str:
 
 
 tangent_only_1, tangent_only_2, tangent_only_3, tangent_only_4, tangent_only_5, tangent_only_6 = (
-    device_from_source(f"tangent_only_{n}", _tangent_source(n), _NAMES) for n in range(1, 7)
+    device_from_source(f"tangent_only_{n}", _tangent_source(n), NAMES) for n in range(1, 7)
 )
 
 
@@ -104,23 +105,6 @@ def eight(head: Head, ints: Any, values: Any, m: int, spare: Any) -> None:
         value = load(values, ldi(ints, head.ints.mapping + number) * W)
         store(spare, k * W, value if m + k < head.scalars else splat(0.0))
     turn(spare)
-
-
-@device
-def turn(spare: Any) -> None:
-    """Transpose eight vectors."""
-    v = transpose8(
-        load(spare, 0),
-        load(spare, W),
-        load(spare, 2 * W),
-        load(spare, 3 * W),
-        load(spare, 4 * W),
-        load(spare, 5 * W),
-        load(spare, 6 * W),
-        load(spare, 7 * W),
-    )
-    for lane in range(W):
-        store(spare, lane * W, v[lane])
 
 
 @device

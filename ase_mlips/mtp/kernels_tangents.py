@@ -9,19 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..engine.jit import device, device_from_source
-from ..engine.simd import W, fma, ldi, load, load_splat, off, splat, store
+from ..engine.simd import W, fma, ldi, load, off, splat, store, transpose8
+from .kernels_products import NAMES
 from .layout import Head
 
-_NAMES = {
-    "W": W,
-    "fma": fma,
-    "ldi": ldi,
-    "load": load,
-    "load_splat": load_splat,
-    "off": off,
-    "splat": splat,
-    "store": store,
-}
 _SLOTS = range(4)
 
 
@@ -101,7 +92,7 @@ def _backward_source(n: int) -> str:
     return "\n".join(lines)
 
 
-tangent_tile_1, tangent_tile_2 = (device_from_source(f"tangent_tile_{n}", _sums_source(n), _NAMES) for n in range(1, 3))
+tangent_tile_1, tangent_tile_2 = (device_from_source(f"tangent_tile_{n}", _sums_source(n), NAMES) for n in range(1, 3))
 (
     tangent_forward_1,
     tangent_forward_2,
@@ -109,7 +100,7 @@ tangent_tile_1, tangent_tile_2 = (device_from_source(f"tangent_tile_{n}", _sums_
     tangent_forward_4,
     tangent_forward_5,
     tangent_forward_6,
-) = (device_from_source(f"tangent_forward_{n}", _forward_source(n), _NAMES) for n in range(1, 7))
+) = (device_from_source(f"tangent_forward_{n}", _forward_source(n), NAMES) for n in range(1, 7))
 (
     tangent_backward_1,
     tangent_backward_2,
@@ -117,7 +108,7 @@ tangent_tile_1, tangent_tile_2 = (device_from_source(f"tangent_tile_{n}", _sums_
     tangent_backward_4,
     tangent_backward_5,
     tangent_backward_6,
-) = (device_from_source(f"tangent_backward_{n}", _backward_source(n), _NAMES) for n in range(1, 7))
+) = (device_from_source(f"tangent_backward_{n}", _backward_source(n), NAMES) for n in range(1, 7))
 
 
 @device
@@ -137,6 +128,23 @@ def tangent_sums(
                 tangent_tile_2(off(F, at), off(Fd, at), values, changes, off(limits, ch), off(offsets, ch), S, Sd)
             else:
                 tangent_tile_1(off(F, at), off(Fd, at), values, changes, off(limits, ch), off(offsets, ch), S, Sd)
+
+
+@device
+def turn(spare: Any) -> None:
+    """Transpose eight vectors."""
+    v = transpose8(
+        load(spare, 0),
+        load(spare, W),
+        load(spare, 2 * W),
+        load(spare, 3 * W),
+        load(spare, 4 * W),
+        load(spare, 5 * W),
+        load(spare, 6 * W),
+        load(spare, 7 * W),
+    )
+    for lane in range(W):
+        store(spare, lane * W, v[lane])
 
 
 @device

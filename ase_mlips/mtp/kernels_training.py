@@ -19,7 +19,7 @@ from ..engine.neighbors.kernels_pairs import pointers
 from ..engine.radial import polynomials
 from ..engine.simd import W, fma, hsum, ldf, ldi, load, load_splat, off, ptr, splat, stf, store, transpose8
 from .kernels import fill_channels, geometry
-from .kernels_tangents import channel_slopes, tangent_product_derivatives, tangent_products, tangent_sums
+from .kernels_tangents import channel_slopes, tangent_product_derivatives, tangent_products, tangent_sums, turn
 from .layout import FIELD, GEOMETRY_WORDS, Head, Training
 
 
@@ -30,19 +30,7 @@ def own_field(head: Head, place: Training, field: Any, members: Any, work: Any) 
     for part in range(0, FIELD, W):
         for lane in range(W):
             store(own, (part + lane) * W, load(field, min(ldi(members, lane), n) * FIELD + part))
-        rows = off(own, part * W)
-        v = transpose8(
-            load(rows, 0),
-            load(rows, W),
-            load(rows, 2 * W),
-            load(rows, 3 * W),
-            load(rows, 4 * W),
-            load(rows, 5 * W),
-            load(rows, 6 * W),
-            load(rows, 7 * W),
-        )
-        for k in range(W):
-            store(own, (part + k) * W, v[k])
+        turn(off(own, part * W))
 
 
 @device
@@ -200,18 +188,7 @@ def add_pair_types(head: Head, place: Training, first: int, T: Any, out: Any, wo
                 row = group * W + k
                 at = place.functions + (4 * min(row, rows - 1) + slot) * W
                 store(spare, k * W, load(work, at))
-            v = transpose8(
-                load(spare, 0),
-                load(spare, W),
-                load(spare, 2 * W),
-                load(spare, 3 * W),
-                load(spare, 4 * W),
-                load(spare, 5 * W),
-                load(spare, 6 * W),
-                load(spare, 7 * W),
-            )
-            for lane in range(W):
-                store(spare, lane * W, v[lane])
+            turn(spare)
             for lane in range(W):
                 if ldf(g, W + lane) != 0.0:
                     total = off(out, (int(ldf(g, 5 * W + lane)) * groups + group) * count * W)
