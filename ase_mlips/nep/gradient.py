@@ -102,7 +102,7 @@ class NepGradient:
 
     def _plan(self, joined: JoinedFrames) -> Plan:
         """As `packing.Plans` makes it, but with the tables of these parameters and chunks of fewer atoms."""
-        n, slots = joined.n, capacity(joined.longest)
+        n, slots = joined.n, capacity(joined.list.longest)
         chunks = _chunks(n)
         kinds: IntArray = np.append(joined.species, np.int32(0))
         order = block_order(joined.species, chunks, dummy=n, by_type=self._types > 1)
@@ -148,7 +148,7 @@ class NepGradient:
         by_strain: FloatArray,
     ) -> FloatArray:
         self._fill(parameters)
-        n, slots = joined.n, capacity(joined.longest)
+        n, slots = joined.n, capacity(joined.list.longest)
         size = self._layout(slots)[3]
         order, kinds = blocks_of_types(joined.species, self._types)
         head, train = self._flat_heads(n, slots)[1:]

@@ -39,8 +39,6 @@ class Neighborhood:
     by_type : tuple of Rows
         Those of each type; the same as `rows` where there is one type.
     species : (n,) int32 array
-    longest : int
-        Entries of the atom that has most.
     """
 
     positions: FloatArray
@@ -48,7 +46,6 @@ class Neighborhood:
     rows: Rows
     by_type: tuple[Rows, ...]
     species: IntArray
-    longest: int
 
     @property
     def nbytes(self) -> int:
@@ -73,9 +70,7 @@ def neighborhood(neighbors: NeighborList, atoms: Atoms, species: IntArray, types
     idx[pad] = _NOBODY
     rows = Rows(neighbors.start.copy(), idx, neighbors.code.copy())
     parts = tuple(_of_type(rows, species, kind) for kind in range(types)) if types > 1 else (rows,)
-    return Neighborhood(
-        neighbors.positions[:n].copy(), neighbors.shifts.copy(), rows, parts, species, neighbors.longest
-    )
+    return Neighborhood(neighbors.positions[:n].copy(), neighbors.shifts.copy(), rows, parts, species)
 
 
 def _of_type(rows: Rows, species: IntArray, kind: int) -> Rows:
@@ -141,7 +136,7 @@ class JoinedFrames:
 
     Attributes
     ----------
-    n, longest : int
+    n : int
     positions, shifts : arrays
         See `NeighborList`.
     list : StaticList
@@ -155,7 +150,6 @@ class JoinedFrames:
     """
 
     n: int
-    longest: int
     positions: FloatArray
     shifts: FloatArray
     list: StaticList
@@ -183,7 +177,6 @@ def join(frames: Sequence[Neighborhood]) -> JoinedFrames:
         by_type = Rows(starts, np.concatenate([kind.idx for kind in kinds]), np.concatenate([k.code for k in kinds]))
     return JoinedFrames(
         n,
-        max(frame.longest for frame in frames),
         positions,
         shifts,
         static_list(positions, shifts, *rows),
