@@ -60,6 +60,12 @@ class Committee(Calculator):  # type: ignore[misc]
         self.results["energy"] = self.results["free_energy"] = float(self.results["energy"])
         self._deviations = {name: values.std(axis=0, ddof=1) for name, values in found.items()}
 
+    def renew_neighbors(self) -> None:
+        """Let every member that is one of ours build its neighbour list anew in the next force call."""
+        for member in self.members:
+            if renew := getattr(member, "renew_neighbors", None):
+                renew()
+
     def get_energy_deviation(self, atoms: Atoms) -> float:
         """Standard deviation of the members' energies, in eV."""
         self.get_property("energy", atoms)

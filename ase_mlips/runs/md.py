@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,16 @@ from tqdm import tqdm
 from ase_mlips.files.appending import AppendedFile
 from ase_mlips.files.signals import deferred_interrupt
 
-from .ensembles import Targets, constrain, draw_velocities, make_dynamics, require_suitable, restore, temperature_of
+from .ensembles import (
+    Targets,
+    constrain,
+    draw_velocities,
+    make_dynamics,
+    noise,
+    require_suitable,
+    restore,
+    temperature_of,
+)
 from .fields import chosen
 from .observers import HOTTEST, KEPT, STATE, Guard, Recorder, Table
 from .provenance import checksums, provenance_of, require_same_model
@@ -232,21 +241,21 @@ class Simulation:
         self.atoms = start.atoms
         if self.finished:
             return
-        rng = np.random.default_rng([start.seed, start.first])  # the noise of the beginning does not come again
         freedom = constrain(settings, start.atoms)
         if not start.resumed:
-            self._set_velocities(freedom, rng)
+            self._set_velocities(freedom)
+        self._renew: Callable[[], None] = getattr(calc, "renew_neighbors", lambda: None)
         self._evaluate(calc)
-        self.dynamics = self._make_dynamics(freedom, rng)
+        self.dynamics = self._make_dynamics(freedom)
         table = Table(self.dynamics, settings, freedom)
         log = self._open_log(table, held)
         both = None if start.trajectory is None or log is None else (start.trajectory, log)
         self._recorder = Recorder(table, self.dynamics, both, run_text(settings, start.about["model"]))
 
-    def _set_velocities(self, freedom: int, rng: np.random.Generator) -> None:
+    def _set_velocities(self, freedom: int) -> None:
         atoms = self.atoms
         if not np.any(atoms.get_momenta()):
-            draw_velocities(atoms, self._settings.temperature, rng)
+            draw_velocities(atoms, self._settings.temperature, np.random.default_rng([self.seed, self.first]))
             return
         if freedom == 3 * len(atoms) - 3 and not atoms.constraints:
             velocities = atoms.get_velocities()
@@ -258,6 +267,7 @@ class Simulation:
         atoms, path = self.atoms, "" if self._files is None else self._files.trajectory_path
         stored = atoms.get_potential_energy() if self._start.resumed else None
         atoms.calc = calc
+        self._renew()
         try:
             atoms.get_forces()
         except (ValueError, CalculatorError) as error:
@@ -270,9 +280,9 @@ class Simulation:
                 f"{atoms.get_potential_energy():.6f} eV: the file is damaged, or the model is another one"
             )
 
-    def _make_dynamics(self, freedom: int, rng: np.random.Generator) -> MolecularDynamics:
+    def _make_dynamics(self, freedom: int) -> MolecularDynamics:
         settings, atoms = self._settings, self.atoms
-        dynamics = make_dynamics(settings, atoms, rng, freedom=freedom)
+        dynamics = make_dynamics(settings, atoms, noise(self.seed, self.first), freedom=freedom)
         dynamics.nsteps = self.first
         hottest = max(settings.temperature, settings.temperature_end or 0.0, temperature_of(atoms, freedom))
         dynamics.attach(Guard(dynamics, max(HOTTEST, 10.0 * hottest), freedom), 1)
@@ -333,11 +343,19 @@ class Simulation:
         return self._result(time.perf_counter() - start, interrupted=interrupted)
 
     def _run(self, start: float) -> bool:
-        """Whether Ctrl-C has ended it."""
+        """Whether Ctrl-C has ended it.
+
+        What is continued from a saved step has the bits of a run that was not interrupted: noise begins anew there, and
+        the neighbour list in the force call of that step.
+        """
         dynamics, shown = self.dynamics, start
         bar = tqdm(total=self._settings.steps, initial=self.first, unit="step", disable=None)
         with bar, deferred_interrupt() as interrupted:
             for _ in dynamics.irun(self._settings.steps - self.first):
+                if dynamics.nsteps % self._settings.interval == 0:
+                    dynamics.rng = noise(self.seed, dynamics.nsteps)
+                if (dynamics.nsteps + 1) % self._settings.interval == 0:
+                    self._renew()
                 now = time.perf_counter()
                 if now - shown > _REDRAWN:
                     shown = now

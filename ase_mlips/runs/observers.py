@@ -161,9 +161,7 @@ class Recorder:
         self, table: Table, dynamics: MolecularDynamics, files: tuple[TrajectoryFile, LogFile] | None, settings: str
     ) -> None:
         self._table, self._dynamics, self._files, self._settings = table, dynamics, files, settings
-        info = dynamics.atoms.info
-        self.last_step: int | None = info.get("step")
-        self._origin = (dynamics.nsteps, float(info.get("time_fs", 0.0)))
+        self.last_step: int | None = dynamics.atoms.info.get("step")
         self._constraints = own_constraints(dynamics.atoms)
         self.rows: list[list[float]] = []
 
@@ -172,7 +170,7 @@ class Recorder:
         step = self._dynamics.nsteps
         if step == self.last_step:
             return
-        time_fs = self._origin[1] + (step - self._origin[0]) * self._dynamics.dt / units.fs
+        time_fs = step * self._dynamics.dt / units.fs
         row = self._table.row(time_fs)
         if self._files is not None:
             trajectory, log = self._files
