@@ -49,7 +49,7 @@ def tell_model_from_structure(args: Namespace) -> None:
     if getattr(args, "model", None) is None or _is_model(args.model):
         return
     others = [args.structure] if hasattr(args, "structure") else getattr(args, "files", [])
-    models = [name for name in others if _is_model(name)]
+    models = [name for name in others if name is not None and _is_model(name)]
     if len(models) != 1:
         return
     structures = [args.model, *(name for name in others if name != models[0])]

@@ -17,7 +17,7 @@ from .arguments import (
 from .parser_checks import add_checks
 from .parser_fit import add_fit
 from .parser_parts import STRUCTURE, add_force, command
-from .parser_runs import add_md, add_relax, add_run
+from .parser_runs import add_ensemble, add_md, add_relax, add_run
 
 _TRAJECTORY = "any trajectory that ASE reads; file.xyz@::10 picks frames"
 
@@ -48,6 +48,7 @@ def build_parser() -> ArgumentParser:
         _evaluate,
         add_relax,
         add_md,
+        add_ensemble,
         add_run,
         *analyses,
         _phonons,

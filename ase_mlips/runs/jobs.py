@@ -53,6 +53,7 @@ class Kind:
 # The name of a kind is that of its command, and its keys are the options of that command.
 KINDS: dict[str, Kind] = {
     "md": Kind("ase_mlips.runs.settings:MDRun", ("trajectory", "log", "heat_flux")),
+    "ensemble": Kind("ase_mlips.runs.many:EnsembleRun", ("folder",)),
     "relax": Kind("ase_mlips.runs.settings:RelaxRun", ("output", "trajectory")),
     "eos": Kind("ase_mlips.runs.eos:EOSRun"),
     "elastic": Kind("ase_mlips.runs.elastic:ElasticRun"),

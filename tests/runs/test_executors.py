@@ -42,9 +42,9 @@ def test_strains(copper, request):
 
 
 def test_supercells(copper, request):
-    here = phonons(copper, MorseCalculator(), supercell=4, relaxed=None)
+    here = phonons(copper, MorseCalculator(), supercell=6, relaxed=None)
     request.getfixturevalue("executor")
-    there = phonons(copper, MorseCalculator(), supercell=4, relaxed=None)
+    there = phonons(copper, MorseCalculator(), supercell=6, relaxed=None)
     np.testing.assert_allclose(here.force_constants, there.force_constants, atol=1e-10)
 
 
