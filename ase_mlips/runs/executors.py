@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -20,10 +21,12 @@ from tqdm import tqdm
 from ase_mlips.results import results_frame
 
 _Task = TypeVar("_Task")
+_Thing = TypeVar("_Thing")
 _Found = TypeVar("_Found")
 
 _present: ContextVar[Executor | None] = ContextVar("executor", default=None)
 _own = local()
+_AHEAD = 64  # tasks that wait or are done
 
 
 @contextmanager
@@ -31,8 +34,8 @@ def on_executor(executor: Executor) -> Iterator[None]:
     """Within the block, independent calculations of this package's functions are done by an executor.
 
     These are the volumes of `equation_of_state`, the strains of `elastic_constants`, the images of
-    `minimum_energy_path`, the supercells of phonons and the structures of `evaluate_all`; each is a task with one
-    thread.  Results do not depend on the executor.
+    `minimum_energy_path`, the supercells of phonons, the structures of `evaluate_all` and the frames of linear fits.
+    Every task has one thread.  Results do not depend on the executor.
 
     Parameters
     ----------
@@ -101,52 +104,64 @@ def _evaluated(calc: BaseCalculator, numbered: tuple[int, Atoms]) -> Atoms:
 def with_calculator(
     function: Callable[[BaseCalculator, _Task], _Found], calc: BaseCalculator, tasks: Sequence[_Task], words: str = ""
 ) -> list[_Found]:
-    """``function(calc, task)`` of every task in their order, on the executor of `on_executor` if there is one.
+    """The results of `map_with` for a calculator; with `words` a progress bar says what is being done."""
+    found = map_with(function, calc, tasks)
+    return list(tqdm(found, desc=words, total=len(tasks), leave=False, disable=None if words else True))
 
-    With `words` a progress bar says so.
+
+def map_with(function: Callable[[_Thing, _Task], _Found], thing: _Thing, tasks: Iterable[_Task]) -> Iterator[_Found]:
+    """``function(thing, task)`` of every task in their order, on the executor of `on_executor` if there is one.
+
+    There every process, or thread, has a copy of the thing.  Tasks are made when they are needed, a few ahead of the
+    results, so that they need not fit into memory together.
     """
     executor = _present.get()
-    with tqdm(total=len(tasks), desc=words, leave=False, disable=None if words else True) as bar:
-        if executor is None:
-            found = []
-            for task in tasks:
-                found.append(_called(function, calc, task))
-                bar.update()
-            return found
-        sent = to_send(calc)
-        return in_order(executor, _call, [(function, sent, task) for task in tasks], bar)
-
-
-def _call(task: tuple[Callable[[BaseCalculator, Any], Any], bytes, Any]) -> Any:
-    function, pickled, argument = task
-    return _called(function, own_calculator(pickled), argument)
-
-
-def _called(function: Callable[[BaseCalculator, _Task], _Found], calc: BaseCalculator, task: _Task) -> _Found:
-    """The result, which depends on no other task by a bit."""
-    if renew := getattr(calc, "renew_neighbors", None):
-        renew()
-    return function(calc, task)
-
-
-def to_send(calc: BaseCalculator) -> bytes:
-    """A calculator for `own_calculator`; ValueError for one that cannot be sent to another process."""
+    if executor is None:
+        for task in tasks:
+            yield _called(function, thing, task)
+        return
+    sent, waiting = to_send(thing), deque[Future[_Found]]()
     try:
-        return pickle.dumps(calc)
+        for task in tasks:
+            waiting.append(executor.submit(_call, function, sent, task))
+            if len(waiting) > _AHEAD:
+                yield _result(waiting.popleft())
+        while waiting:
+            yield _result(waiting.popleft())
+    finally:
+        for future in waiting:
+            future.cancel()
+
+
+def _call(function: Callable[[_Thing, _Task], _Found], sent: bytes, task: _Task) -> _Found:
+    return _called(function, own_copy(sent), task)
+
+
+def _called(function: Callable[[_Thing, _Task], _Found], thing: _Thing, task: _Task) -> _Found:
+    """The result, which depends on no other task by a bit."""
+    if renew := getattr(thing, "renew_neighbors", None):
+        renew()
+    return function(thing, task)
+
+
+def to_send(thing: Any) -> bytes:
+    """A calculator or the like for `own_copy`; ValueError for one that cannot be sent to another process."""
+    try:
+        return pickle.dumps(thing)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise ValueError(f"{type(calc).__name__} cannot be sent to the processes of an executor: {error}") from error
+        raise ValueError(f"{type(thing).__name__} cannot be sent to the processes of an executor: {error}") from error
 
 
-def own_calculator(pickled: bytes) -> BaseCalculator:
-    """The calculator of this process and thread, made once, which uses no further threads."""
-    known, calc = getattr(_own, "calculator", (b"", None))
-    if known != pickled:
-        calc = pickle.loads(pickled)
-        for member in getattr(calc, "members", None) or [calc]:
-            if "num_threads" in getattr(member, "parameters", {}):
+def own_copy(sent: bytes) -> Any:
+    """The copy of this process and thread, made once; a calculator then uses no further threads."""
+    known, thing = getattr(_own, "copy", (b"", None))
+    if known != sent:
+        thing = pickle.loads(sent)
+        for member in getattr(thing, "members", None) or [thing]:
+            if "num_threads" in getattr(member, "parameters", ()):
                 member.set(num_threads=1)
-        _own.calculator = (pickled, calc)
-    return calc
+        _own.copy = (sent, thing)
+    return thing
 
 
 def processes(workers: int | None = None) -> ProcessPoolExecutor:
@@ -190,16 +205,9 @@ def as_they_end(
                 future.cancel()
 
 
-def in_order(
-    executor: Executor | None, function: Callable[[_Task], _Found], tasks: Sequence[_Task], bar: tqdm | None = None
-) -> list[_Found]:
-    """The results of all tasks in their order; the first exception of one ends the rest and is raised."""
-    found: dict[int, _Found] = {}
-    for number, future in as_they_end(executor, function, tasks):
-        found[number] = future.result()
-        if bar is not None:
-            bar.update()
-    return [found[number] for number in range(len(tasks))]
+def _result(future: Future[_Found]) -> _Found:
+    _require_alive(future)
+    return future.result()
 
 
 def _require_alive(future: Future[Any]) -> None:

@@ -19,7 +19,7 @@ from tqdm import tqdm
 from ase_mlips.files.text import replace_files
 
 from .ensemble_result import EnsembleMember, EnsembleResult, read_log
-from .executors import as_they_end, own_calculator, to_send
+from .executors import as_they_end, own_copy, to_send
 from .fields import chosen
 from .md import MDFiles, run_md
 from .provenance import checksums, provenance_of, require_same_model
@@ -222,7 +222,7 @@ def _run_member(task: _Task) -> EnsembleMember:
 def _simulated(task: _Task) -> EnsembleMember:
     files = MDFiles(task.trajectory, heat_flux=f"{task.stem}.flux" if task.record_heat else None, mode="continue")
     try:
-        ended = run_md(task.atoms, own_calculator(task.calc), task.settings, files=files)
+        ended = run_md(task.atoms, own_copy(task.calc), task.settings, files=files)
     except CalculationFailed as error:  # it would do so again
         member = task.failed(error)
     else:

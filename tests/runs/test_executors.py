@@ -11,9 +11,11 @@ from ase.calculators.calculator import CalculationFailed
 from ase.calculators.emt import EMT
 from support.morse import MorseCalculator
 
+from ase_mlips import SNAP
+from ase_mlips.fit import fit_snap, read_frames, snap_template
 from ase_mlips.phonons import phonons
 from ase_mlips.runs import elastic_constants, equation_of_state, evaluate_all, minimum_energy_path, on_executor
-from ase_mlips.runs.executors import in_order
+from ase_mlips.runs.executors import map_with
 
 
 @pytest.fixture
@@ -41,11 +43,12 @@ def test_strains(copper, request):
     np.testing.assert_array_equal(here.tensor, there.tensor)
 
 
-def test_supercells(copper, request):
-    here = phonons(copper, MorseCalculator(), supercell=6, relaxed=None)
+def test_supercells(request):
+    silicon, calc = bulk("Si", cubic=True), SNAP.embedded("Si")
+    here = phonons(silicon, calc, supercell=2)
     request.getfixturevalue("executor")
-    there = phonons(copper, MorseCalculator(), supercell=6, relaxed=None)
-    np.testing.assert_allclose(here.force_constants, there.force_constants, atol=1e-10)
+    there = phonons(silicon, calc, supercell=2)
+    np.testing.assert_allclose(here.phonopy.force_constants, there.phonopy.force_constants, atol=1e-10)
 
 
 def test_images(request):
@@ -80,20 +83,41 @@ def test_structures(copper, executor):
     assert raised.value.__notes__ == ["structure 1"]
 
 
-def _half(number: int) -> float:
+def _half(calc, number: int) -> float:
     if number == 2:
         raise CalculationFailed("two")
     return 0.5 * number
 
 
-def test_tasks_in_their_order():
-    with ThreadPoolExecutor(2) as executor:
-        assert in_order(executor, _half, [5, 1, 3]) == [2.5, 0.5, 1.5]
-        with pytest.raises(CalculationFailed, match="two"):
-            in_order(executor, _half, [1, 2, 3])
+def _die(calc, number: int) -> None:
+    os._exit(1)
+
+
+def test_tasks_in_their_order(executor):
+    assert list(map_with(_half, None, [5, 1, 3])) == [2.5, 0.5, 1.5]
+    assert list(map_with(_half, None, range(100, 300))) == [0.5 * k for k in range(100, 300)]
+    with pytest.raises(CalculationFailed, match="two"):
+        list(map_with(_half, None, [1, 2, 3]))
 
 
 def test_a_process_that_dies_is_said():
     pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"))
-    with pool, pytest.raises(RuntimeError, match="a process of the pool has died"):
-        in_order(pool, os._exit, [1])
+    with pool, on_executor(pool), pytest.raises(RuntimeError, match="a process of the pool has died"):
+        list(map_with(_die, None, [1]))
+
+
+def test_a_linear_fit():
+    """More frames than one chunk has: the same coefficients, bit by bit."""
+    rng = np.random.default_rng(1)
+    frames = []
+    for _ in range(150):
+        atoms = bulk("Cu", "fcc", a=3.33)
+        atoms.set_cell(atoms.cell.array + 0.05 * rng.standard_normal((3, 3)), scale_atoms=True)
+        atoms.calc = MorseCalculator()
+        atoms.get_forces()
+        frames.append(atoms)
+    template = snap_template(["Cu"], radii=[0.5], rcutfac=4.0, twojmax=2)
+    here = fit_snap(template, read_frames(frames))
+    with ThreadPoolExecutor(2) as pool, on_executor(pool):
+        there = fit_snap(template, read_frames(frames))
+    np.testing.assert_array_equal(here.solution.coefficients, there.solution.coefficients)
