@@ -187,9 +187,8 @@ class _Task:
         return "" if call is None else f"{call.__module__}.{call.__qualname__}{words}"
 
     def member(self, **found: Any) -> EnsembleMember:
-        settings = self.settings
-        common = {"temperature": settings.temperature, "number": self.number, "seed": settings.seed}
-        return EnsembleMember(**common, trajectory=self.trajectory, **found)
+        seed = self.settings.seed or 0
+        return EnsembleMember(self.settings.temperature, self.number, seed, self.trajectory, **found)
 
     def failed(self, error: BaseException) -> EnsembleMember:
         """The run with the sentence that says why there is none."""

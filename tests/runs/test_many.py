@@ -1,6 +1,7 @@
 """Independent runs on executors: bits, restarts, failures and what they feed."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -89,6 +90,37 @@ def test_bits_do_not_depend_on_the_pool(method, copper, recwarn):
         run_ensemble(copper, MorseCalculator(), folder="pool", executor=executor, **few)
     assert bits("serial") == bits("pool")
     recwarn.clear()  # newer Pythons say that this process has threads
+
+
+POOLS = {
+    "distributed": "distributed.Client(n_workers=1, threads_per_worker=1, dashboard_address=None).get_executor()",
+    "executorlib": "executorlib.SingleNodeExecutor(max_workers=1, block_allocation=True)",
+    "mpi4py.futures": "mpi4py.futures.MPIPoolExecutor(1)",
+}
+ON_A_POOL = """
+import sys, {module}
+from ase.build import bulk
+from ase_mlips import SNAP
+from ase_mlips.runs import run_ensemble
+if __name__ == "__main__":
+    with {pool} as executor:
+        few = {{"ensemble": "langevin", "steps": 20, "runs": 2, "seed": 1}}
+        run_ensemble(bulk("Si", cubic=True), SNAP.embedded("Si"), folder="pool", executor=executor, **few)
+"""
+
+
+@pytest.mark.peer
+@pytest.mark.parametrize("module", POOLS)
+def test_other_pools(module):
+    pytest.importorskip(module)
+    Path("program.py").write_text(ON_A_POOL.format(module=module, pool=POOLS[module]))
+    launcher = ["mpirun", "-np", "2", sys.executable, "-m", "mpi4py.futures"] if "mpi" in module else [sys.executable]
+    if shutil.which(launcher[0]) is None:
+        pytest.skip(f"there is no {launcher[0]}")
+    subprocess.run([*launcher, "program.py"], check=True, timeout=300)
+    few = {"ensemble": "langevin", "steps": 20, "runs": 2, "seed": 1}
+    run_ensemble(bulk("Si", cubic=True), SNAP.embedded("Si"), folder="serial", executor=Serial(), **few)
+    assert bits("serial") == bits("pool")
 
 
 def test_more_runs_and_temperatures_leave_the_others_as_they_are(copper):
