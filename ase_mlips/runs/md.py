@@ -268,6 +268,8 @@ class Simulation:
         stored = atoms.get_potential_energy() if self._start.resumed else None
         atoms.calc = calc
         self._renew()
+        for member in (*getattr(calc, "members", ()), calc):
+            member.reset()  # the list is to be built from these positions, whatever results are known
         try:
             atoms.get_forces()
         except (ValueError, CalculatorError) as error:

@@ -1,4 +1,4 @@
-"""Many runs on processes against a loop: ``python tests/benchmarks/ensemble.py [--runs 300] [--steps 1000] [--kills 3]``.
+"""Many runs on processes against a loop: ``python tests/benchmarks/ensemble.py [--runs N] [--steps N] [--kills N]``.
 
 64 atoms of the embedded silicon at 600 K, one thread in each process.  Printed are the processor time of all processes
 over that of the loop, the ratio of the wall times, and whether every frame has the same bits; then how many of an
