@@ -27,7 +27,7 @@ from support.toy_package import run
 from ase_mlips import MTP, NEP, SNAP
 from ase_mlips.calculator import PotentialCalculator
 from ase_mlips.engine.jit import device
-from ase_mlips.engine.threads import run_chunks
+from ase_mlips.engine.threads import _Crew, run_chunks
 
 compiles = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is compiled")
 PACKAGE = str(Path(ase_mlips.__file__).parent), str(Path(ase_mlips.analysis.__file__).parent)
@@ -258,6 +258,39 @@ def test_nobody_is_at_work_when_the_signal_reaches_the_caller():
     for _ in range(3):
         with pytest.raises(Struck), alarms(0.05, again=0.01):
             call()
+
+
+@pytest.mark.parametrize("further", [0, 1, 2])
+def test_nobody_is_at_work_whose_dismissal_is_struck(monkeypatch, further):
+    """A signal that waits for Python to call its handler strikes where the next function begins."""
+    began, at_work, dismiss, left = threading.Event(), [], _Crew.dismiss, further
+
+    def work(first: int, last: int) -> None:
+        if first == 0:
+            assert began.wait(60.0)
+            raise Struck
+        at_work.append(first)
+        began.set()
+        time.sleep(0.2)
+        at_work.remove(first)
+
+    def struck(crew: _Crew) -> None:
+        nonlocal left
+        if left:
+            left -= 1
+            raise Struck
+        dismiss(crew)
+
+    def call() -> None:
+        try:
+            run_chunks(work, 2, 2)
+        finally:
+            assert at_work == []
+
+    monkeypatch.setattr(_Crew, "dismiss", struck)
+    with pytest.raises(Struck):
+        call()
+    assert left == 0
 
 
 COMPILE = """
