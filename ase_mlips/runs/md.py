@@ -269,7 +269,8 @@ class Simulation:
         atoms.calc = calc
         self._renew()
         for member in (*getattr(calc, "members", ()), calc):
-            member.reset()  # the list is to be built from these positions, whatever results are known
+            if hasattr(member, "reset"):  # the list is to be built from these positions, whatever results are known
+                member.reset()
         try:
             atoms.get_forces()
         except (ValueError, CalculatorError) as error:
