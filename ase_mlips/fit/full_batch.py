@@ -11,7 +11,7 @@ import io
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -95,6 +95,13 @@ class FullBatch:
                 raise ValueError(f"{name}: expected at least {lowest}, got {getattr(self, name)}")
         if self.patience is not None and self.patience < 1:
             raise ValueError(f"patience: expected at least 1 or None, got {self.patience}")
+
+    def numbered(self, number: int) -> FullBatch:
+        """The same from one start with a later seed, and with a checkpoint of its own behind the first."""
+        path = Path(self.checkpoint) if self.checkpoint else None
+        if path is not None and number:
+            path = path.with_name(f"{path.stem}.{number}{path.suffix}")
+        return replace(self, seed=self.seed + number, starts=1, checkpoint=path)
 
 
 class Losses(Protocol):

@@ -235,7 +235,7 @@ def _best_run(losses: MtpLosses, model: MtpModel, training: FullBatch) -> tuple[
     runs: list[tuple[Run, FullBatch, dict[str, object]]] = []
     interrupted = False
     for number in range(starts):
-        own = _numbered(training, number)
+        own = training.numbered(number)
         x = parameters_of(model) if model.trained else first_parameters(model, own.seed, np.zeros(species))
         fingerprint = losses.fingerprint(x, own)
         try:
@@ -288,7 +288,7 @@ def fit_mtp_committee(
     first: FullBatch = options.pop("training", None) or FullBatch()
     fits: list[MtpFit] = []
     for number in range(members):
-        own = _numbered(replace(first, starts=1), number)
+        own = first.numbered(number)
         try:
             fits.append(fit_mtp(template, train, training=own, **options))
         except KeyboardInterrupt:
@@ -346,11 +346,3 @@ def _warn_of_few(train: Sequence[LabelledFrame], model: MtpModel) -> None:
         )
     if all(frame.energy is None for frame in train):
         warnings.warn("no training frame has an energy: those of the model have no meaning", UserWarning, stacklevel=3)
-
-
-def _numbered(training: FullBatch, number: int) -> FullBatch:
-    """The same with a later seed, and a checkpoint of its own where there are several."""
-    path = Path(training.checkpoint) if training.checkpoint else None
-    if path is not None and number:
-        path = path.with_name(f"{path.stem}.{number}{path.suffix}")
-    return replace(training, seed=training.seed + number, starts=1, checkpoint=path)
