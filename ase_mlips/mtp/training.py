@@ -166,6 +166,11 @@ class Group:
     force_weights: FloatArray
     virial_weights: FloatArray
 
+    @property
+    def weighted(self) -> bool:
+        """Whether anything in it counts."""
+        return any(part.any() for part in (self.energy_weights, self.force_weights, self.virial_weights))
+
 
 def group(frames: Sequence[LabelledFrame], elements: Sequence[str], cutoff: float, loss: Loss | MlipLoss) -> Group:
     """Frames with what is wanted of them."""
