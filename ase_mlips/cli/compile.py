@@ -21,8 +21,10 @@ from ase_mlips.engine.jit import cache_directories
 from ase_mlips.engine.kernel_cache import writable_directory
 from ase_mlips.engine.neighbors import NeighborList
 from ase_mlips.fit import (
+    FullBatch,
     LabelledFrame,
     Training,
+    fit_mtp,
     fit_network,
     fit_snap,
     snap_template,
@@ -75,6 +77,9 @@ def _work() -> dict[str, Callable[[], Any]]:
         "correlation": lambda: correlation(np.zeros(1 << 15), max_lag=1),
         "network fit": lambda: fit_network(mixed, [_labelled(mixed.elements)] * 4, training=Training(epochs=1)),
         "NEP fit": _nep_fit,
+        "MTP fit": lambda: fit_mtp(
+            MTP.untrained(2, ["Cu"]), [_labelled(("Cu",))] * 2, training=FullBatch(iterations=0, starts=1)
+        ),
         "RDF": lambda: [rdf(_crystal(("Cu",), 2), r_max=r_max) for r_max in (2.0, 6.0)],
         "angles": lambda: adf(_crystal(("Cu",), 2), 3.0),
         "van Hove functions": lambda: van_hove([_crystal(("Cu",), 2)] * 3, [1.0], timestep_fs=1000.0),
