@@ -3,6 +3,7 @@
 from ase_mlips.extrapolation import ExtrapolationError, ExtrapolationObserver
 from ase_mlips.grades.grade import Grade
 
+from .cutting import cut_cell, cut_cluster
 from .protocols import Graded, Uncertain
 from .selection import Selection, distinct, fingerprints, select_add, select_by_leverage, select_farthest
 
@@ -13,6 +14,8 @@ __all__ = [
     "Graded",
     "Selection",
     "Uncertain",
+    "cut_cell",
+    "cut_cluster",
     "distinct",
     "fingerprints",
     "select_add",

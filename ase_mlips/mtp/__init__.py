@@ -48,8 +48,9 @@ class MTP(PotentialCalculator):
     species : sequence of str, or dict of str to int, optional
         Chemical symbols in MLIP's type order, or the type of each as in ``{"Si": 0, "O": 1}``; needed where the file
         does not hold atomic numbers.
-    active_set : ActiveSet, optional
-        What `get_extrapolation_grade` compares with; by default the one that the file holds.
+    active_set : path or ActiveSet, optional
+        What `get_extrapolation_grade` compares with: an ``.almtp`` file that holds one, or what `select_active_set`
+        gave; by default the one that the file of the model holds.
     **kwargs
         ``skin`` and ``num_threads``, see `PotentialCalculator`.
 
@@ -72,22 +73,25 @@ class MTP(PotentialCalculator):
         model: str | Path | MtpModel,
         species: Species | None = None,
         *,
-        active_set: ActiveSet | None = None,
+        active_set: str | Path | ActiveSet | None = None,
         **kwargs: Any,
     ) -> None:
         if isinstance(model, MtpModel):
             mtp = model if species is None else model.with_species(species)
         else:
             mtp = read_mtp(model, species=species)
-            active_set = read_active_set(model) if active_set is None else active_set
+            active_set = model if active_set is None else active_set
         try:
             potential = MtpPotential(mtp)
         except ValueError as error:
             raise ValueError(str(error) if isinstance(model, MtpModel) else f"{model}: {error}") from None
         super().__init__(potential, **kwargs)
-        if active_set is not None:
-            warn_if_incomplete(mtp, active_set)
-        self.active_set = active_set
+        found = active_set if active_set is None or isinstance(active_set, ActiveSet) else read_active_set(active_set)
+        if found is None and active_set is not None and active_set != model:
+            raise ValueError(f"{active_set}: expected an MLIP-3 file with an active set, got one without")
+        if found is not None:
+            warn_if_incomplete(mtp, found)
+        self.active_set = found
         if not isinstance(model, MtpModel):
             self.parameters["model"] = str(model)
 
