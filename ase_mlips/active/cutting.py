@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from ase import Atoms
 from ase.geometry import get_distances
-from ase.neighborlist import neighbor_list
 
 from ase_mlips.arrays import FloatArray, Int64Array
 
@@ -55,14 +54,17 @@ def _surroundings(atoms: Atoms, center: int, radius: float) -> tuple[Int64Array,
         raise ValueError(f"center: expected the number of one of {len(atoms)} atoms, from 0 on, got {center}")
     if not radius > 0.0:
         raise ValueError(f"radius: expected a positive number in A, got {radius}")
-    i, j, vectors = neighbor_list("ijD", atoms, radius)
-    own = i == center
-    numbers, vectors = j[own], vectors[own]
-    order = np.argsort(np.round(np.linalg.norm(vectors, axis=1), 9), kind="stable")
-    return (
-        np.concatenate([[center], numbers[order]]).astype(np.int64),
-        np.concatenate([np.zeros((1, 3)), vectors[order]]),
-    )
+    cell = atoms.cell.complete()
+    fractions = cell.scaled_positions(atoms.positions - atoms.positions[center])
+    fractions -= np.where(atoms.pbc, np.round(fractions), 0.0)
+    heights = atoms.cell.complete().volume / np.linalg.norm(np.cross(cell[[1, 2, 0]], cell[[2, 0, 1]]), axis=1)
+    most = np.where(atoms.pbc, np.ceil(radius / heights + 0.5), 0).astype(int)
+    images = np.array(list(np.ndindex(*(2 * most + 1)))) - most
+    vectors = ((fractions[:, None] + images) @ cell.array).reshape(-1, 3)
+    lengths = np.round(np.linalg.norm(vectors, axis=1), 9)
+    order = np.argsort(lengths, kind="stable")
+    order = order[lengths[order] < radius]
+    return order // len(images), vectors[order]
 
 
 def _smallest_distance(vectors: FloatArray) -> float:

@@ -70,8 +70,10 @@ def test_a_run_that_is_continued_keeps_what_one_run_keeps() -> None:
     assert not whole.stopped
     shorter = MDRun(**{**vars(settings), "steps": 20})
     run_md(frames[0], calc, shorter, files=MDFiles("part.traj"))
-    with open("part.selected.extxyz", "a") as file:  # of a step that the trajectory does not know, and half a frame
-        file.write(Path("whole.selected.extxyz").read_text() + "8\nProperties=species:S:1")
+    later = [frame for frame in read("whole.selected.extxyz", ":") if frame.info["step"] > 20]
+    write("part.selected.extxyz", later[:2], append=True)  # as if the run had been killed a little later
+    with open("part.selected.extxyz", "a") as file:
+        file.write("8\nProperties=species:S:1")
     run_md(frames[0], calc, settings, files=MDFiles("part.traj", mode="continue"))
     steps = [[frame.info["step"] for frame in read(f"{n}.selected.extxyz", ":")] for n in ("whole", "part")]
     assert steps[0] == steps[1]
