@@ -11,6 +11,7 @@ from .checks import (
     compile_kernels,
     require_calculator,
     require_ids,
+    require_masses,
     require_order,
     require_suitable,
     species_of_types,
@@ -48,7 +49,7 @@ def attach(
         mpi4py is absent, or uses another MPI than LAMMPS.
     ValueError
         What LAMMPS is set to does not suit; the model has sums over all atoms (qNEP) or gives no energy; or elements
-        that are not as many as the types.
+        that are not as many as the types, or in another order than the types' masses.
     CalculatorSetupError
         The model lacks an element.
 
@@ -70,6 +71,7 @@ def attach(
     potential = require_calculator(calc)
     require_suitable(lmp)
     table = species_of_types(potential, elements, lmp.extract_setting("ntypes"))
+    require_masses(lmp, elements)
     require_order(lmp, comm)
     margin = float(calc.parameters["skin"]) if skin is None else skin
     for mine in (comm.rank == 0, comm.rank != 0):  # the others find the machine code that the first one has kept

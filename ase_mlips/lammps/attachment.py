@@ -105,6 +105,7 @@ class Attachment:
             "pair_style none",
             f"neighbor {self._neighbors.skin!r} bin",
             "neigh_modify every 1 delay 0 check yes",
+            f"atom_modify sort 1000 {0.5 * reach!r}",  # without a pair style LAMMPS would not keep neighbours together
             f"comm_modify mode single cutoff {reach!r}",
             f"fix {FIX} all external pf/callback 1 1",
             f"fix_modify {FIX} energy yes virial yes",

@@ -10,14 +10,17 @@ from typing import Any
 
 import numpy as np
 from ase.calculators.calculator import CalculatorSetupError
+from ase.data import atomic_masses, atomic_numbers
 
 from ..arrays import IntArray
 from ..calculator import PotentialCalculator
 from ..engine.neighbors import NeighborList
 from ..potential import Potential
+from .kernels import COLUMNS, SUMS, add, fold, pack, summarise
 from .memory import atom_array
 
 NO_ELEMENT = "NULL"  # LAMMPS's word for a type that a potential has no element for
+_SAME_MASS = 0.5  # amu
 _FIX = re.compile(r"Fix\[ *\d+\]: +(\S+?), +style = (\S+?),")
 # Fixes that set or constrain forces, and so must come after what computes them.
 _LAST_WORD = ("setforce", "aveforce", "freeze", "lineforce", "planeforce", "enforce2d", "rigid", "shake", "rattle")
@@ -34,6 +37,12 @@ def require_calculator(calc: Any) -> Potential:
 
 def compile_kernels(calc: PotentialCalculator) -> None:
     """Evaluate few and many atoms; ValueError for a model that cannot be evaluated domain by domain."""
+    nothing, rows, table = np.empty(0, np.int64), np.empty((0, COLUMNS)), np.empty((0, 6))
+    forces, virials, kinds, sums = np.empty((0, 3)), np.empty((0, 3, 3)), np.empty(0, np.int32), np.empty(SUMS)
+    fold(nothing, nothing, forces, virials)
+    pack(nothing, forces, virials, rows)
+    add(nothing, rows, forces, virials)
+    summarise(np.empty(0), forces, virials, (forces, forces, kinds, np.empty(1), np.empty(1)), forces, table, sums)
     potential = calc.potential
     for edge in (1, 7):
         positions = 0.7 * potential.cutoff * np.stack(np.meshgrid(*[np.arange(edge + 1.0)] * 3), -1).reshape(-1, 3)
@@ -43,7 +52,9 @@ def compile_kernels(calc: PotentialCalculator) -> None:
         try:
             potential.evaluate(neighbors, species)
         except ValueError as error:
-            raise ValueError(f"{calc!r} cannot run in LAMMPS, where each rank sees a part of the atoms: {error}") from None
+            raise ValueError(
+                f"{calc!r} cannot run in LAMMPS, where each rank sees a part of the atoms: {error}"
+            ) from None
 
 
 def require_suitable(lmp: Any) -> None:
@@ -74,6 +85,20 @@ def species_of_types(potential: Potential, elements: Sequence[str], types: int) 
         raise CalculatorSetupError(f"the model covers only {covered}, not {', '.join(unknown)}")
     known = {symbol: species for species, symbol in enumerate(potential.elements)} | {NO_ELEMENT: -1}
     return np.array([-1, *(known[symbol] for symbol in elements)], np.int32)
+
+
+def require_masses(lmp: Any, elements: Sequence[str]) -> None:
+    """ValueError where a type has the mass of another one's element: the elements are in another order."""
+    masses = atom_array(lmp, "mass", len(elements) + 1)
+    known = {symbol: atomic_masses[atomic_numbers[symbol]] for symbol in elements if symbol != NO_ELEMENT}
+    for kind, symbol in enumerate(elements, 1):
+        mass = 0.0 if masses is None else float(masses[kind])
+        likely = min(known, key=lambda other: abs(known[other] - mass), default=symbol)
+        if mass > 0.0 and symbol in known and abs(known[likely] - mass) < _SAME_MASS < abs(known[symbol] - mass):
+            raise ValueError(
+                f"expected elements in the order of LAMMPS's atom types: type {kind} has the mass {mass:g} of {likely},"
+                f" not that of {symbol}"
+            )
 
 
 def require_order(lmp: Any, comm: Any) -> None:

@@ -56,7 +56,7 @@ class GhostExchange:
         self._outgoing, targets = foreign[known][order], index[known][order]
         counts = _counts(rank[known], self._comm.size)
         incoming, came = self._deliver(targets[:, None], counts)
-        self._incoming = incoming[:, 0]
+        self._incoming = incoming.ravel()
         self._buffers = [np.empty((len(rows), COLUMNS)) for rows in (self._outgoing, self._incoming)]
         self._shares = [COLUMNS * counts, COLUMNS * came]
 
@@ -92,9 +92,7 @@ class GhostExchange:
         rank[order], index[order] = answers.T
         return rank, index
 
-    def _deliver(
-        self, rows: Int64Array, counts: NDArray[np.intc]
-    ) -> tuple[Int64Array, NDArray[np.intc]]:
+    def _deliver(self, rows: Int64Array, counts: NDArray[np.intc]) -> tuple[Int64Array, NDArray[np.intc]]:
         """Send rows, which are sorted by rank, so many to each; what came, and how much from each."""
         came = np.empty_like(counts)
         self._comm.Alltoall(counts, came)

@@ -52,7 +52,7 @@ def summarise(
     stresses: FloatArray,
     sums: FloatArray,
 ) -> bool:
-    """Fill `applied` (n, 3) with the forces, `stresses` (n, 6) with symmetric virials, and `sums`; True if all is finite.
+    """Fill `applied` (n, 3) with forces, `stresses` (n, 6) with symmetric virials, and `sums`; True if all is finite.
 
     `moving` has the velocities (n, 3), the forces of others (n, 3), the types (n,), and for each type from 0 on half
     the mass in energy by square of velocity, and what a force adds to the velocity: in velocity Verlet forces are

