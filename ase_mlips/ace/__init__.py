@@ -37,7 +37,7 @@ class ACE(PotentialCalculator):
 
     Radial functions are evaluated as they are defined.  LAMMPS's ``pair_style pace`` puts cubic splines in their place
     (``deltaSplineBins``): its energies differ by 1e-12 to 1e-8 eV/atom, its forces by 1e-10 to 1e-6 eV/A, the larger
-    numbers with FitSNAP's files, and by up to 1e-4 eV/A within a hundredth of an Angstrom of a cutoff that is not smooth.
+    numbers with FitSNAP's files, and by up to 1e-4 eV/A near a cutoff that is not smooth.
 
     Parameters
     ----------

@@ -90,7 +90,7 @@ def couplings(ls: Sequence[int], inner: Sequence[int]) -> tuple[IntArray, FloatA
         raise ValueError(f"expected {rank - 2} intermediate momenta of rank {rank}, got {list(inner)}")
     momenta, steps = [*ls, *inner, 0], tree(rank)
     rows, values = [], []
-    for backwards in product(*(range(-l, l + 1) for l in reversed(ls[:-1]))):
+    for backwards in product(*(range(-degree, degree + 1) for degree in reversed(ls[:-1]))):
         ms = [*reversed(backwards), -sum(backwards)]
         if abs(ms[-1]) > ls[-1]:
             continue

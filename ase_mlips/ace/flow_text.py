@@ -1,4 +1,4 @@
-"""The part of YAML that ACE files are written in: blocks by indentation, and within a line ``{key: value}`` and ``[..]``.
+"""The part of YAML that ACE files use: blocks by indentation, and within a line ``{key: value}`` and ``[..]``.
 
 PyYAML refuses keys such as ``[0, 0]``, takes ``1e-05`` for a word, and needs a second for 200 kB.
 """

@@ -26,7 +26,6 @@ from ..engine.simd import (
     ldi,
     load,
     load_splat,
-    mask_less,
     off,
     ptr,
     splat,
@@ -253,7 +252,7 @@ def evaluate(
 def count_pairs(memory: Any, pairs: Any, species: Any, cutoffs: Any, counts: Any, work: Any) -> None:
     """Number of neighbours of each atom within the cutoffs of their bonds, by the same arithmetic as `sort_slots`."""
     points, shifts, start, idx, code = pointers(memory, pairs)
-    types, squares = cutoffs.shape[0], ptr(work)
+    squares = ptr(work)
     for i in range(counts.size):
         own, count = off(points, 4 * i), 0
         xi, yi, zi = load_splat(own, 0), load_splat(own, 1), load_splat(own, 2)

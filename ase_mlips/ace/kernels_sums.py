@@ -15,25 +15,25 @@ def legendre(top: int, z: Any, b: Any, Q: Any) -> None:
     for m in range(top + 1):
         before, now = splat(0.0), splat(1.0)
         place = m * (m + 1) // 2 + m
-        for l in range(m, top + 1):
+        for degree in range(m, top + 1):
             store(Q, place * W, now)
             before, now = now, fma(z, now, -(load_splat(b, place) * before))
-            place += l + 1
+            place += degree + 1
 
 
 @device
 def harmonics(top: int, row: Any, b: Any, Q: Any, Y: Any) -> None:
-    """Q_lm Re w^m and Q_lm Im w^m of one of four slots, [(top + 1)^2][4] in the order c_0, c_1, s_1, c_2, .. of each l."""
+    """Q_lm Re w^m and Q_lm Im w^m of one of four slots, [(top + 1)^2][4], for each l in the order of `BondTables`."""
     x, y = load(row, 0), load(row, W)
     legendre(top, load(row, 2 * W), b, Q)
     re, im = splat(1.0), splat(0.0)
     for m in range(top + 1):
-        for l in range(m, top + 1):
-            q = load(Q, (l * (l + 1) // 2 + m) * W)
+        for degree in range(m, top + 1):
+            q = load(Q, (degree * (degree + 1) // 2 + m) * W)
             if m == 0:
-                store(Y, 4 * l * l * W, q)
+                store(Y, 4 * degree * degree * W, q)
             else:
-                at = 4 * (l * l + 2 * m - 1) * W
+                at = 4 * (degree * degree + 2 * m - 1) * W
                 store(Y, at, q * re)
                 store(Y, at + 4 * W, q * im)
         re, im = fma(re, x, -(im * y)), fma(re, y, im * x)
@@ -42,18 +42,18 @@ def harmonics(top: int, row: Any, b: Any, Q: Any, Y: Any) -> None:
 @device
 def add_sums(bond: Bond, channels: Any, table: Any, R: Any, Y: Any, nodes: Any) -> None:
     """Add four slots to all sums."""
-    for l in range(bond.top + 1):
-        row = off(channels, l * CHANNEL_WORDS)
+    for degree in range(bond.top + 1):
+        row = off(channels, degree * CHANNEL_WORDS)
         which, A = off(table, ldi(row, 1)), off(nodes, ldi(row, 2) * W)
         for n in range(ldi(row, 0)):
             r = off(R, 8 * ldi(which, n) * W)
             r0, r1, r2, r3 = load(r, 0), load(r, W), load(r, 2 * W), load(r, 3 * W)
-            if l == 0:
+            if degree == 0:
                 store(A, 0, load(A, 0) + ((r0 + r1) + (r2 + r3)))
                 A = off(A, W)
                 continue
-            y = off(Y, 4 * l * l * W)
-            for _ in range(2 * l + 1):
+            y = off(Y, 4 * degree * degree * W)
+            for _ in range(2 * degree + 1):
                 even = fma(r0, load(y, 0), fma(r1, load(y, W), load(A, 0)))
                 store(A, 0, fma(r2, load(y, 2 * W), fma(r3, load(y, 3 * W), even)))
                 A, y = off(A, W), off(y, 4 * W)
@@ -63,8 +63,8 @@ def add_sums(bond: Bond, channels: Any, table: Any, R: Any, Y: Any, nodes: Any) 
 def pair_force(head: Head, bond: Bond, ints: Any, R: Any, Q: Any, row: Any, D: Any, out: Any) -> None:
     """p_ij of one slot from the derivatives D of the energy by the sums; Q has its Q_lm.
 
-    With the sums b_lm over channels of D R and d_lm of D R', and w = u_x + i u_y, the energy is sum_lm Q_lm Re(w^m b_lm^*)
-    for b = b_c + i b_s, and so are its derivatives with Q'_lm = (l - m) Q_l,m+1, (w^m)' and d.
+    With w = u_x + i u_y and the sums b_lm over channels of D R, the slot adds ``sum_lm Q_lm Re(w^m b_lm^*)`` to the
+    energy, where b = b_c + i b_s.  Derivatives follow with Q'_lm = (l - m) Q_l,m+1 and the sums d_lm of D R'.
     """
     channels, table, top = off(ints, head.ints.channels + bond.channels), off(ints, head.ints.channels), bond.top
     zero = splat(0.0)
@@ -73,8 +73,8 @@ def pair_force(head: Head, bond: Bond, ints: Any, R: Any, Q: Any, row: Any, D: A
     gx = gy = gz = radial = zero
     for m in range(top + 1):
         value_c = value_s = slope_c = slope_s = radial_c = radial_s = zero
-        for l in range(m, top + 1):
-            line, width = off(channels, l * CHANNEL_WORDS), (2 * l + 1) * W
+        for degree in range(m, top + 1):
+            line, width = off(channels, degree * CHANNEL_WORDS), (2 * degree + 1) * W
             which, d = off(table, ldi(line, 1)), off(D, (ldi(line, 2) + (2 * m - 1 if m > 0 else 0)) * W)
             b_c = b_s = d_c = d_s = zero
             if m == 0:
@@ -89,12 +89,12 @@ def pair_force(head: Head, bond: Bond, ints: Any, R: Any, Q: Any, row: Any, D: A
                     b_c, d_c = fma(c, value, b_c), fma(c, change, d_c)
                     b_s, d_s = fma(s, value, b_s), fma(s, change, d_s)
                     d = off(d, width)
-            place = l * (l + 1) // 2 + m
+            place = degree * (degree + 1) // 2 + m
             q = load(Q, place * W)
             value_c, value_s = fma(q, b_c, value_c), fma(q, b_s, value_s)
             radial_c, radial_s = fma(q, d_c, radial_c), fma(q, d_s, radial_s)
-            if l > m:
-                dq = load(Q, (place + 1) * W) * float(l - m)
+            if degree > m:
+                dq = load(Q, (place + 1) * W) * float(degree - m)
                 slope_c, slope_s = fma(dq, b_c, slope_c), fma(dq, b_s, slope_s)
         radial = fma(re, radial_c, fma(im, radial_s, radial))
         gz = fma(re, slope_c, fma(im, slope_s, gz))

@@ -1,7 +1,7 @@
 """What the kernels of ACE find in their tables of integers and doubles and in their scratch.
 
-`packing.Plans` fills a `Head` with sizes and with the places of tables and areas; kernels read it with `fields.view`, and
-with it the rows for each element and each bond.
+`packing.Plans` fills a `Head` with sizes and with the places of tables and areas; kernels read it, and the rows of each
+element and each bond, with `fields.view`.
 """
 
 from __future__ import annotations

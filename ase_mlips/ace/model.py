@@ -244,13 +244,13 @@ class AceModel(Record):
             if function.weights.shape[1] != densities:
                 got = function.weights.shape[1]
                 raise ValueError(f"expected functions of {symbol} with {densities} densities, got {got}")
-            for other, n, l in zip(function.elements, function.ns, function.ls, strict=True):
+            for other, n, degree in zip(function.elements, function.ns, function.ls, strict=True):
                 if other >= len(self.elements):
                     raise ValueError(f"expected mus below {len(self.elements)}, got {other}")
                 if function.rank == 1 and n > self.base:
                     raise ValueError(f"expected ns of rank 1 up to {self.base}, got {n}")
-                if function.rank > 1 and (n > size[0] or l >= size[1]):
-                    raise ValueError(f"expected n up to {size[0]} and l below {size[1]}, got n = {n}, l = {l}")
+                if function.rank > 1 and (n > size[0] or degree >= size[1]):
+                    raise ValueError(f"expected n up to {size[0]} and l below {size[1]}, got n = {n}, l = {degree}")
 
     def __repr__(self) -> str:
         counts = "+".join(str(len(own)) for own in self.functions)

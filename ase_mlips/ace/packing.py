@@ -128,10 +128,10 @@ class _Parts:
             self.lengths.append(int(np.flatnonzero(values).max(initial=0)) + 1)
             self.series += np.stack([values, np.append(chebyshev.chebder(values), 0.0)], axis=1).ravel().tolist()
         place, node = len(self.channels) + layout.CHANNEL_WORDS * (top + 1), bond.first
-        for l, channels in enumerate(bond.channels):
+        for degree, channels in enumerate(bond.channels):
             self.channels += [len(channels), place, node]
             place += len(channels)
-            node += len(channels) * (2 * l + 1)
+            node += len(channels) * (2 * degree + 1)
         self.channels += [number for channels in bond.channels for number in channels]
         self.scalars += _scalars(model, source, element, other)
 

@@ -1,9 +1,9 @@
 """From a model to the polynomial that kernels evaluate, computed once at load.
 
 Harmonics are taken real and without their normalisation: with w = u_x + i u_y and polynomials Q_lm(u_z) of leading
-coefficient 1, ``Y_lm = N_lm Q_lm w^m`` for m >= 0, so that a sum A_lm over neighbours is ``N_lm (c + i s)`` and
-``A_l,-m = (-1)^m N_lm (c - i s)``.  Functions are then real polynomials of the numbers c and s, of which equal monomials
-are joined.
+coefficient 1, ``Y_lm = N_lm Q_lm w^m`` for m >= 0.  A sum A_lm over neighbours is ``N_lm (c + i s)`` then, and
+``A_l,-m = (-1)^m N_lm (c - i s)``.  Functions are real polynomials of the numbers c and s, of which equal monomials are
+joined.
 """
 
 from __future__ import annotations
@@ -82,15 +82,19 @@ class ElementTables:
 
 
 @cache
-def normalisation(l: int, m: int) -> float:
+def normalisation(degree: int, m: int) -> float:
     """N_lm, with the phase of Condon and Shortley and the factor sqrt(4 pi)."""
-    leading = factorial(2 * l) / (2**l * factorial(l) * factorial(l - m))
-    return float((-1) ** m * sqrt((2 * l + 1) * factorial(l - m) / factorial(l + m)) * leading)
+    leading = factorial(2 * degree) / (2**degree * factorial(degree) * factorial(degree - m))
+    return float((-1) ** m * sqrt((2 * degree + 1) * factorial(degree - m) / factorial(degree + m)) * leading)
 
 
 def recursion(top: int) -> FloatArray:
     """b_lm of ``Q_{l+1,m} = z Q_lm - b_lm Q_{l-1,m}``, at place ``l (l + 1) / 2 + m``."""
-    values = [(l * l - m * m) / (4.0 * l * l - 1.0) for l in range(top + 1) for m in range(l + 1)]
+    values = [
+        (degree * degree - m * m) / (4.0 * degree * degree - 1.0)
+        for degree in range(top + 1)
+        for m in range(degree + 1)
+    ]
     return np.array(values)
 
 
@@ -106,38 +110,38 @@ class _Sums:
         self._known: dict[tuple[int, ...], tuple[int, int, int]] = {}
         self.merged: list[tuple[int, int, int]] = []
 
-    def factor(self, other: int, n: int, l: int, *, alone: bool) -> tuple[int, int, int]:
+    def factor(self, other: int, n: int, degree: int, *, alone: bool) -> tuple[int, int, int]:
         """Element, l and number of the channel of A_nl, or of the sum of g_n."""
-        key = other, n, l, alone
+        key = other, n, degree, alone
         if key not in self._known:
             bond, base = self._model.bonds[self._element][other], np.zeros(self._model.base)
             if alone:
                 base[n - 1] = 1.0
-            elif n <= bond.coefficients.shape[0] and l < bond.coefficients.shape[1]:
-                base[: bond.coefficients.shape[2]] = bond.coefficients[n - 1, l]
-            self._known[key] = self.channel(other, base, l)
+            elif n <= bond.coefficients.shape[0] and degree < bond.coefficients.shape[1]:
+                base[: bond.coefficients.shape[2]] = bond.coefficients[n - 1, degree]
+            self._known[key] = self.channel(other, base, degree)
         return self._known[key]
 
-    def channel(self, other: int, base: FloatArray, l: int) -> tuple[int, int, int]:
+    def channel(self, other: int, base: FloatArray, degree: int) -> tuple[int, int, int]:
         """The channel of ``sum_k base_k g_k``."""
         bond = self._model.bonds[self._element][other]
         values = base @ to_chebyshev(bond.radial_basis, self._model.base, bond.cutoff)
         number = self._series[other].setdefault(values.tobytes(), len(self._values[other]))
         if number == len(self._values[other]):
             self._values[other].append(values)
-        own = self._channels[other].setdefault(l, [])
+        own = self._channels[other].setdefault(degree, [])
         if number not in own:
             own.append(number)
-        return other, l, own.index(number)
+        return other, degree, own.index(number)
 
     def finish(self) -> tuple[list[BondTables], int]:
         """Tables of all neighbours, and the number of nodes."""
         tables, first = [], 0
         for values, channels in zip(self._values, self._channels, strict=True):
             size = self._model.base + 1
-            lists = [channels.get(l, []) for l in range(max(channels, default=-1) + 1)]
+            lists = [channels.get(degree, []) for degree in range(max(channels, default=-1) + 1)]
             tables.append(BondTables(np.reshape(values, (len(values), size)), lists, first))
-            first += sum(len(own) * (2 * l + 1) for l, own in enumerate(lists))
+            first += sum(len(own) * (2 * degree + 1) for degree, own in enumerate(lists))
         return tables, first
 
 
@@ -199,13 +203,13 @@ class _Places:
         self._first: dict[tuple[int, int], int] = {}
         for other, bond in enumerate(bonds):
             place = bond.first
-            for l, own in enumerate(bond.channels):
-                self._first[other, l] = place
-                place += len(own) * (2 * l + 1)
+            for degree, own in enumerate(bond.channels):
+                self._first[other, degree] = place
+                place += len(own) * (2 * degree + 1)
 
     def __call__(self, factor: tuple[int, int, int], m: int, sine: int) -> int:
-        other, l, number = factor
-        return self._first[other, l] + number * (2 * l + 1) + (0 if m == 0 else 2 * m - 1 + sine)
+        other, degree, number = factor
+        return self._first[other, degree] + number * (2 * degree + 1) + (0 if m == 0 else 2 * m - 1 + sine)
 
 
 def _add(
@@ -230,8 +234,8 @@ def _real_part(ms: list[int], factors: list[tuple[int, int, int]], place: _Place
     """Monomials of ``Re prod_t A_t`` with their coefficients."""
     terms: list[tuple[Monomial, float, int]] = [((), 1.0, 0)]  # nodes, coefficient, power of i
     for factor, m in zip(factors, ms, strict=True):
-        l, size = factor[1], abs(m)
-        scale = normalisation(l, size) * ((-1.0) ** m if m < 0 else 1.0)
+        degree, size = factor[1], abs(m)
+        scale = normalisation(degree, size) * ((-1.0) ** m if m < 0 else 1.0)
         cosine = place(factor, size, 0)
         if m == 0:
             terms = [((*nodes, cosine), value * scale, power) for nodes, value, power in terms]

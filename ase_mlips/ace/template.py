@@ -56,8 +56,8 @@ def ace_template(
     bonds = tuple(tuple(Bond(radial_basis, coefficients, float(own), scale) for own in row) for row in cutoffs)
     functions = tuple(
         function
-        for rank, (n, l) in enumerate(zip(nmax, lmax, strict=True), 1)
-        for function in _of_rank(count, rank, n, l)
+        for rank, (n, degree) in enumerate(zip(nmax, lmax, strict=True), 1)
+        for function in _of_rank(count, rank, n, degree)
     )
     embedding = Embedding("FinnisSinclair", np.ones(2))
     return AceModel(tuple(elements), np.zeros(count), bonds, (functions,) * count, (embedding,) * count, "distance")
@@ -86,7 +86,7 @@ def _independent(ls: tuple[int, ...], repeats: tuple[int, ...]) -> list[tuple[In
     if len(ls) == 1:
         return [couplings(ls, ())] if ls == (0,) else []
     candidates = [couplings(ls, inner) for inner in intermediates(ls)]
-    for ms, values in candidates:
+    for ms, _ in candidates:
         for row in ms.tolist():
             columns.setdefault(tuple(sorted(zip(repeats, row, strict=True))), len(columns))
     for ms, values in candidates:
