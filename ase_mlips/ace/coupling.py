@@ -104,5 +104,5 @@ def couplings(ls: Sequence[int], inner: Sequence[int]) -> tuple[IntArray, FloatA
             rows.append(ms)
             values.append(value)
     if not rows:
-        raise ValueError(f"expected l = {list(ls)} and L = {list(inner)} that couple to zero")
+        raise ValueError(f"expected momenta that couple to zero, got l = {list(ls)} with L = {list(inner)}")
     return np.array(rows, np.int32), np.array(values)

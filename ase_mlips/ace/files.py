@@ -9,7 +9,7 @@ from os import PathLike
 import numpy as np
 
 from ..files.text import FilePath, beginning
-from .flow_text import Block, flat, read_blocks
+from .flow_text import Block, blamed, flat, read_blocks
 from .model import RADIAL_BASES, AceModel, Bond, Embedding, Function
 from .npz import ENDING, read_npz
 from .old_text import read_old
@@ -61,6 +61,8 @@ def _read_yace(path: FilePath) -> AceModel:
     whole = read_blocks(path)
     elements = tuple(whole.words("elements"))
     count = len(elements)
+    if count == 0:
+        raise whole.row.error("elements", "none")
     energies = whole.numbers("E0") if "E0" in whole else [0.0] * count
     embedded, listed, rows = whole.block("embeddings"), whole.block("bonds"), whole.block("functions")
     embeddings = tuple(_embedding(embedded.block(str(e))) for e in range(count))
@@ -68,7 +70,7 @@ def _read_yace(path: FilePath) -> AceModel:
     bonds = tuple(tuple(_bond(block) for block in row) for row in blocks)
     kinds = [block.word("inner_cutoff_type", "density") for row in blocks for block in row]
     functions = tuple(_functions(rows, e, embeddings[e].densities) for e in range(count))
-    with whole.row.blamed():
+    with blamed(whole.row):
         return AceModel(
             elements, np.array(energies), bonds, functions, embeddings, kinds[-1],
             spline_bins=whole.number("deltaSplineBins", 0.001),
@@ -80,7 +82,7 @@ def _embedding(block: Block) -> Embedding:
     if len(parameters) != 2 * block.integer("ndensity"):
         expected = f"{2 * block.integer('ndensity')} FS_parameters as ndensity says"
         raise block.row.error(expected, str(len(parameters)))
-    with block.row.blamed():
+    with blamed(block.row):
         return Embedding(
             block.word("npoti"),
             np.array(parameters),
@@ -98,7 +100,7 @@ def radial_name(name: str) -> str:
 
 
 def _bond(block: Block) -> Bond:
-    with block.row.blamed():
+    with blamed(block.row):
         name = radial_name(block.word("radbasename"))
     nested = block.nested("radcoefficients")
     shape = block.integer("nradmax"), block.integer("lmax") + 1, block.integer("nradbasemax")
@@ -109,7 +111,7 @@ def _bond(block: Block) -> Bond:
     parameters = block.numbers("radparameters")
     if not parameters:
         raise block.row.error("radparameters", "none")
-    with block.row.blamed():
+    with blamed(block.row):
         return Bond(
             name,
             np.array(values).reshape(shape),
@@ -143,7 +145,7 @@ def _function(block: Block, element: int, densities: int) -> Function:
             raise block.row.error(f"{size} numbers in {name}", str(len(lists[name])))
     if len(weights) != rows * densities:
         raise block.row.error(f"{rows * densities} numbers in ctildes", str(len(weights)))
-    with block.row.blamed():
+    with blamed(block.row):
         return Function(
             tuple(lists["mus"]),
             tuple(lists["ns"]),

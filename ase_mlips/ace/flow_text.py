@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -17,6 +18,23 @@ Value = Any  # str, list of values, or Block
 _DEEPEST = 12
 _TOKEN = re.compile(r"\s*([\[\]{},]|\"[^\"]*\"|'[^']*'|[^\[\]{},:\s](?:[^\[\]{},:]|:(?!\s))*|:(?=\s|$))")
 _KEY = re.compile(r"(\[[^\]]*\]|\"[^\"]*\"|'[^']*'|[^\s\[\]{},:#]+)\s*:(?:\s+(.*)|)$", re.DOTALL)
+
+
+@contextmanager
+def blamed(row: Row) -> Iterator[None]:
+    """Put ``path:line:`` before a ValueError that is raised within, unless it has it already."""
+    try:
+        yield
+    except ValueError as error:
+        if str(error).startswith(f"{row.path}:"):
+            raise
+        raise row.error(*_parts(str(error))) from None
+
+
+def _parts(message: str) -> tuple[str, str]:
+    """What was expected, and what was there instead."""
+    expected, _, got = message.removeprefix("expected ").rpartition(", got ")
+    return expected, got
 
 
 @dataclass

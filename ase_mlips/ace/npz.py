@@ -143,6 +143,8 @@ def _model(found: dict[str, Any], network: Network | None) -> AceModel:
     count = len(found["elements"])
     if len(found["bonds"]) != count**2 or found["bonds"].shape[1:] != (7,):
         raise ValueError(f"expected {count**2} bonds of seven numbers, got shape {found['bonds'].shape}")
+    if found["cores"].shape != (count, 2):
+        raise ValueError(f"expected two numbers of cores of {count} elements, got shape {found['cores'].shape}")
     if len(found["counts"]) != count or len(found["densities"]) != count or len(found["embeddings"]) != count:
         raise ValueError(f"expected counts, densities and embeddings of {count} elements, got others")
     coefficients = _split(found["coefficients"], [int(np.prod(s)) for s in found["coefficient_shapes"]], "coefficients")
@@ -154,7 +156,8 @@ def _model(found: dict[str, Any], network: Network | None) -> AceModel:
         own = coefficients[place].reshape(shape)
         bonds.append(Bond(basis, own, cutoff, scale, dcut, np.array([strength, decay]), inner, width))
     parameters = _split(found["parameters"], [2 * p for p in found["densities"]], "parameters")
-    embeddings = tuple(map(Embedding, found["embeddings"], parameters, *found["cores"].T.tolist(), strict=False))
+    named = zip(found["embeddings"], parameters, found["cores"].tolist(), strict=True)
+    embeddings = tuple(Embedding(name, own, *core) for name, own, core in named)
     return AceModel(
         found["elements"], found["energies"], tuple(zip(*[iter(bonds)] * count, strict=True)),
         _functions(found), embeddings, found["inner_cutoff_type"], network, found["spline_bins"],
@@ -167,7 +170,7 @@ def _functions(found: dict[str, Any]) -> tuple[tuple[Function, ...], ...]:
         raise ValueError(f"expected ranks and rows of {sum(counts)} functions, got {len(ranks)} and {len(rows)}")
     densities = np.repeat(found["densities"], counts).tolist()
     sizes = list(zip(ranks, rows, densities, strict=True))
-    factors = _split(found["factors"], list(ranks), "factors")
+    factors = _split(np.reshape(found["factors"], (-1, 3)), list(ranks), "factors")
     ms = _split(np.array(found["ms"]), [r * m for r, m, _ in sizes], "ms")
     weights = _split(found["weights"], [m * p for _, m, p in sizes], "weights")
     couplings = _split(found["couplings"], list(rows), "couplings")

@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from ..files.text import FilePath, Row, complaint, read_text
+from .flow_text import blamed
 from .model import AceModel, Bond, Embedding, Function
 
 _FIELD = re.compile(r"(?:(\d+) )?([A-Za-z][A-Za-z0-9_ -]*?)\s*[=:](.*)$")
@@ -33,7 +34,7 @@ def read_old(path: FilePath) -> AceModel:
         raise fields.rows["elements"].error("one element in this format; newer files end in .yace", str(len(elements)))
     embedding = _embedding(fields)
     functions = _functions(path, lines[first:], embedding.densities)
-    with fields.rows["elements"].blamed():
+    with blamed(fields.rows["elements"]):
         bonds = ((_bond(fields),),)
         return AceModel(
             tuple(elements), np.array(fields.numbers("E0", 1)), bonds, (functions,), (embedding,),
@@ -83,7 +84,7 @@ def _embedding(fields: _Fields) -> Embedding:
     core = fields.numbers("core energy-cutoff parameters", 2)
     name = " ".join(fields.words("embedding-function"))
     parameters = np.array(fields.numbers("FS parameters"))
-    with fields.rows["embedding-function"].blamed():
+    with blamed(fields.rows["embedding-function"]):
         return Embedding(name, parameters, *core)
 
 
@@ -146,5 +147,5 @@ def _function(path: FilePath, lines: list[tuple[int, str]], densities: int) -> t
         weights.append([own.number(word, "a coefficient") for word in match[2].split()])
         if len(ms[-1]) != int(head[1]) or len(weights[-1]) != densities:
             raise own.error(f"{head[1]} m and {densities} coefficients", repr(text[:40]))
-    with row.blamed():
+    with blamed(row):
         return Function(factors["mu"], factors["n"], factors["l"], np.array(ms), np.array(weights)), 4 + count

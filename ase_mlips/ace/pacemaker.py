@@ -7,7 +7,7 @@ import numpy as np
 from ..arrays import FloatArray
 from ..files.text import FilePath
 from .coupling import couplings
-from .flow_text import Block, flat, read_blocks
+from .flow_text import Block, blamed, flat, read_blocks
 from .model import RADIAL_BASES, AceModel, Bond, Embedding, Function
 
 
@@ -22,6 +22,8 @@ def read_pacemaker(path: FilePath) -> AceModel:
     whole = read_blocks(path)
     blocks = {tuple(block.word("speciesblock").split()): block for block in whole.blocks("species")}
     elements = tuple(sorted({symbol for names in blocks for symbol in names}))
+    if not elements:
+        raise whole.row.error("species with a speciesblock each", "none")
     for symbol in elements:
         if (symbol,) not in blocks:
             raise whole.row.error(f"speciesblock: {symbol}", "none")
@@ -36,7 +38,7 @@ def read_pacemaker(path: FilePath) -> AceModel:
                 functions[names[0]].append(_function(entry, names[0], elements, densities))
     settings = whole.block("global") if "global" in whole else Block(whole.row)
     kinds = [block.word("inner_cutoff_type", "density") for row in pairs for block in row]
-    with whole.row.blamed():
+    with blamed(whole.row):
         return AceModel(
             elements, np.zeros(len(elements)), bonds,
             tuple(tuple(sorted(functions[symbol], key=_order)) for symbol in elements), embeddings, kinds[-1],
@@ -56,7 +58,7 @@ def _embedding(block: Block) -> Embedding:
     parameters = block.numbers("parameters")
     if len(parameters) != 2 * block.integer("ndensityi"):
         raise block.row.error(f"{2 * block.integer('ndensityi')} parameters as ndensityi says", str(len(parameters)))
-    with block.row.blamed():
+    with blamed(block.row):
         return Embedding(
             block.word("npoti"),
             np.array(parameters),
@@ -71,7 +73,7 @@ def _bond(block: Block) -> Bond:
     if len(core) != 2 or not parameters:
         raise block.row.error("two numbers in core-repulsion and one in radparameters", f"{len(core)}, none")
     name = block.word("radbase")
-    with block.row.blamed():
+    with blamed(block.row):
         if name not in (*RADIAL_BASES, "TEST_SBessel"):
             raise ValueError(f"expected radbase to be one of {', '.join(RADIAL_BASES)}, got {name}")
         return Bond(
@@ -110,7 +112,7 @@ def _function(block: Block, center: str, elements: tuple[str, ...], densities: i
     coefficients = np.array(block.numbers("c"))
     if coefficients.size != densities:
         raise block.row.error(f"{densities} coefficients c, one for each density", str(coefficients.size))
-    with block.row.blamed():
+    with blamed(block.row):
         if max(ls, default=0) > 20 or len(ls) > 8 or min(ls, default=0) < 0:
             raise ValueError("expected at most eight l, each from 0 to 20")
         ms, coupling = couplings(ls, inner)
