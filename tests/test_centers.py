@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
+from support.ace_models import synthetic_ace_models
 from support.evaluations import Configuration, assert_close, evaluated, listed, scattered
 from support.mtp_models import synthetic_mtp_model
 from support.nep_models import synthetic_nep_models
 from support.snap_models import synthetic_models
 
+from ase_mlips.ace import AcePotential
 from ase_mlips.engine.neighbors import NeighborList
 from ase_mlips.engine.neighbors.joined import static_list
 from ase_mlips.mtp.potential import MtpPotential
@@ -15,6 +17,7 @@ from ase_mlips.nep.potential import NepPotential
 from ase_mlips.snap.potential import SnapPotential
 
 POTENTIALS = {
+    "ace": lambda: AcePotential(synthetic_ace_models()["two"]),
     "mtp": lambda: MtpPotential(synthetic_mtp_model("l16")),
     "nep": lambda: NepPotential(synthetic_nep_models()["nep4"]),
     "snap": lambda: SnapPotential(synthetic_models()["two"]),

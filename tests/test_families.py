@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ase import Atoms
+from support.ace_models import synthetic_ace_models
 from support.listing import listed
 from support.mtp_models import synthetic_mtp_model
 from support.nep_models import synthetic_nep_models
@@ -15,7 +16,7 @@ from support.snap_models import network_models, synthetic_models
 from support.snap_texts import DESCRIPTOR
 from support.torch_files import Archive, zipped
 
-from ase_mlips import MTP, NEP, SNAP, load
+from ase_mlips import ACE, MTP, NEP, SNAP, load
 from ase_mlips.files.records import Record
 from ase_mlips.mtp import untrained
 from ase_mlips.mtp.grade import maxvol
@@ -34,6 +35,15 @@ def public_objects():
     yield from (snap.get_heat_flux_parts(atoms), snap.get_heat_flux_parts(atoms, per_atom=True))
     nep = NEP(synthetic_nep_models()["charge1_zbl"])
     yield from (nep, nep.model, nep.potential, nep.model.network, nep.model.zbl)
+    ace = ACE(synthetic_ace_models()["three"], num_threads=1)
+    yield from (
+        ace,
+        ace.model,
+        ace.potential,
+        ace.model.bonds[0][1],
+        ace.model.functions[0][0],
+        ace.model.embeddings[0],
+    )
     mtp = MTP(synthetic_mtp_model("l06"), num_threads=1)
     frames = [Atoms("CuZr", [[0, 0, 0], [d, 0, 0]]) for d in (2.2, 2.5, 3.0)]
     with pytest.warns(UserWarning, match="says nothing about"):
@@ -50,7 +60,7 @@ def public_objects():
 
 def test_reprs_are_one_line():
     texts = list(map(repr, public_objects()))
-    assert len(texts) == 21
+    assert len(texts) == 27
     for text in texts:
         assert "\n" not in text
         assert "array(" not in text
@@ -69,6 +79,10 @@ def test_models_and_their_parts_are_records():
         "NepZbl",
         "NepNetwork",
         "MtpModel",
+        "AceModel",
+        "Bond",
+        "Function",
+        "Embedding",
     }
     for thing in found.values():
         copied = pickle.loads(pickle.dumps(thing))
@@ -97,6 +111,8 @@ def test_what_a_repr_says_of_arrays():
         (lambda: SNAP(synthetic_models()["zbl"]), "a.snap"),
         (lambda: SNAP(synthetic_models()["two"]), "a.mliap.model"),
         (lambda: SNAP(network_models()["network_two"]), "a.snap.npz"),
+        (lambda: ACE(synthetic_ace_models()["lopsided"]), "a.yace"),
+        (lambda: ACE(synthetic_ace_models()["network_two"]), "a.ace.npz"),
         (lambda: NEP(synthetic_nep_models()["nep5"]), "nep.txt"),
         (lambda: MTP(synthetic_mtp_model("l08")), "a.mtp"),
     ],
@@ -132,11 +148,13 @@ def harmful_files(touched):
     stream = io.BytesIO()
     np.save(stream, np.array([Harmful(touched)], dtype=object))
     yield "x.snap.npz", stream.getvalue()
+    yield "x.ace.npz", stream.getvalue()
     yield "x.pt", program
     yield "x.pt", zipped({"x/data.pkl": program})
     yield "x.pt", Archive().legacy(None)[:-1] + program
-    for name in ("nep.txt", "x.mtp", "x.almtp", "x.snapcoeff", "x.snap", "x.mliap", "x.mliap.model"):
+    for name in ("nep.txt", "x.mtp", "x.almtp", "x.snapcoeff", "x.snap", "x.mliap", "x.mliap.model", "x.yace", "x.ace"):
         yield name, program
+    yield "x.yace", b"elements: !!python/object/apply:os.system [touch " + os.fsencode(touched) + b"]\n"
     yield "x.snap", b"shell touch " + os.fsencode(touched) + b"\n"
     yield "x.snap", b'python "open(%r, 1)"\n' % os.fsencode(touched)
     yield "x.mod", b"variable x equal `touch " + os.fsencode(touched) + b"`\npair_style ${x}\n"

@@ -11,6 +11,7 @@ import llvmlite.binding
 import numpy as np
 from ase.data import chemical_symbols
 
+from ase_mlips.ace import AcePotential, read_ace
 from ase_mlips.mtp.files import read_mtp
 from ase_mlips.mtp.potential import MtpPotential
 from ase_mlips.nep.files import read_nep
@@ -19,6 +20,7 @@ from ase_mlips.potential import Potential
 from ase_mlips.snap.files import read_snap
 from ase_mlips.snap.potential import SnapPotential
 
+from .ace_models import synthetic_ace_models
 from .evaluations import Configuration, evaluated, scattered
 from .mtp_models import synthetic_mtp_models
 from .nep_models import synthetic_nep_models
@@ -45,6 +47,7 @@ def synthetic() -> Iterator[tuple[str, str]]:
     """Names and digests of models that the repository makes."""
     snap = {name: model for name, model in {**synthetic_models(), **network_models()}.items() if model.twojmax <= 6}
     families = {
+        "ace": (AcePotential, synthetic_ace_models()),
         "mtp": (MtpPotential, synthetic_mtp_models()),
         "nep": (NepPotential, synthetic_nep_models()),
         "snap": (SnapPotential, snap),
@@ -59,6 +62,7 @@ def synthetic() -> Iterator[tuple[str, str]]:
 def reference(shared: Path) -> Iterator[tuple[str, str]]:
     """Names and digests of the models and structures that other codes have evaluated."""
     readers = {
+        "ace": lambda path, entry: AcePotential(read_ace(path)),
         "mtp": lambda path, entry: MtpPotential(read_mtp(path, species=entry["species"])),
         "nep": lambda path, entry: NepPotential(read_nep(path)),
         "snap": lambda path, entry: SnapPotential(read_snap(path)),
@@ -75,7 +79,7 @@ def case(folder: Path, entry: dict, read) -> tuple[Potential, Configuration] | N
     """The potential and the structure of a case; None where it is another family's, names no species or is large."""
     numbers = folder / f"{entry['name']}.npz"
     model = folder / "models" / str(entry.get("model"))
-    other = entry.get("kind", "snap") not in ("snap", "qsnap") or entry.get("species", ()) is None
+    other = entry.get("kind", "snap") not in ("snap", "qsnap", folder.name) or entry.get("species", ()) is None
     if other or not (numbers.exists() and model.is_file()):
         return None
     data = np.load(numbers)
