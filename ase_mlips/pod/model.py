@@ -205,6 +205,8 @@ class PodModel(Record):
         require_shape("coefficients", self.coefficients, (E, C, M))
         if not self.onebody and self.constants.any():
             raise ValueError("expected constants to be zero because onebody is 0, got others")
+        if not self.onebody:  # negative zeros are equal, but not bit by bit
+            object.__setattr__(self, "constants", frozen_array("constants", np.zeros(E)))
         if (self.projections is None) != (C == 1) or (self.centroids is None) != (C == 1):
             raise ValueError(f"expected projections and centroids if there are several clusters only, got {C} clusters")
         if self.projections is not None and self.centroids is not None:
