@@ -228,6 +228,7 @@ def test_compile_says_where_the_kernels_are(monkeypatch, tmp_path, capsys):
             "NEP with charges",
             "MTP two elements",
             "MTP fit",
+            "POD two elements",
         )
     )
     assert f"kept in {writable_directory(cache_directories())}" in said

@@ -34,6 +34,7 @@ from ase_mlips.mtp import MTP, MtpModel
 from ase_mlips.nep import NEP, NepModel, NepNetwork
 from ase_mlips.nep.gradient import NepGradient
 from ase_mlips.nep.neighborhoods import neighborhood
+from ase_mlips.pod import POD, PodBasis, PodModel
 from ase_mlips.snap import SNAP, SnapModel
 
 from .common import print_table
@@ -73,6 +74,9 @@ def _work() -> dict[str, Callable[[], Any]]:
         "NEP with charges": lambda: _evaluate(NEP(_nep("Cu", "Au", charge_mode=1))),
         "MTP": lambda: _evaluate(MTP(_mtp("Cu"))),
         "MTP two elements": lambda: _evaluate(MTP(_mtp("Cu", "Au"))),
+        "POD": lambda: _evaluate(POD(_pod("Cu"))),
+        "POD two elements": lambda: _evaluate(POD(_pod("Cu", "Au"))),
+        "POD descriptors": lambda: POD(_pod("Cu", "Au")).get_descriptor_gradients(_crystal(mixed.elements, 2)),
         "heat flux": lambda: replay([_crystal(mixed.elements, 2)] * 2, [SNAP(mixed)], timestep_fs=1.0),
         "correlation": lambda: correlation(np.zeros(1 << 15), max_lag=1),
         "network fit": lambda: fit_network(mixed, [_labelled(mixed.elements)] * 4, training=Training(epochs=1)),
@@ -104,6 +108,13 @@ def _read() -> None:
 def _snap(*elements: str, **flags: Any) -> SnapModel:
     """A model without coefficients: the machine code does not depend on them."""
     return snap_template(elements, radii=[0.5] * len(elements), twojmax=2, rcutfac=4.0, **flags)
+
+
+def _pod(*elements: str) -> PodModel:
+    """A model of few functions with all coefficients zero."""
+    basis = PodBasis(elements, 1.0, 4.0, 2, 2, (1, 1, 1, 0, 0, 0), (1, 1, 0, 0, 0))
+    count = len(elements)
+    return PodModel(basis, np.zeros(count), np.zeros((count, 1, basis.n_descriptors)))
 
 
 def _nep(*elements: str, charge_mode: int = 0) -> NepModel:

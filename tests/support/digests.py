@@ -16,6 +16,8 @@ from ase_mlips.mtp.files import read_mtp
 from ase_mlips.mtp.potential import MtpPotential
 from ase_mlips.nep.files import read_nep
 from ase_mlips.nep.potential import NepPotential
+from ase_mlips.pod.files import read_pod
+from ase_mlips.pod.potential import PodPotential
 from ase_mlips.potential import Potential
 from ase_mlips.snap.files import read_snap
 from ase_mlips.snap.potential import SnapPotential
@@ -24,6 +26,7 @@ from .ace_models import synthetic_ace_models
 from .evaluations import Configuration, evaluated, scattered
 from .mtp_models import synthetic_mtp_models
 from .nep_models import synthetic_nep_models
+from .pod_models import synthetic_pod_models
 from .snap_models import network_models, synthetic_models
 
 STORED = Path(__file__).parents[1] / "reference" / "digests" / "digests.json"
@@ -50,6 +53,7 @@ def synthetic() -> Iterator[tuple[str, str]]:
         "ace": (AcePotential, synthetic_ace_models()),
         "mtp": (MtpPotential, synthetic_mtp_models()),
         "nep": (NepPotential, synthetic_nep_models()),
+        "pod": (PodPotential, synthetic_pod_models()),
         "snap": (SnapPotential, snap),
     }
     for family, (potential_of, models) in families.items():
@@ -65,6 +69,7 @@ def reference(shared: Path) -> Iterator[tuple[str, str]]:
         "ace": lambda path, entry: AcePotential(read_ace(path)),
         "mtp": lambda path, entry: MtpPotential(read_mtp(path, species=entry["species"])),
         "nep": lambda path, entry: NepPotential(read_nep(path)),
+        "pod": lambda path, entry: PodPotential(read_pod(path)),
         "snap": lambda path, entry: SnapPotential(read_snap(path)),
     }
     for family, read in readers.items():
