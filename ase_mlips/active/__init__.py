@@ -1,31 +1,42 @@
 """Active learning: a potential asks for the labels that it needs, and says when it needs no more.
 
->>> from ase_mlips.active import ActiveLearning, ActiveRun, CalculatorLabeller, MtpLearner, explorers
+Uncertainty of any family, selection of what to label, and the loop that explores, selects, labels and trains.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ase_mlips.extrapolation import ExtrapolationError, ExtrapolationObserver
+    from ase_mlips.grades.grade import Grade
+
     from .exploring import Cells, Dynamics, Explorer, Relaxation, explorers, final_explorers
     from .labelling import CalculatorLabeller, FileLabeller, Labeller
-    from .learning import Learner, MtpLearner
+    from .learning import Learner, MtpLearner, NepLearner, SnapLearner
     from .loop import ActiveLearning
+    from .protocols import Graded, Uncertain
     from .results import ActiveResult
+    from .selection import Selection, distinct, fingerprints, select_add, select_by_leverage, select_farthest
     from .settings import ActiveRun
 
 __all__ = [
     "ActiveLearning", "ActiveResult", "ActiveRun", "CalculatorLabeller", "Cells", "Dynamics", "Explorer",
-    "FileLabeller", "Labeller", "Learner", "MtpLearner", "Relaxation", "explorers", "final_explorers",
+    "ExtrapolationError", "ExtrapolationObserver", "FileLabeller", "Grade", "Graded", "Labeller", "Learner",
+    "MtpLearner", "NepLearner", "Relaxation", "Selection", "SnapLearner", "Uncertain", "distinct", "explorers",
+    "final_explorers", "fingerprints", "select_add", "select_by_leverage", "select_farthest",
 ]  # fmt: skip
 
 _MODULES = {
-    "exploring": ("Cells", "Dynamics", "Explorer", "Relaxation", "explorers", "final_explorers"),
-    "labelling": ("CalculatorLabeller", "FileLabeller", "Labeller"),
-    "learning": ("Learner", "MtpLearner"),
-    "loop": ("ActiveLearning",),
-    "results": ("ActiveResult",),
-    "settings": ("ActiveRun",),
+    "ase_mlips.extrapolation": ("ExtrapolationError", "ExtrapolationObserver"),
+    "ase_mlips.grades.grade": ("Grade",),
+    ".exploring": ("Cells", "Dynamics", "Explorer", "Relaxation", "explorers", "final_explorers"),
+    ".labelling": ("CalculatorLabeller", "FileLabeller", "Labeller"),
+    ".learning": ("Learner", "MtpLearner", "NepLearner", "SnapLearner"),
+    ".loop": ("ActiveLearning",),
+    ".protocols": ("Graded", "Uncertain"),
+    ".results": ("ActiveResult",),
+    ".selection": ("Selection", "distinct", "fingerprints", "select_add", "select_by_leverage", "select_farthest"),
+    ".settings": ("ActiveRun",),
 }
 
 
@@ -33,7 +44,7 @@ def __getattr__(name: str) -> Any:
     """Import on first use: settings are read without any family of potentials."""
     for module, names in _MODULES.items():
         if name in names:
-            return getattr(import_module(f".{module}", __name__), name)
+            return getattr(import_module(module, __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -7,16 +7,18 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from ase import Atoms
 
-from ..arrays import FloatArray
+from ..arrays import FloatArray, IntArray
 from ..calculator import PotentialCalculator
+from ..extrapolation import ExtrapolationError, ExtrapolationObserver
+from ..grades.grade import Grade
 from ..results import checked
 from .active_set import ActiveSet
 from .files import looks_like_mtp, read_active_set, read_mtp
-from .grade import Grade, extrapolation_grade, select, warn_if_incomplete
+from .grade import extrapolation_grade, grade_rows, select, warn_if_incomplete
 from .model import MtpModel, Species
-from .observer import ExtrapolationError, ExtrapolationObserver
 from .potential import MtpPotential
 from .templates import untrained
 from .writing import write_mtp
@@ -63,6 +65,7 @@ class MTP(PotentialCalculator):
     """
 
     file_endings: ClassVar[tuple[str, ...]] = (".mtp", ".almtp")
+    grade_rcond = None  # as in MLIP, rows compete as they are
 
     def __init__(
         self,
@@ -128,6 +131,14 @@ class MTP(PotentialCalculator):
         if self.active_set is None:
             raise ValueError(f"{self!r} has no active set: read an MLIP-3 .almtp file, or give active_set=")
         return extrapolation_grade(self.model, self.active_set, self.get_parameter_gradients(atoms))
+
+    def get_grade_rows(self, atoms: Atoms) -> tuple[IntArray, FloatArray]:
+        """Group (N,), 0 for all, and row (N, n) of every atom; of the structure, (1,) and (1, n), if that is graded.
+
+        The present active set says which it is, and which parameters count; without one, atoms and all parameters.
+        """
+        rows = grade_rows(self.model, self.active_set, self.get_parameter_gradients(atoms))
+        return np.zeros(len(rows), np.int32), rows
 
     def select_active_set(self, frames: Iterable[Atoms], **options: Any) -> ActiveSet:
         """Select the active set of a training set and grade with it from now on.

@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.calculators.calculator import CalculationFailed
 from ase.io import write
 
-from .grade import Grade
+from .grades.grade import Grade
 
 
 class ExtrapolationError(RuntimeError):
