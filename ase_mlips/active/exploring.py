@@ -10,13 +10,14 @@ from typing import Any, Protocol
 import numpy as np
 import spglib
 from ase import Atoms
-from ase.calculators.calculator import BaseCalculator, CalculationFailed
+from ase.calculators.calculator import CalculationFailed
 
 from ase_mlips.engine.neighbors import NeighborList
 from ase_mlips.runs.md import prepared_md
 from ase_mlips.runs.relaxation import relax_in_place
 from ase_mlips.runs.settings import MDRun, RelaxRun
 
+from .protocols import Uncertain
 from .settings import ActiveRun
 
 GRADE = "extrapolation_grade"  # key of info, as of the observer
@@ -34,8 +35,7 @@ class Watch:
 
     Parameters
     ----------
-    calc : ase.calculators.calculator.BaseCalculator
-        With `get_extrapolation_grade`.
+    calc : Uncertain
     limits : (select, stop)
         Structures of a grade above the first are kept.
     closest : float
@@ -49,7 +49,7 @@ class Watch:
     seen : int
     """
 
-    def __init__(self, calc: BaseCalculator, limits: tuple[float, float], closest: float) -> None:
+    def __init__(self, calc: Uncertain, limits: tuple[float, float], closest: float) -> None:
         self._calc, (self._select, self._stop) = calc, limits
         self._closest = closest
         self._neighbors = NeighborList(closest, skin=0.0) if closest > 0.0 else None
@@ -107,7 +107,7 @@ class Explorer(Protocol):
     def name(self) -> str:
         """What it is, in a few words."""
 
-    def run(self, calc: BaseCalculator, watch: Watch, seed: int) -> None:
+    def run(self, calc: Uncertain, watch: Watch, seed: int) -> None:
         """Show structures to `watch`; its LimitError ends the run, and so does a CalculationFailed."""
 
 
@@ -132,7 +132,7 @@ class Dynamics:
         pressure = f", {own.pressure or 0.0:g} GPa" if own.has_pressure else ""
         return f"{own.ensemble} of {self.atoms.get_chemical_formula()}, {own.temperature:g} K{pressure}"
 
-    def run(self, calc: BaseCalculator, watch: Watch, seed: int) -> None:
+    def run(self, calc: Uncertain, watch: Watch, seed: int) -> None:
         """Look at every `interval`-th step."""
         own = replace(self.settings, seed=seed)
         where = {"temperature_K": own.temperature} | ({"pressure_GPa": own.pressure or 0.0} if own.has_pressure else {})
@@ -182,7 +182,7 @@ class Relaxation:
         pressure = f", {self.settings.pressure:g} GPa" if self.settings.cell else ""
         return f"relaxation of {self.atoms.get_chemical_formula()}{pressure}"
 
-    def run(self, calc: BaseCalculator, watch: Watch, seed: int) -> None:
+    def run(self, calc: Uncertain, watch: Watch, seed: int) -> None:
         """Look at every step."""
         atoms = _bare(self.atoms)
         atoms.calc = calc
@@ -206,7 +206,7 @@ class Cells:
     name: str
     cells: tuple[Atoms, ...]
 
-    def run(self, calc: BaseCalculator, watch: Watch, seed: int) -> None:
+    def run(self, calc: Uncertain, watch: Watch, seed: int) -> None:
         """Look at each; the limit that ends a run leaves the others."""
         for number, atoms in enumerate(self.cells):
             try:
@@ -339,7 +339,7 @@ class Outcome:
     kept: tuple[Atoms, ...]
 
 
-def outcome(explorer: Explorer, calc: BaseCalculator, watch: Watch, seed: int) -> Outcome:
+def outcome(explorer: Explorer, calc: Uncertain, watch: Watch, seed: int) -> Outcome:
     """Let an explorer run with a calculator, and what its watch has seen."""
     ended = ""
     try:

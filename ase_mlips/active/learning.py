@@ -3,46 +3,70 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-from ase import Atoms
-from ase.calculators.calculator import BaseCalculator
 from ase.data import atomic_numbers
 
-from ase_mlips.fit import FullBatch, LabelledFrame, MlipLoss, fit_mtp
-from ase_mlips.mtp import MTP, MtpModel, read_active_set, read_mtp
-from ase_mlips.mtp.grade import THRESHOLD, Mode, maxvol
+from ase_mlips import MTP, NEP, SNAP
+from ase_mlips.files.text import beginning
+from ase_mlips.fit import (
+    FullBatch,
+    LabelledFrame,
+    Loss,
+    MlipLoss,
+    NepSettings,
+    NepTraining,
+    fit_mtp,
+    fit_nep,
+    fit_snap,
+    read_nep_in,
+)
+from ase_mlips.mtp import MtpModel, read_active_set, read_mtp
+from ase_mlips.mtp.grade import Mode
+from ase_mlips.nep import NepModel
+from ase_mlips.nep.files import looks_like_nep, read_nep
+from ase_mlips.snap import SnapModel
 
+from .protocols import Graded
 from .settings import ActiveRun
 
 
 class Learner(Protocol):
-    """A family of potentials that can be trained, and that grades structures."""
+    """A family of potentials that can be trained, and that grades structures.
+
+    Attributes
+    ----------
+    ending : str
+        Of the file of a model.
+    """
 
     @property
-    def ending(self) -> str:
-        """Of the file of a model."""
+    def ending(self) -> str: ...
 
-    def train(self, frames: Sequence[LabelledFrame], start: Path | None, *, seed: int, afresh: bool) -> Any:
-        """A fit of the frames, with `interrupted` and `save(path)`.
+    def train(
+        self, frames: Sequence[LabelledFrame], path: Path, *, start: Path | None, seed: int, afresh: bool
+    ) -> None:
+        """Fit the frames and write the model, ready for `calculator`.
 
-        It goes on from the model of a file if there is one; with `afresh` it begins anew, too, and the better counts.
+        It goes on from the model of the file `start` if there is one; with `afresh` it begins anew, too, and the better
+        counts.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            Ctrl-C came before the end.
         """
 
-    def calculator(self, path: Path) -> BaseCalculator:
-        """The model of a file with `get_extrapolation_grade`."""
-
-    def select(self, path: Path, candidates: Sequence[Atoms]) -> list[int]:
-        """Which of the candidates add to what the model of a file was trained on."""
+    def calculator(self, path: Path) -> Graded:
+        """The model of a file with its active set."""
 
 
 @dataclass(frozen=True, eq=False)
 class MtpLearner:
-    """Moment tensor potentials, with MaxVol active sets.
+    """Moment tensor potentials.
 
     Attributes
     ----------
@@ -50,6 +74,7 @@ class MtpLearner:
         As of `fit_mtp`: an untrained potential, the level of one, or a trained one to start from.
     iterations : int
     mode : {"neighborhood", "configuration"}
+        Of the grade.
     loss : MlipLoss, optional
     threads : int
     """
@@ -61,39 +86,108 @@ class MtpLearner:
     threads: int = 1
     ending: str = ".almtp"
 
-    def train(self, frames: Sequence[LabelledFrame], start: Path | None, *, seed: int, afresh: bool) -> Any:
-        """Train from the present parameters, from several seeds, or both."""
+    def train(
+        self, frames: Sequence[LabelledFrame], path: Path, *, start: Path | None, seed: int, afresh: bool
+    ) -> None:
+        """Train from the present parameters, from several seeds, or both; see `Learner`."""
         training = FullBatch(iterations=self.iterations, seed=seed, threads=self.threads)
-        templates = [self.template] if start is None or afresh else []
-        templates += [] if start is None else [read_mtp(start)]
-        fit = None
-        for template in templates:
-            other = fit_mtp(template, frames, training=training, loss=self.loss, active_set=self.mode)
-            if fit is None or other.history["loss"].min() < fit.history["loss"].min():
-                fit = other
-            if other.interrupted:
-                break
-        assert fit is not None
+        fit = better(
+            fit_mtp(template, frames, training=training, loss=self.loss, active_set=self.mode)
+            for template in begun(self.template, None if start is None else read_mtp(start), afresh=afresh)
+        )
         numbers = tuple(atomic_numbers[symbol] for symbol in fit.model.species)
-        return replace(fit, model=replace(fit.model, labels=numbers))  # so that the file names its elements
+        replace(fit, model=replace(fit.model, labels=numbers)).save(path)  # so that the file names its elements
 
-    def calculator(self, path: Path) -> BaseCalculator:
-        """The potential with its active set."""
+    def calculator(self, path: Path) -> Graded:
+        """The potential with its active set; that this is not complete was said after the training."""
         calc = MTP(read_mtp(path))
-        calc.active_set = read_active_set(path)  # that it is not complete was said after the training
+        calc.active_set = read_active_set(path)
         return calc
 
-    def select(self, path: Path, candidates: Sequence[Atoms]) -> list[int]:
-        """Those that enter the active set, as MLIP's ``select_add`` has it."""
-        calc = self.calculator(path)
-        rows = [calc.get_parameter_gradients(atoms) for atoms in candidates]
-        if self.mode == "configuration":
-            rows = [own.mean(axis=0, keepdims=True) for own in rows]
-        owners = np.repeat(np.arange(len(rows)), [len(own) for own in rows])
-        active = calc.active_set
-        found = maxvol(np.concatenate(rows), threshold=THRESHOLD, start=(active.A, active.S))
-        entered = found.sources[found.sources >= len(active.A)] - len(active.A)
-        return sorted({int(number) for number in owners[entered]})
+
+@dataclass(frozen=True, eq=False)
+class NepLearner:
+    """Neuroevolution potentials; active sets are in ``.asi`` files beside them.
+
+    Attributes
+    ----------
+    template : NepSettings or NepModel
+        As of `fit_nep`.
+    epochs : int
+        Of each training.
+    threads : int
+    """
+
+    template: NepSettings | NepModel
+    epochs: int = 100
+    threads: int = 1
+    ending: str = ".txt"
+
+    def train(
+        self, frames: Sequence[LabelledFrame], path: Path, *, start: Path | None, seed: int, afresh: bool
+    ) -> None:
+        """Train all frames, from the present parameters at a smaller rate, from a seed, or both; see `Learner`."""
+        fresh = NepTraining(epochs=self.epochs, seed=seed, num_threads=self.threads)
+        later = replace(fresh, learning_rate=fresh.learning_rate / 5.0)
+        fit = better(
+            fit_nep(template, frames, validation=0.0, training=later if isinstance(template, NepModel) else fresh)
+            for template in begun(self.template, None if start is None else read_nep(start), afresh=afresh)
+        )
+        fit.save(path)
+        calc = NEP(path)
+        calc.select_active_set([frame.atoms for frame in frames])
+        calc.write_active_set(path.with_suffix(".asi"))
+
+    def calculator(self, path: Path) -> Graded:
+        """The potential with its active set."""
+        return NEP(path, active_set=path.with_suffix(".asi"))
+
+
+@dataclass(frozen=True, eq=False)
+class SnapLearner:
+    """Linear or quadratic SNAP; active sets are in files ``.active.npz`` beside them.
+
+    Attributes
+    ----------
+    template : SnapModel
+        As of `fit_snap`, which finds the one best model whatever was before.
+    loss : Loss, optional
+    """
+
+    template: SnapModel
+    loss: Loss | None = None
+    ending: str = ".snap.npz"
+
+    def train(
+        self, frames: Sequence[LabelledFrame], path: Path, *, start: Path | None, seed: int, afresh: bool
+    ) -> None:
+        """Solve for the coefficients; see `Learner`."""
+        fit_snap(self.template, frames, loss=self.loss).save(path)
+        calc = SNAP(path)
+        calc.select_active_set([frame.atoms for frame in frames])
+        calc.write_active_set(self._active(path))
+
+    def calculator(self, path: Path) -> Graded:
+        """The potential with its active set."""
+        return SNAP(path, active_set=self._active(path))
+
+    def _active(self, path: Path) -> Path:
+        return path.with_name(path.name.removesuffix(self.ending) + ".active.npz")
+
+
+def begun(template: Any, present: Any, *, afresh: bool) -> list[Any]:
+    """What trainings begin from: the template, the present model, or both."""
+    return ([template] if present is None or afresh else []) + ([] if present is None else [present])
+
+
+def better(fits: Iterator[Any]) -> Any:
+    """The fit of the least loss on its training frames; KeyboardInterrupt where Ctrl-C has ended one."""
+    found: list[Any] = []
+    for fit in fits:
+        if fit.interrupted:
+            raise KeyboardInterrupt
+        found.append(fit)
+    return min(found, key=lambda fit: float(fit.history["loss"].min()))
 
 
 def learner_of(
@@ -104,7 +198,7 @@ def learner_of(
     Parameters
     ----------
     model : str
-        ``mtp:LEVEL``, or a file of a potential, trained or not.
+        ``mtp:LEVEL``; a file of an MTP, NEP or SNAP potential, trained or not; or a nep.in file.
     settings : ActiveRun
     elements : sequence of str
         Of all structures.
@@ -115,20 +209,33 @@ def learner_of(
     Raises
     ------
     OSError, ValueError
-        The file cannot be read, or there is no such level.
+        The file cannot be read, there is no such level, or a setting is of another family.
     """
     family, colon, level = model.partition(":")
-    if family == "mtp" and colon and not os.path.exists(model):
-        if not level.isdecimal():
-            raise ValueError(f"{model}: expected mtp:LEVEL such as mtp:12")
-        given = {} if settings.cutoff is None else {"max_dist": settings.cutoff}
-        template = MTP.untrained(int(level), list(species or elements), **given)
-        return MtpLearner(template, iterations=settings.iterations, mode=settings.mode, threads=threads)
-    if settings.cutoff is not None:
+    by_level = family == "mtp" and bool(colon) and not os.path.exists(model)
+    if settings.cutoff is not None and not by_level:
         raise ValueError(f"cutoff: is of mtp:LEVEL; {model} has its own")
-    if not MTP.recognizes(Path(model)):
-        raise ValueError(f"{model}: expected mtp:LEVEL or a file of an MTP")
-    template = read_mtp(model, species=species)
-    if not template.species or None in template.species:
-        template = template.with_species(list(elements))
+    if by_level and not level.isdecimal():
+        raise ValueError(f"{model}: expected mtp:LEVEL such as mtp:12")
+    if by_level:
+        given = {} if settings.cutoff is None else {"max_dist": settings.cutoff}
+        return _mtp_learner(MTP.untrained(int(level), list(species or elements), **given), settings, threads)
+    if MTP.recognizes(Path(model)):
+        template = read_mtp(model, species=species)
+        named = bool(template.species) and None not in template.species
+        return _mtp_learner(template if named else template.with_species(list(elements)), settings, threads)
+    if settings.mode != "neighborhood":
+        raise ValueError(f"mode: {settings.mode} is of MTP; {model} is none")
+    if looks_like_nep(model):
+        return NepLearner(read_nep(model), settings.iterations, threads)
+    if SNAP.recognizes(Path(model)):
+        return SnapLearner(SNAP(model).model)
+    if beginning(model, 1):
+        return NepLearner(read_nep_in(model), settings.iterations, threads)
+    raise ValueError(
+        f"{model}: expected mtp:LEVEL, a file of a potential, or a nep.in file; there is none of that name"
+    )
+
+
+def _mtp_learner(template: MtpModel, settings: ActiveRun, threads: int) -> MtpLearner:
     return MtpLearner(template, iterations=settings.iterations, mode=settings.mode, threads=threads)

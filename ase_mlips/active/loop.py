@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import BaseCalculator
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from ase_mlips.engine.neighbors import NeighborList
@@ -21,11 +20,12 @@ from ase_mlips.fit import LabelledFrame, read_frames
 from ase_mlips.fit.dataset import frame_of
 from ase_mlips.runs.provenance import provenance_of
 
-from .exploring import GRADE, Explorer, Outcome, Watch, outcome, shortest
+from .exploring import Explorer, Outcome, Watch, outcome, shortest
 from .folder import Record, Round, Store, frames_of, opened, require_same, write_json
 from .labelling import Labeller, completed
 from .learning import Learner
 from .results import ActiveResult, Ending, gathered, write_report
+from .selection import select_add
 from .settings import ActiveRun
 
 Tell = Callable[[str], None]
@@ -209,14 +209,12 @@ class _Loop:
         last = max((record["frames"] for record in trained if record["afresh"]), default=0)
         afresh = len(frames) >= GROWTH * last
         start = previous if previous.exists() else None
-        fit = learner.train(train, start, seed=self.settings.seed + number, afresh=afresh)
-        if fit.interrupted:
-            raise KeyboardInterrupt
         path = own.model(learner.ending)
         path.parent.mkdir(parents=True, exist_ok=True)
-        fit.save(path)
+        learner.train(train, path, start=start, seed=self.settings.seed + number, afresh=afresh)
         calc = learner.calculator(path)
-        replace_files({os.fspath(self.store.folder / path.name): path.read_bytes()})
+        files = [file for file in path.parent.iterdir() if file.name.startswith("model.")]
+        replace_files({os.fspath(self.store.folder / file.name): file.read_bytes() for file in files})
         neighbors = NeighborList(_SEARCHED, skin=0.0)
         closest = min(shortest(frame.atoms, neighbors) for frame in train)
         found = {"frames": len(train), "afresh": afresh, "closest": closest if np.isfinite(closest) else 0.0}
@@ -310,13 +308,15 @@ class _Loop:
         record = own.record(explored)
         assert record is not None
         candidates = [atoms for k in range(len(record["runs"])) for atoms in frames_of(own.kept(explored, k))]
-        path = own.model(self.learning.learner.ending)
-        taken = self.learning.learner.select(path, candidates) if candidates else []
+        if not candidates:
+            own.select([])
+            return {"candidates": 0, "taken": 0, "selected": 0}
+        calc = self.learning.learner.calculator(own.model(self.learning.learner.ending))
         room = self.settings.max_labels - self._labels(number)
         budget = min(room, self.settings.labels_per_round or room)
-        largest = sorted(taken, key=lambda k: -candidates[k].info[GRADE])[:budget]
-        own.select([candidates[k] for k in sorted(largest)])
-        return {"candidates": len(candidates), "taken": len(taken), "selected": len(largest)}
+        chosen = select_add(calc, self.store.data(number), candidates, budget=budget)
+        own.select([candidates[k] for k in chosen.places])
+        return {"candidates": len(candidates), "taken": chosen.wanted, "selected": len(chosen)}
 
     def _label(self, number: int) -> Ending | None:
         """Have the structures of a round labelled; the ending where labels are waited for."""
@@ -376,7 +376,7 @@ class _Task:
         return outcome(self.explorer, calc, Watch(calc, self.limits, self.closest), self.seed)
 
 
-def errors(calc: BaseCalculator, frames: Sequence[LabelledFrame]) -> dict[str, float] | None:
+def errors(calc: Any, frames: Sequence[LabelledFrame]) -> dict[str, float] | None:
     """Root mean squares of what a model misses: energy in meV/atom and force components in eV/A; None of no frames."""
     if not frames:
         return None
