@@ -14,6 +14,7 @@ from .arguments import (
     pairs,
     positive,
 )
+from .parser_active import add_active
 from .parser_checks import add_checks
 from .parser_fit import add_fit
 from .parser_lammps import add_lammps
@@ -56,6 +57,7 @@ def build_parser() -> ArgumentParser:
         _phonons,
         add_checks,
         add_fit,
+        add_active,
         _demo,
         _compile,
     ):

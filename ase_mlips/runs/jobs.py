@@ -60,6 +60,7 @@ KINDS: dict[str, Kind] = {
     "vacancy": Kind("ase_mlips.runs.defects:VacancyRun"),
     "surface": Kind("ase_mlips.runs.surfaces:SurfaceRun"),
     "neb": Kind("ase_mlips.runs.neb:NEBRun", inputs=("structure", "final")),
+    "active": Kind("ase_mlips.active.settings:ActiveRun", inputs=("structure", "start")),
 }
 
 
