@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import FloatArray
 from ..files.places import require_place
@@ -21,6 +22,7 @@ from ..fit.problem import digest, training_sets
 from ..fit.quasi_newton import Descent, Point
 from ..fit.report import labels_of
 from ..fit.results import require_elements, write_fit
+from ..fit.shards import Communicator, Shards
 from . import MTP
 from .active_set import ActiveSet
 from .grade import Mode
@@ -52,17 +54,26 @@ class MtpLosses:
     ridge : float
         Of the linear parameters, see `ase_mlips.mtp.linear.solved`.
     threads : int
+    shards : Shards, optional
+        The process that these frames are the share of.
     """
 
     def __init__(
-        self, template: MtpModel, groups: Mapping[str, Sequence[Group]], *, ridge: float = RIDGE, threads: int = 1
+        self,
+        template: MtpModel,
+        groups: Mapping[str, Sequence[Group]],
+        *,
+        ridge: float = RIDGE,
+        threads: int = 1,
+        shards: Shards | None = None,
     ) -> None:
+        self.shards, options = shards or Shards(), {"threads": threads, "shards": shards}
         self.potential = ParametricMtp(template)
         self.template, self._groups, self._ridge = self.potential.model, groups, ridge
-        self._losses = {name: FrameLoss(self.potential, own, threads=threads) for name, own in groups.items()}
+        self._losses = {name: FrameLoss(self.potential, own, **options) for name, own in groups.items()}
         self._last: tuple[bytes, Block] | None = None
         weighted = [own for own in groups["train"] if own.weighted]
-        self._sample = FrameLoss(self.potential, weighted[:: max(1, len(weighted) // SAMPLE)], threads=threads)
+        self._sample = FrameLoss(self.potential, weighted[:: max(1, len(weighted) // SAMPLE)], **options)
 
     def projected(self, c: FloatArray) -> tuple[float, FloatArray, FloatArray]:
         """Least loss of the training frames with these radial coefficients, its gradient, and all parameters."""
@@ -140,10 +151,13 @@ class MtpLosses:
             "seed": settings.seed,
             "projected": settings.projected,
             "training frames": self._losses["train"].count,
-            "frames or descriptors": digest([*seen(self.template, groups), start]),
-            "labels": digest(labels),
-            "weights": digest(weights),
+            "frames or descriptors": self._digest([*seen(self.template, groups), start]),
+            "labels": self._digest(labels),
+            "weights": self._digest(weights),
         }
+
+    def _digest(self, arrays: Sequence[NDArray[Any]]) -> str:
+        return " ".join(self.shards.all_of(digest(arrays)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -186,6 +200,7 @@ def fit_mtp(
     loss: MlipLoss | Loss | None = None,
     training: FullBatch | None = None,
     active_set: Mode = "neighborhood",
+    communicator: Communicator | None = None,
 ) -> MtpFit:
     """Train an MTP: radial, species and moment coefficients; Ctrl-C ends it with the best parameters so far.
 
@@ -208,6 +223,10 @@ def fit_mtp(
     training : FullBatch, optional
     active_set : {"neighborhood", "configuration"}
         Whether atoms or configurations compete for the active set, which is selected when it is asked for.
+    communicator : optional
+        Of mpi4py, such as ``MPI.COMM_WORLD``, where the frames are too many for one process: each calls this function
+        with its own frames, at least one, and gets the same model; its report and active set are those of its frames.
+        The first one writes the checkpoint.
 
     Raises
     ------
@@ -244,18 +263,21 @@ def fit_mtp(
     >>> bool(abs(MTP(fit.model).get_forces(atoms) - atoms.get_forces()).max() < 0.2)
     True
     """
-    training, loss = training or FullBatch(), loss or MlipLoss()
+    training, loss, shards = training or FullBatch(), loss or MlipLoss(), Shards(communicator)
     if training.checkpoint:
         require_place(training.checkpoint)
-    model = first_model(template, train, training.seed)
+    shards.require_frames(len(train), "train")
+    model = first_model(template, train, training.seed, shards)
     elements = ParametricMtp(model).elements
     sets = training_sets(train, validation, elements=elements, loss=loss, seed=training.seed)  # type: ignore[arg-type]
     require_frames("test", test)
     require_elements(test, elements)
+    shards.require_frames(len(sets.get("validation", ())), "validation", all_or_none=True)
     groups = {name: _groups(frames, model, loss) for name, frames in sets.items()}
-    model = _fitting_range(model, groups["train"])
-    _warn_of_few(sets["train"], model)
-    losses = MtpLosses(model, groups, ridge=getattr(loss, "ridge", 0.0) or RIDGE, threads=training.threads)
+    model = _fitting_range(model, groups["train"], shards)
+    _warn_of_few(sets["train"], model, shards)
+    ridge = getattr(loss, "ridge", 0.0) or RIDGE
+    losses = MtpLosses(model, groups, ridge=ridge, threads=training.threads, shards=shards)
     run, own, interrupted = _best_run(losses, model, training)
     sets = {**sets} | ({"test": test} if test else {})
     history = dict(zip(HISTORY, np.array(run.history).T.copy(), strict=True))
@@ -276,7 +298,10 @@ def _best_run(losses: MtpLosses, model: MtpModel, training: FullBatch) -> tuple[
         x = parameters_of(model) if model.trained else first_parameters(model, own.seed, np.zeros(species))
         fingerprint = losses.fingerprint(x, own)
         try:
-            runs.append((opened(losses, x[radial], own, fingerprint), own, fingerprint))
+            run = opened(losses, x[radial], own, fingerprint)
+            if not losses.shards.first:
+                own = replace(own, checkpoint=None)
+            runs.append((losses.shards.of_first(run), own, fingerprint))
         except KeyboardInterrupt:
             if not runs:
                 raise
@@ -337,10 +362,12 @@ def fit_mtp_committee(
     return fits
 
 
-def first_model(template: MtpModel | int, train: Sequence[LabelledFrame], seed: int) -> MtpModel:
+def first_model(
+    template: MtpModel | int, train: Sequence[LabelledFrame], seed: int, shards: Shards | None = None
+) -> MtpModel:
     """The template of a level, or a trained model with the elements that the training frames have beside its own."""
     require_frames("train", train)
-    there = sorted({symbol for frame in train for symbol in frame.atoms.get_chemical_symbols()})
+    there = (shards or Shards()).union(symbol for frame in train for symbol in frame.atoms.get_chemical_symbols())
     if isinstance(template, int):
         return untrained(template, there or ["H"])
     if not isinstance(template, MtpModel):
@@ -362,9 +389,9 @@ def _groups(frames: Sequence[LabelledFrame], model: MtpModel, loss: Loss | MlipL
     return groups
 
 
-def _fitting_range(model: MtpModel, groups: Sequence[Group]) -> MtpModel:
+def _fitting_range(model: MtpModel, groups: Sequence[Group], shards: Shards) -> MtpModel:
     """The model with a `min_dist` below all distances."""
-    smallest = float(min(own.joined.smallest.min() for own in groups))
+    smallest = min(shards.all_of(float(min(own.joined.smallest.min() for own in groups))))
     if not np.isfinite(smallest):
         raise ValueError(f"no frame has two atoms within the cutoff of {model.max_dist:g} A")
     if model.trained and model.min_dist <= smallest:
@@ -372,8 +399,8 @@ def _fitting_range(model: MtpModel, groups: Sequence[Group]) -> MtpModel:
     return with_min_dist(model, CLOSEST * smallest)
 
 
-def _warn_of_few(train: Sequence[LabelledFrame], model: MtpModel) -> None:
-    count = sum(sum(np.size(values) for values in labels_of(frame).values()) for frame in train)
+def _warn_of_few(train: Sequence[LabelledFrame], model: MtpModel, shards: Shards) -> None:
+    count = sum(shards.all_of(sum(sum(np.size(values) for values in labels_of(frame).values()) for frame in train)))
     if count < model.n_parameters:
         warnings.warn(
             f"{count} labels cannot determine {model.n_parameters} parameters: errors on the training frames will be"

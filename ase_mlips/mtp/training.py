@@ -16,6 +16,7 @@ from ..engine.simd import W
 from ..engine.threads import run_chunks, scratch
 from ..fit.dataset import LabelledFrame, species_of
 from ..fit.loss import Loss
+from ..fit.shards import Shards
 from ..potential import Evaluation, evaluate_blocks
 from . import kernels, kernels_training, layout, tables
 from .joined import JoinedFrames, groups_of, join, listed
@@ -217,11 +218,16 @@ class FrameLoss:
         Its parameters are those that were asked for last.
     groups : sequence of Group
     threads : int
+    shards : Shards, optional
+        The groups are those of one of several processes, whose loss is that of the frames of all.
     """
 
-    def __init__(self, potential: ParametricMtp, groups: Sequence[Group], *, threads: int = 1) -> None:
+    def __init__(
+        self, potential: ParametricMtp, groups: Sequence[Group], *, threads: int = 1, shards: Shards | None = None
+    ) -> None:
         self.potential, self.groups, self.threads = potential, groups, threads
-        self.count = sum(len(own.energies) for own in groups)
+        self.shards = shards or Shards()
+        self.count = sum(self.shards.all_of(sum(len(own.energies) for own in groups)))
         self._plans = [potential.plan(own.joined, own.species) for own in groups]
 
     def __call__(self, parameters: FloatArray) -> tuple[float, FloatArray]:
@@ -236,8 +242,9 @@ class FrameLoss:
 
         run_chunks(work, len(self.groups), self.threads)
         radial, moments = self.potential.gradient(sums.sum(axis=0))
-        gradient = np.concatenate([radial.ravel(), energies.sum(axis=0), moments])
-        return float(losses.sum()) / self.count, gradient / self.count
+        own = np.concatenate([[losses.sum()], radial.ravel(), energies.sum(axis=0), moments])
+        found = self.shards.total(own) / self.count
+        return float(found[0]), found[1:]
 
     def value(self, parameters: FloatArray) -> float:
         """The loss alone."""
@@ -249,7 +256,7 @@ class FrameLoss:
                 losses[number] = self._residuals(number)[0]
 
         run_chunks(work, len(self.groups), self.threads)
-        return float(losses.sum()) / self.count
+        return float(self.shards.total(losses.sum(keepdims=True))[0]) / self.count
 
     def _residuals(self, number: int) -> tuple[float, FloatArray, FloatArray]:
         """Loss of a group, the field of its slopes, and its derivatives by the energies of the frames."""
