@@ -46,8 +46,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Committee", "EnergyOffsets", "FrameFile", "FullBatch", "LabelledFrame", "Loss", "MlipLoss", "MtpFit", "NepFit",
-    "NepSettings", "NepTraining", "NetworkFit", "PodDesign", "PodFit", "Report", "RmseLoss", "SnapDesign", "SnapEquations", "SnapFit", "Sweep",
-    "Training", "compare", "energy_offsets", "fit_committee", "fit_mtp", "fit_mtp_committee", "fit_nep",
+    "NepSettings", "NepTraining", "NetworkFit", "PodDesign", "PodFit", "Report", "RmseLoss", "SnapDesign", "SnapEquations",
+    "SnapFit", "Sweep", "Training", "compare", "energy_offsets", "fit_committee", "fit_mtp", "fit_mtp_committee", "fit_nep",
     "fit_nep_committee", "fit_network", "fit_pod", "fit_snap", "grown", "read_frames", "read_nep_in", "snap_template",
     "split_frames", "warn_of_cells", "weight_sweep",
 ]  # fmt: skip

@@ -13,15 +13,8 @@ class Ranks:
         self._values = [None] * size
 
     def run(self, function):
-        def ranked(rank):
-            try:
-                return function(_Rank(self, rank))
-            except BaseException:
-                self._barrier.abort()
-                raise
-
         with ThreadPoolExecutor(self._size) as pool:
-            futures = [pool.submit(ranked, rank) for rank in range(self._size)]
+            futures = [pool.submit(function, _Rank(self, rank)) for rank in range(self._size)]
             return [future.exception() or future.result() for future in futures]
 
 
