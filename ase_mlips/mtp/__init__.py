@@ -17,7 +17,7 @@ from ..grades.grade import Grade
 from ..results import checked
 from .active_set import ActiveSet
 from .files import looks_like_mtp, read_active_set, read_mtp
-from .grade import extrapolation_grade, grade_rows, select, warn_if_incomplete
+from .grade import Grader, extrapolation_grade, grade_rows, grader, select, warn_if_incomplete
 from .model import MtpModel, Species
 from .potential import MtpPotential
 from .templates import untrained
@@ -66,6 +66,7 @@ class MTP(PotentialCalculator):
     """
 
     file_endings: ClassVar[tuple[str, ...]] = (".mtp", ".almtp")
+    _grader: tuple[ActiveSet, Grader | None] | None = None  # of the present active set, made when it is used
     grade_rcond = None  # as in MLIP, rows compete as they are
 
     def __init__(
@@ -134,7 +135,14 @@ class MTP(PotentialCalculator):
         """
         if self.active_set is None:
             raise ValueError(f"{self!r} has no active set: read an MLIP-3 .almtp file, or give active_set=")
-        return extrapolation_grade(self.model, self.active_set, self.get_parameter_gradients(atoms))
+        if self._grader is None or self._grader[0] is not self.active_set:
+            self._grader = self.active_set, grader(self.model, self.active_set)
+        fast = self._grader[1]
+        if fast is None:
+            return extrapolation_grade(self.model, self.active_set, self.get_parameter_gradients(atoms))
+        with self._listed(atoms) as (neighbors, species):
+            terms = self._mtp.gradient_terms(neighbors, species, self._num_threads)
+        return fast(species, checked("parameter gradients", terms))
 
     def get_grade_rows(self, atoms: Atoms) -> tuple[IntArray, FloatArray]:
         """Group (N,), 0 for all, and row (N, n) of every atom; of the structure, (1,) and (1, n), if that is graded.
