@@ -12,6 +12,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
 from ..arrays import FloatArray
+from .dataset import LabelledFrame
 from .problem import TrainingProblem
 from .protocols import Model
 from .trained import TrainedFit, train
@@ -72,7 +73,9 @@ class Committee(Calculator):  # type: ignore[misc]
         return deviations
 
 
-def train_members(problem: TrainingProblem[Model], members: int, first: Schedule) -> list[TrainedFit[Model]]:
+def train_members(
+    problem: TrainingProblem[Model], members: int, first: Schedule, *, test: Sequence[LabelledFrame] = ()
+) -> list[TrainedFit[Model]]:
     """Train several models that differ in their seeds, which count upwards from that of `first`.
 
     A checkpoint gets the number of the member before its ending.  Ctrl-C ends the member that is being trained and the
@@ -88,7 +91,7 @@ def train_members(problem: TrainingProblem[Model], members: int, first: Schedule
         path = Path(first.checkpoint) if first.checkpoint else None
         own = path.with_name(f"{path.stem}.{number}{path.suffix}") if path else None
         try:
-            fits.append(train(problem, replace(first, seed=first.seed + number, checkpoint=own)))
+            fits.append(train(problem, replace(first, seed=first.seed + number, checkpoint=own), test=test))
         except KeyboardInterrupt:
             if not fits:
                 raise
