@@ -120,7 +120,8 @@ def _nep(families: Any) -> None:
     parser.set_defaults(module="fit_nep")
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="structures with energies, forces and, if known, virials or stresses"
-    )
+        "; with dipole= or pol= for model_type 1 or 2"
+    )  # fmt: skip
     parser.add_argument(
         "-o", "--output", required=True, metavar="nep.txt", help="model; errors go to a report beside it"
     )
@@ -149,5 +150,8 @@ def _nep(families: Any) -> None:
     parser.add_argument("--seed", type=seed, metavar="N", help="of the start and the order of frames (nep.in's or 0)")
     parser.add_argument(
         "--threads", type=count, metavar="N", help="that share the work (1); of no influence on results"
+    )
+    parser.add_argument(
+        "--committee", type=count, metavar="N", help="models of N seeds from --seed on: nep.0.txt, nep.1.txt, .."
     )
     parser.add_argument("--gpumd", metavar="FOLDER", help="write loss.out, energy_train.out, force_train.out, .. there")

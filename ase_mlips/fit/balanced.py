@@ -91,18 +91,28 @@ class BalancedObjective(Objective):
     species : sequence of int arrays
         Of the atoms of each frame, for the weights of types.
     loss : RmseLoss
+    components : int
+        How many of the components xx yy zz yz xz xy a virial has; fewer where something else stands in its place.
     """
 
     def __init__(
-        self, model: TrainableModel[Any], targets: Sequence[Target], species: Sequence[IntArray], loss: RmseLoss
+        self,
+        model: TrainableModel[Any],
+        targets: Sequence[Target],
+        species: Sequence[IntArray],
+        loss: RmseLoss,
+        *,
+        components: int = 6,
     ) -> None:
         super().__init__(model, targets)
         self._loss = loss
         weights = np.array([loss.type_weights.get(element, 1.0) for element in model.elements])
-        self._rows = [_row(target, weights[own], loss) for target, own in zip(targets, species, strict=True)]
+        self._rows = [
+            _row(target, weights[own], loss, components) for target, own in zip(targets, species, strict=True)
+        ]
         self._table = _Table.of(self._rows)
         self._shares = np.array([loss.energy, loss.force, loss.stress])
-        self._shear = np.array([1.0, 1.0, 1.0, *[loss.shear**2] * 3])
+        self._shear = np.array([1.0, 1.0, 1.0, *[loss.shear**2] * 3])[:components]
         self.beginning = self._spread()
         self.memory = self.beginning
 
@@ -165,16 +175,22 @@ class BalancedObjective(Objective):
         parts = zip(self._shares.tolist(), roots, counts.tolist(), strict=True)
         return np.array([0.5 * share / (root * count) if count else 0.0 for share, root, count in parts])
 
-    def _penalty(self, parameters: FloatArray) -> tuple[float, FloatArray | float]:
-        loss, size = self._loss, parameters.size
-        if loss.first == loss.second == 0.0:
+    def penalties(self, parameters: FloatArray) -> tuple[float, float]:
+        """``first * sum |p| / P`` and ``second * sqrt(sum p^2 / P)``."""
+        first, second = self._loss.first, self._loss.second
+        if first == second == 0.0:
             return 0.0, 0.0
-        length = float(np.sqrt(np.sum(parameters**2) / size))
-        value = loss.first * float(np.abs(parameters).mean()) + loss.second * length
-        pull = loss.first / size * np.sign(parameters)
-        if length > 0.0:
-            pull = pull + loss.second / (size * length) * parameters
-        return value, pull
+        return first * float(np.abs(parameters).mean()), second * float(np.sqrt(np.mean(parameters**2)))
+
+    def _penalty(self, parameters: FloatArray) -> tuple[float, FloatArray | float]:
+        """Their sum and its derivatives."""
+        loss, (by_first, by_second) = self._loss, self.penalties(parameters)
+        if by_first == by_second == 0.0:
+            return 0.0, 0.0
+        pull = loss.first / parameters.size * np.sign(parameters)
+        if by_second > 0.0:
+            pull = pull + loss.second**2 / (parameters.size * by_second) * parameters
+        return by_first + by_second, pull
 
     def _spread(self) -> FloatArray:
         """Mean squares of the labels, energies and virials less their means; 1 for no spread, 0 for no labels."""
@@ -189,7 +205,7 @@ class BalancedObjective(Objective):
         return np.array([[(value if value > 0.0 else 1.0) if size else 0.0 for size, value in found]])
 
 
-def _row(target: Target, type_weights: FloatArray, loss: RmseLoss) -> _Row:
+def _row(target: Target, type_weights: FloatArray, loss: RmseLoss, components: int) -> _Row:
     labels, weights = target.labels, {name: loss.relative(name, weight) for name, weight in target.weights.items()}
     n, nobody = len(type_weights), np.zeros(0)
     forces = labels["force"].reshape(-1, 3) if "force" in labels else np.zeros((0, 3))
@@ -202,7 +218,7 @@ def _row(target: Target, type_weights: FloatArray, loss: RmseLoss) -> _Row:
         n,
         float(labels["energy"][0]) if "energy" in labels else 0.0,
         forces,
-        labels["stress"] * (target.volume / n) if "stress" in labels else np.zeros(6),
+        labels["stress"] * (target.volume / n) if "stress" in labels else np.zeros(components),
         (
             weights["energy"] ** 2 if "energy" in labels else 0.0,
             factors,
@@ -225,8 +241,9 @@ class _Table(NamedTuple):
         """From the rows of all frames."""
         factors = np.array([(row.factors[0], row.factors[2]) for row in rows])
         forces = np.array([3.0 * len(row.factors[1]) for row in rows])
-        counts = np.stack([1.0 * (factors[:, 0] > 0.0), forces, 6.0 * (factors[:, 1] > 0.0)], axis=1)
         energies, virials = np.array([row.energy for row in rows]), np.array([row.virial for row in rows])
+        components = float(virials.shape[1])
+        counts = np.stack([1.0 * (factors[:, 0] > 0.0), forces, components * (factors[:, 1] > 0.0)], axis=1)
         return cls(np.array([row.atoms for row in rows]), energies, virials, factors, counts)
 
 
@@ -247,7 +264,8 @@ class _Batch:
             self._labelled = np.repeat(counts[:, 1] > 0.0, self._atoms)
             forces = forces[self._labelled]
         self._forces = forces - np.concatenate([row.forces for row in rows])
-        self._virial = found.strains.reshape(-1, 9) @ _VOIGT / self._atoms[:, None] - virials
+        self._components = _VOIGT[:, : len(shear)]
+        self._virial = found.strains.reshape(-1, 9) @ self._components / self._atoms[:, None] - virials
 
     @property
     def squares(self) -> FloatArray:
@@ -276,4 +294,4 @@ class _Batch:
         voigt = (2.0 * rates[2] * self._factors[:, 1] / self._atoms)[:, None] * self._virial * self._shear
         edges = [0, *accumulate(self._atoms.tolist())]
         parts = [forces[first:last] for first, last in pairwise(edges)]
-        return self._found.gradient(Slopes(energies, parts, (voigt @ _VOIGT.T).reshape(-1, 3, 3)))
+        return self._found.gradient(Slopes(energies, parts, (voigt @ self._components.T).reshape(-1, 3, 3)))

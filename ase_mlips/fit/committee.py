@@ -13,6 +13,7 @@ from ase.calculators.calculator import Calculator, all_changes
 
 from ..arrays import FloatArray
 from ..grades.grade import Grade
+from .dataset import LabelledFrame
 from .problem import TrainingProblem
 from .protocols import Model
 from .report import UNITS, Report
@@ -169,7 +170,9 @@ def deviation_summary(rows: Sequence[Deviation], members: Sequence[str]) -> dict
     return {"members": list(members), "units": UNITS, "deviations": [asdict(row) for row in rows]}
 
 
-def train_members(problem: TrainingProblem[Model], members: int, first: Schedule) -> list[TrainedFit[Model]]:
+def train_members(
+    problem: TrainingProblem[Model], members: int, first: Schedule, *, test: Sequence[LabelledFrame] = ()
+) -> list[TrainedFit[Model]]:
     """Train several models that differ in their seeds, which count upwards from that of `first`.
 
     A checkpoint gets the number of the member before its ending.  Ctrl-C ends the member that is being trained and the
@@ -185,7 +188,7 @@ def train_members(problem: TrainingProblem[Model], members: int, first: Schedule
         path = Path(first.checkpoint) if first.checkpoint else None
         own = path.with_name(f"{path.stem}.{number}{path.suffix}") if path else None
         try:
-            fits.append(train(problem, replace(first, seed=first.seed + number, checkpoint=own)))
+            fits.append(train(problem, replace(first, seed=first.seed + number, checkpoint=own), test=test))
         except KeyboardInterrupt:
             if not fits:
                 raise

@@ -13,7 +13,7 @@ from ..arrays import FloatArray, IntArray
 from ..engine.packing import W, flatten, named, padded
 from ..engine.plans import Plan, block_order, capacity
 from ..engine.threads import run_chunks, scratch
-from ..potential import evaluate_blocks
+from ..potential import Evaluation, evaluate_blocks
 from . import kernels, layout, layout_training
 from .kernels_training import accumulate
 from .layout import Pass
@@ -62,17 +62,20 @@ class EvaluatedFrames:
     forces : sequence of (N, 3) arrays
         eV/A; views of one array.
     strains : (F, 3, 3) array
-        dE / d(strain) in eV.
+        dE / d(strain) in eV; of a model of dipoles in their place a diagonal matrix of the dipole, and of a model of
+        polarizabilities these (`ase_mlips.nep.responses`).
+    pull : callable
+        `gradient` of the concatenated slopes.
     """
 
     energies: FloatArray
     forces: Sequence[FloatArray]
     strains: FloatArray
-    _pull: Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
+    pull: Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
 
     def gradient(self, slopes: Any) -> FloatArray:
         """Derivatives with respect to the parameters; see `ase_mlips.fit.protocols.Evaluated.gradient`."""
-        return self._pull(slopes.energies, np.concatenate(slopes.forces), slopes.strains)
+        return self.pull(slopes.energies, np.concatenate(slopes.forces), slopes.strains)
 
 
 class NepGradient:
@@ -85,6 +88,8 @@ class NepGradient:
     num_threads : int
         Results do not depend on it.
     """
+
+    _what = Pass()
 
     def __init__(self, model: NepModel, num_threads: int = 1) -> None:
         self.vector = ParameterVector(model)
@@ -106,11 +111,7 @@ class NepGradient:
 
     def evaluate(self, parameters: FloatArray, frames: Sequence[Neighborhood]) -> EvaluatedFrames:
         """Energies, forces and strain derivatives with parameters (1, P)."""
-        joined = join(frames)
-        self._fill(parameters)
-        call = self._call(joined)
-        lam = np.zeros(joined.n + 1)
-        found = evaluate_blocks(kernels.evaluate, joined.list, call.plan, lam, _NOTHING, num_threads=self._threads)
+        joined, call, found, _ = self._run(parameters, frames)
         begin = joined.begin[:-1]
         energies = np.add.reduceat(found.energies, begin)
         virials = np.add.reduceat(found.virials, begin, axis=0)
@@ -119,9 +120,24 @@ class NepGradient:
 
         def pull(by_energy: FloatArray, by_forces: FloatArray, by_strain: FloatArray) -> FloatArray:
             self._fill(parameters)
-            return self._gradient(joined, call, by_energy, by_forces, by_strain)
+            motion = np.zeros((len(by_strain), layout_training.FRAME_WORDS))
+            motion[:, :9] = by_strain.reshape(-1, 9)
+            return self._gradient(joined, call, by_energy, by_forces, motion)
 
         return EvaluatedFrames(energies, forces, strains, pull)
+
+    def _run(
+        self, parameters: FloatArray, frames: Sequence[Neighborhood]
+    ) -> tuple[JoinedFrames, _Call, Evaluation, FloatArray]:
+        """The frames as one, what kernels need of them, and what the forces' kernel finds, its report last."""
+        joined = join(frames)
+        self._fill(parameters)
+        call = self._call(joined)
+        lam, report = np.zeros(joined.n + 1), _NOTHING
+        if self._what.report:
+            report = np.zeros(joined.n * self._potential.width)
+        found = evaluate_blocks(kernels.evaluate, joined.list, call.plan, lam, report, num_threads=self._threads)
+        return joined, call, found, report
 
     def _call(self, joined: JoinedFrames) -> _Call:
         """What both kernels need for atoms like these; kept, because most batches are like an earlier one."""
@@ -137,7 +153,7 @@ class NepGradient:
         """As `packing.Plans` makes it, but with the tables of these parameters and chunks of fewer atoms."""
         n, chunks = len(species), _chunks(len(species))
         area, (shared, own), size, own_size = self._layout(slots)
-        head = self._head._replace(slots=slots, request=Pass(), atoms=n, centers=n, chunks=chunks)
+        head = self._head._replace(slots=slots, request=self._what, atoms=n, centers=n, chunks=chunks)
         end = len(flatten(head))
         flat = flatten(head._replace(area=area, species=end, order=end + n + 1))
         kinds: IntArray = np.append(species, np.int32(0))
@@ -162,18 +178,17 @@ class NepGradient:
         return self._laid_out[slots]
 
     def _gradient(
-        self, joined: JoinedFrames, call: _Call, by_energy: FloatArray, by_forces: FloatArray, by_strain: FloatArray
+        self, joined: JoinedFrames, call: _Call, by_energy: FloatArray, by_forces: FloatArray, motion: FloatArray
     ) -> FloatArray:
         n, chunks = joined.n, call.plan.chunks
         moves = np.zeros((n + 2, layout_training.MOVE_WORDS))
         moves[:n, :3], moves[:n, 3] = by_forces, by_energy[joined.owners]
         parts = np.zeros((chunks, self._train.gradient.size))
-        strains = np.ascontiguousarray(by_strain)
 
         def work(first: int, last: int) -> None:
             accumulate(
                 joined.positions, joined.shifts, *joined.by_type, call.head, self._ints, self._floats,
-                call.train, self._own_ints, self._own_floats, call.order, call.kinds, moves, strains, joined.owners,
+                call.train, self._own_ints, self._own_floats, call.order, call.kinds, moves, motion, joined.owners,
                 scratch("training", call.size), parts, chunks, first, last,
             )  # fmt: skip
 
@@ -263,7 +278,7 @@ def _training_areas(
         tangents_adjoint=descriptors,
         hidden=head.hidden,
         hidden_tangents=head.hidden,
-        strain=13,
+        strain=layout_training.FRAME_WORDS + layout_training.MOVE_WORDS,
         tile=W,
         present=-(-head.types // W),
         accumulators=train.accumulated,

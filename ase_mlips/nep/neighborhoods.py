@@ -171,26 +171,26 @@ def join(frames: Sequence[Neighborhood]) -> JoinedFrames:
     begin, images = ([0, *accumulate(numbers)] for numbers in (sizes, [len(frame.shifts) for frame in frames]))
     n = begin[-1]
     places = [*zip(pairwise(begin), pairwise(images), strict=True)]
-    (positions, shifts, *own), buffers = blank_list(n, images[-1], sum(len(frame.rows.idx) for frame in frames))
-    positions[n] = _FAR
+    parts, buffers = blank_list(n, images[-1], sum(len(frame.rows.idx) for frame in frames))
+    parts.positions[n] = _FAR
     for frame, ((first, last), (low, high)) in zip(frames, places, strict=True):
-        positions[first:last] = frame.positions
-        shifts[low:high] = frame.shifts
-    rows = Rows(*own)
+        parts.positions[first:last] = frame.positions
+        parts.shifts[low:high] = frame.shifts
+    rows = Rows(parts.start, parts.idx, parts.code)
     _join_rows([frame.rows for frame in frames], places, rows, 0)
     by_type, types = Rows(rows.start[None], rows.idx, rows.code), len(frames[0].by_type)
     if types > 1:
         kinds = [[frame.by_type[t] for frame in frames] for t in range(types)]
-        ends = [0, *accumulate(sum(len(part.idx) for part in parts) for parts in kinds)]
+        ends = [0, *accumulate(sum(len(part.idx) for part in own) for own in kinds)]
         idx = np.empty((2, ends[-1]), np.int32)
         by_type = Rows(np.empty((types, n + 1), np.int64), *idx)
-        for parts, start, (first, last) in zip(kinds, by_type.start, pairwise(ends), strict=True):
-            _join_rows(parts, places, Rows(start, *idx[:, first:last]), first)
+        for own, start, (first, last) in zip(kinds, by_type.start, pairwise(ends), strict=True):
+            _join_rows(own, places, Rows(start, *idx[:, first:last]), first)
     longest = max(frame.longest for frame in frames)
     species = np.concatenate([frame.species for frame in frames])
     owners = np.repeat(np.arange(len(frames), dtype=np.int32), sizes)
     return JoinedFrames(
-        n, positions, shifts, StaticList(n, n, longest, buffers), by_type, species, owners, np.array(begin)
+        n, parts.positions, parts.shifts, StaticList(n, n, longest, buffers), by_type, species, owners, np.array(begin)
     )
 
 

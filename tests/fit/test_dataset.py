@@ -124,7 +124,7 @@ def test_the_same_value_under_two_names_is_no_conflict():
 
 
 def test_an_unknown_label_and_an_empty_set_are_refused():
-    with pytest.raises(ValueError, match="keys: expected some of energy, forces, stress, virial, got charge"):
+    with pytest.raises(ValueError, match=r"keys: expected some of energy, .*, polarizability, got charge"):
         read_frames([complete()], keys={"charge": "q"})
     with pytest.raises(ValueError, match="input: no frames"):
         read_frames([])

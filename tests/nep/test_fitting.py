@@ -110,6 +110,15 @@ def test_fine_tuning_shifts_a_potential_to_other_labels(tmp_path):
     assert same.model.network.w0.shape == alone.network.w0.shape
 
 
+def test_elements_that_share_a_network_are_shifted_by_one_constant():
+    model = teacher(version=3)
+    own = read_frames(labelled_by(model, 8, shifts={"Te": -3.0, "Pb": -3.0}))
+    fit = fit_nep(model, own, validation=0.0, training=NepTraining(epochs=1, learning_rate=1e-5))
+    assert rmse(fit, "train", "energy") < 5e-3
+    assert fit.model.network.w0.shape == model.network.w0.shape
+    assert fit.model.network.bias == pytest.approx(model.network.bias + 3.0, abs=1e-2)
+
+
 def test_a_subset_of_elements_is_tuned():
     wide = teacher(("Te", "Pb", "Si"))
     narrow = wide.subset(["Pb"])
@@ -198,8 +207,11 @@ def test_a_committee(frames):
 @pytest.mark.parametrize(
     ("template", "message"),
     [
-        (teacher(kind="dipole"), "expected a potential without charges to be trained, got nep4_dipole"),
-        (teacher(charge_mode=1), "expected a potential without charges"),
+        (teacher(kind="dipole"), "expected a dipole"),
+        (
+            teacher(charge_mode=1),
+            r"charges \(qNEP\) are not trained: .* nep4_charge1",
+        ),
         (NepSettings(("Te",), **SHAPE), "Pb not among the model's elements Te"),
         (NepSettings(("Te", "Pb", "Si"), **SHAPE), "no training frames with Si"),
     ],
@@ -215,6 +227,7 @@ def test_files_of_gpumd(frames, tmp_path):
     write_gpumd_files(tmp_path, fit.family.ready(fit.model), {"train": some}, fit.history)
     tables = {path.name: np.loadtxt(path) for path in tmp_path.iterdir()}
     assert tables["loss.out"].shape == (3, 10)
+    assert np.all(tables["loss.out"][:, 2:4] == 0.0)
     np.testing.assert_allclose(tables["loss.out"][:, 8], fit.history["force_rmse"], rtol=1e-7)
     atoms = frames[1].atoms.copy()
     atoms.calc = NEP(fit.model)
@@ -231,6 +244,16 @@ def test_files_of_gpumd(frames, tmp_path):
     )
     np.testing.assert_allclose(tables["virial_train.out"][1], stress * atoms.get_volume() / 6, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(tables["stress_train.out"][1], stress * 160.21766208, rtol=1e-6, atol=1e-7)
+
+
+def test_loss_out_has_the_penalties_of_the_parameters(frames, tmp_path):
+    loss = RmseLoss(first=0.3, second=0.2)
+    fit = fit_nep(SETTINGS, frames, loss=loss, training=SHORT, validation=0.0)
+    write_gpumd_files(tmp_path, fit.family.ready(fit.model), {}, fit.history)
+    best = int(np.argmin(fit.history["validation"]))
+    parameters = fit.family._gradient.vector.of(fit.model)
+    expected = 0.3 * np.abs(parameters).mean(), 0.2 * np.sqrt(np.mean(parameters**2))
+    np.testing.assert_allclose(np.loadtxt(tmp_path / "loss.out")[best, 2:4], expected, rtol=1e-6)
 
 
 def test_frames_that_spoil_a_training_are_seen(frames):
