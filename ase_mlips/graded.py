@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -105,11 +105,12 @@ class SpeciesGraded(PotentialCalculator):
         if reason := self._ungraded():
             raise ValueError(f"{self!r} has no extrapolation grade: {reason}; take a Committee of several models")
 
-    def _set_active_set(self, active_set: Any) -> None:
-        """Take over what the caller or a file gave; None is nothing."""
-        if active_set is None:
+    def _take_active_set(self, given: Any, read: Callable[[Any], SpeciesActiveSet]) -> None:
+        """Take over what the caller gave, or what `read` finds in the file that was given; None is nothing."""
+        if given is None:
             return
         self._require_gradable()
+        active_set = given if isinstance(given, SpeciesActiveSet) else read(given)
         if active_set.elements != self.potential.elements:
             raise ValueError(f"expected an active set of {self.potential.elements}, got one of {active_set.elements}")
         if active_set.length != self.grade_length:

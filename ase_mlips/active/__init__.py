@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from ase_mlips.extrapolation import ExtrapolationError, ExtrapolationObserver
     from ase_mlips.grades.grade import Grade
 
+    from .cutting import cut_cell, cut_cluster
     from .exploring import Cells, Dynamics, Explorer, Relaxation, explorers, final_explorers
     from .labelling import CalculatorLabeller, FileLabeller, Labeller
     from .learning import Learner, MtpLearner, NepLearner, SnapLearner
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
 __all__ = [
     "ActiveLearning", "ActiveResult", "ActiveRun", "CalculatorLabeller", "Cells", "Dynamics", "Explorer",
     "ExtrapolationError", "ExtrapolationObserver", "FileLabeller", "Grade", "Graded", "Labeller", "Learner",
-    "MtpLearner", "NepLearner", "Relaxation", "Selection", "SnapLearner", "Uncertain", "distinct", "explorers",
-    "final_explorers", "fingerprints", "select_add", "select_by_leverage", "select_farthest",
+    "MtpLearner", "NepLearner", "Relaxation", "Selection", "SnapLearner", "Uncertain", "cut_cell", "cut_cluster",
+    "distinct", "explorers", "final_explorers", "fingerprints", "select_add", "select_by_leverage", "select_farthest",
 ]  # fmt: skip
 
 _MODULES = {
     "ase_mlips.extrapolation": ("ExtrapolationError", "ExtrapolationObserver"),
     "ase_mlips.grades.grade": ("Grade",),
+    ".cutting": ("cut_cell", "cut_cluster"),
     ".exploring": ("Cells", "Dynamics", "Explorer", "Relaxation", "explorers", "final_explorers"),
     ".labelling": ("CalculatorLabeller", "FileLabeller", "Labeller"),
     ".learning": ("Learner", "MtpLearner", "NepLearner", "SnapLearner"),

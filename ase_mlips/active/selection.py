@@ -97,7 +97,9 @@ def select_by_leverage(calc: Graded, old: Sequence[Atoms], candidates: Sequence[
     for table in tables:
         width = table.new.shape[1]
         inverses.append(np.linalg.inv(table.old.T @ table.old + 1e-6 * len(table.old) * np.eye(width)))
-    left, places, scores = set(range(len(candidates))), [], []
+    left = set(range(len(candidates)))
+    places: list[int] = []
+    scores: list[float] = []
     while left and len(places) < budget:
         leverages = np.zeros(len(candidates))
         for table, inverse in zip(tables, inverses, strict=True):
@@ -222,7 +224,9 @@ def _in_order(
     states: list[tuple[_Table, Chosen]], entered: list[int], threshold: float, budget: int
 ) -> tuple[Int64Array, FloatArray]:
     """Candidates by the grade that they have when those before them are known."""
-    left, places, scores = list(entered), [], []
+    left = list(entered)
+    places: list[int] = []
+    scores: list[float] = []
     while left and len(places) < budget:
         grades = dict.fromkeys(left, 0.0)
         for table, state in states:

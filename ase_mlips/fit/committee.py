@@ -12,6 +12,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
 from ..arrays import FloatArray
+from ..grades.grade import Grade
 from .problem import TrainingProblem
 from .protocols import Model
 from .trained import TrainedFit, train
@@ -70,6 +71,14 @@ class Committee(Calculator):  # type: ignore[misc]
         self.get_property("forces", atoms)
         deviations: FloatArray = self._deviations["forces"].copy()
         return deviations
+
+    def get_extrapolation_grade(self, atoms: Atoms) -> Grade:
+        """Standard deviation of the force on each atom, and of the structure the largest, in eV/A.
+
+        It stands where potentials that have an active set give their grade, which has no unit.
+        """
+        deviations = np.linalg.norm(self.get_force_deviations(atoms), axis=1)
+        return Grade(float(deviations.max(initial=0.0)), deviations)
 
 
 def train_members(problem: TrainingProblem[Model], members: int, first: Schedule) -> list[TrainedFit[Model]]:

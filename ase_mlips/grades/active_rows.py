@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..arrays import FloatArray, Int64Array, IntArray
-from ..files.records import Record, frozen_array, require_shape
+from ..files.records import Record, frozen_array
 from .grade import Grade
 from .maxvol import THRESHOLD, initial, maxvol
 
@@ -46,7 +46,8 @@ class ActiveRows(Record):
         links.setflags(write=False)
         if inverse.ndim != 2:
             raise ValueError(f"expected inverse of shape (n, m), got {inverse.shape}")
-        require_shape("links", links, (len(links), 2))
+        if links.shape != (len(links), 2):
+            raise ValueError(f"expected links of shape ({len(links)}, 2), got {links.shape}")
         if links.size and links.min() < 0:
             raise ValueError(f"expected links that are not negative, got {links.min()}")
         object.__setattr__(self, "inverse", inverse)
@@ -197,7 +198,7 @@ def choose(rows: FloatArray, *, threshold: float = THRESHOLD, start: Chosen | No
         result = maxvol(rows[turn], threshold=threshold, start=(A, S))
         A, S = result.A, result.S
         places = np.concatenate([places, turn])[result.sources]
-        S = np.linalg.inv(A).T  # without what rounding has added up
+        S = np.asarray(np.linalg.inv(A).T, dtype=np.float64)  # without what rounding has added up
         turn = np.flatnonzero(np.abs(rows @ S.T).max(axis=1, initial=0.0) > threshold * (1.0 + _ROUNDING))
     return Chosen(A, S, places)
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
 import numpy as np
 
-from ..arrays import FloatArray, Int64Array
+from ..arrays import FloatArray, Int64Array, IntArray
 from ..grades.grade import Grade
 from ..grades.maxvol import THRESHOLD, initial, maxvol
 from .active_set import ActiveSet
 from .model import MtpModel
+from .tables import to_chebyshev
 
 Mode = Literal["configuration", "neighborhood"]
 Parameters = Literal["full", "linear"]
@@ -109,14 +111,60 @@ def extrapolation_grade(model: MtpModel, active_set: ActiveSet, gradients: Float
     return Grade(float(grades.max(initial=0.0)), grades if mode == "neighborhood" else None)
 
 
+@dataclass(frozen=True, repr=False)
+class Grader:
+    """An active set of atoms by the terms of `MtpPotential.gradient_terms`: only what is not zero is multiplied.
+
+    Attributes
+    ----------
+    matrices : (S, S K R + nS, n) array
+        Of each species, what its terms are multiplied by.
+    constants : (S, n) array
+        Share of its species coefficient.
+    """
+
+    matrices: FloatArray
+    constants: FloatArray
+
+    def __call__(self, species: IntArray, terms: FloatArray) -> Grade:
+        """Grade of the atoms of one structure."""
+        grades = np.zeros(len(terms))
+        for kind in np.unique(species):
+            own = slice(None) if len(self.matrices) == 1 else np.flatnonzero(species == kind)
+            product = terms[own] @ self.matrices[kind]
+            product += self.constants[kind]
+            grades[own] = np.abs(product, out=product).max(axis=1)
+        return Grade(float(grades.max(initial=0.0)), grades)
+
+
+def grader(model: MtpModel, active_set: ActiveSet) -> Grader | None:
+    """The grader of an active set; None if it is one of whole configurations."""
+    require_fitting(model, active_set)
+    if _mode(active_set) == "configuration":
+        return None
+    S, K, R, scalars = len(model.species), model.radial_functions, model.radial_size, len(model.mapping)
+    inverse = np.zeros((model.n_parameters, len(active_set.A)))
+    inverse[-len(active_set.A) :] = active_set.site_en_weight * active_set.S.T
+    radial = inverse[: S * S * K * R].reshape(S, S, K, R, -1)
+    by_chebyshev = model.scaling * np.einsum("snkra,rt->snkta", radial, to_chebyshev(model))
+    moments = np.broadcast_to(inverse[-scalars:], (S, scalars, len(active_set.A)))
+    matrices = np.concatenate([by_chebyshev.reshape(S, S * K * R, -1), moments], axis=1)
+    return Grader(matrices, inverse[S * S * K * R : S * S * K * R + S])
+
+
+def require_fitting(model: MtpModel, active_set: ActiveSet) -> None:
+    """ValueError if an active set is not one of all parameters of the model, or of its linear ones."""
+    n, full, linear = len(active_set.A), model.n_parameters, _linear_parameters(model)
+    if n not in (full, linear):
+        raise ValueError(f"expected an active set of {full} or {linear} rows for this potential, got {n}")
+
+
 def grade_rows(model: MtpModel, active_set: ActiveSet | None, gradients: FloatArray) -> FloatArray:
     """The rows that an active set grades, of the atoms or of the structure; raises like `extrapolation_grade`."""
     if active_set is None:
         return _checked(model, gradients)
-    n, full, linear = len(active_set.A), model.n_parameters, _linear_parameters(model)
-    if n not in (full, linear):
-        raise ValueError(f"expected an active set of {full} or {linear} rows for this potential, got {n}")
-    mode = _mode(active_set)
+    require_fitting(model, active_set)
+    n, mode = len(active_set.A), _mode(active_set)
     weight = active_set.energy_weight if mode == "configuration" else active_set.site_en_weight
     rows: FloatArray = weight * _rows(_checked(model, gradients)[:, -n:], mode, active_set.weight_scaling)
     return rows

@@ -94,8 +94,7 @@ class NEP(SpeciesGraded):
         if own is not right:
             raise ValueError(f"expected a model for {own.__name__}, got one for {right.__name__}: {nep.token}")
         super().__init__(NepPotential(nep), **kwargs)
-        known = active_set is None or isinstance(active_set, SpeciesActiveSet)
-        self._set_active_set(active_set if known else read_asi(active_set, nep))
+        self._take_active_set(active_set, lambda path: read_asi(path, nep))
         if not isinstance(model, NepModel):
             self.parameters["model"] = str(model)
         if temperature is not None:

@@ -40,9 +40,9 @@ def weight_gradients(model: NepModel, descriptors: FloatArray, kind: int) -> Flo
     place = kind if len(network.w0) > 1 else 0
     hidden = np.tanh(descriptors @ network.w0[place].T - network.b0[place])
     slopes = network.w1[place] * (1.0 - hidden**2)
-    count, neurons, size = *hidden.shape, descriptors.shape[1]
-    rows = np.empty((count, neurons, size + 2))
+    size = descriptors.shape[1]
+    rows = np.empty((*hidden.shape, size + 2))
     np.multiply(slopes[:, :, None], descriptors[:, None, :], out=rows[:, :, :size])
     rows[:, :, size] = -slopes
     rows[:, :, size + 1] = hidden
-    return rows.reshape(count, -1)
+    return rows.reshape(len(rows), -1)

@@ -96,8 +96,7 @@ class SNAP(SpeciesGraded):
                 stacklevel=2,
             )
         super().__init__(potential, **kwargs)
-        known = active_set is None or isinstance(active_set, SpeciesActiveSet)
-        self._set_active_set(active_set if known else read_active_set(active_set))
+        self._take_active_set(active_set, read_active_set)
         if not isinstance(model, SnapModel):
             self.parameters["model"] = str(model)
 
