@@ -11,6 +11,7 @@ import numpy as np
 import spglib
 from ase import Atoms
 from ase.calculators.calculator import CalculationFailed
+from ase.utils import OldSpglibError, spglib_new_errorhandling
 
 from ase_mlips.engine.neighbors import NeighborList
 from ase_mlips.runs.md import prepared_md
@@ -255,8 +256,12 @@ def inequivalent(atoms: Atoms) -> list[int]:
     """One atom of each set that the space group makes equal; all atoms without a lattice."""
     if not atoms.pbc.all() or atoms.cell.rank < 3:
         return list(range(len(atoms)))
-    found = spglib.get_symmetry_dataset((atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers))
-    return list(range(len(atoms))) if found is None else sorted({int(site) for site in found.equivalent_atoms})
+    cell = (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers)
+    try:
+        found = spglib_new_errorhandling(spglib.get_symmetry_dataset)(cell)
+    except (spglib.error.SpglibError, OldSpglibError):  # of coincident atoms, for example
+        return list(range(len(atoms)))
+    return sorted({int(site) for site in found.equivalent_atoms})
 
 
 def explorers(settings: ActiveRun, structures: Sequence[Atoms]) -> list[Explorer]:

@@ -12,16 +12,15 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.singlepoint import SinglePointCalculator
 
 from ase_mlips.engine.neighbors import NeighborList
 from ase_mlips.files.text import replace_files
 from ase_mlips.fit import LabelledFrame, read_frames
-from ase_mlips.fit.dataset import frame_of
 from ase_mlips.runs.provenance import provenance_of
 
 from .exploring import Explorer, Outcome, Watch, outcome, shortest
 from .folder import Record, Round, Store, frames_of, opened, require_same, write_json
+from .frames import errors, first_frame
 from .labelling import Labeller, completed
 from .learning import Learner
 from .results import ActiveResult, Ending, gathered, write_report
@@ -147,7 +146,8 @@ class _Loop:
             self._look_at_the_end(number)
         rounds = [self._records(n) for n in range(number + 1)]
         origin = provenance_of(None, model=str(self.store.folder), seed=self.settings.seed)
-        result = gathered(rounds, ending, origin)
+        limits = self.settings.grade_select, self.settings.grade_break
+        result = gathered(rounds, ending, limits, origin)
         write_report(self.store.folder, result)
         self.tell(result.reason)
         return result
@@ -163,7 +163,7 @@ class _Loop:
         if not start:
             raise ValueError("start: expected at least one structure to begin with, got none")
         if not own.selected:
-            own.select([_first(atoms, f"start, frame {n}") for n, atoms in enumerate(start)])
+            own.select([first_frame(atoms, f"start, frame {n}") for n, atoms in enumerate(start)])
         return self._label(0)
 
     def _round(self, number: int) -> Ending | None:
@@ -376,37 +376,9 @@ class _Task:
         return outcome(self.explorer, calc, Watch(calc, self.limits, self.closest), self.seed)
 
 
-def errors(calc: Any, frames: Sequence[LabelledFrame]) -> dict[str, float] | None:
-    """Root mean squares of what a model misses: energy in meV/atom and force components in eV/A; None of no frames."""
-    if not frames:
-        return None
-    energies, forces = [], []
-    for frame in frames:
-        atoms = frame.atoms.copy()
-        if frame.energy is not None:
-            energies.append((calc.get_property("energy", atoms) - frame.energy) / len(atoms))
-        if frame.forces is not None:
-            forces.append((calc.get_property("forces", atoms) - frame.forces).ravel())
-    by_name = {"energy": 1e3 * np.array(energies), "force": np.concatenate(forces) if forces else np.empty(0)}
-    return {name: float(np.sqrt(np.mean(values**2))) for name, values in by_name.items() if len(values)}
-
-
 def plain(settings: ActiveRun) -> dict[str, Any]:
     """Settings as JSON has them."""
     return dict(json.loads(json.dumps(asdict(settings))))
-
-
-def _first(atoms: Atoms, source: str) -> Atoms:
-    """A frame of the beginning with its labels, if it has some, and no others."""
-    frame = frame_of(atoms, source)
-    copy = frame.atoms.copy()
-    copy.wrap()
-    copy.info = {"round": 0} | ({} if frame.group == "all" else {"config_type": frame.group})
-    copy.info |= {name: value for name in ("weight", "energy_weight") if (value := getattr(frame, name)) != 1.0}
-    named = {"energy": frame.energy, "forces": frame.forces, "stress": frame.stress}
-    if given := {name: value for name, value in named.items() if value is not None}:
-        copy.calc = SinglePointCalculator(copy, **given)
-    return copy
 
 
 def _from(atoms: Atoms, number: int, name: str) -> Atoms:

@@ -53,6 +53,8 @@ class ActiveResult(Tabulated):
         Structures that the explorers kept, and those that were labelled of them.
     grades : (R,) array
         The largest that was met.
+    limits : (select, break)
+        Grades above which structures are candidates, and above which runs end.
     train_energies, test_energies, new_energies : (R,) arrays
         Errors in meV/atom: on the training and test frames, and on the new ones before the model has seen them.
     train_forces, test_forces, new_forces : (R,) arrays
@@ -76,6 +78,7 @@ class ActiveResult(Tabulated):
     candidates: FloatArray
     new: FloatArray
     grades: FloatArray
+    limits: tuple[float, float]
     train_energies: FloatArray
     test_energies: FloatArray
     new_energies: FloatArray
@@ -143,7 +146,7 @@ class ActiveResult(Tabulated):
         matplotlib Axes
             The uppermost.
         """
-        from matplotlib.ticker import MaxNLocator
+        from matplotlib.ticker import LogFormatter, MaxNLocator
 
         ax = new_axes(ax)
         figure, grid = ax.figure, ax.get_subplotspec().subgridspec(3, 1)
@@ -159,14 +162,18 @@ class ActiveResult(Tabulated):
         top.set_ylabel("force error\n(eV/Å)")
         if np.isfinite(self.grades).any():
             middle.semilogy(self.rounds, self.grades, "o-", color="C2", markersize=3)
+        for limit in self.limits:
+            middle.axhline(limit, color="0.5", linestyle="--", linewidth=0.8)
         middle.set_ylabel("largest grade")
+        for other in (top, middle):
+            other.tick_params(labelbottom=False)
+            other.yaxis.set_major_formatter("{x:g}")
+            other.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1.5, 0.5)))
         bottom.bar(self.rounds, self.new, color="C1", label="new in the round")
         bottom.plot(self.rounds, self.labels, "o-", color="C0", label="made before it", markersize=3)
         bottom.legend(fontsize="x-small")
         bottom.set(xlabel="round", ylabel="labels")
         bottom.xaxis.set_major_locator(MaxNLocator(integer=True))
-        for other in (top, middle):
-            other.tick_params(labelbottom=False)
         return top
 
 
@@ -186,7 +193,10 @@ def write_report(folder: Path, result: ActiveResult) -> None:
 
 
 def gathered(
-    rounds: Sequence[Mapping[str, Mapping[str, Any]]], ending: Ending, origin: Mapping[str, Any]
+    rounds: Sequence[Mapping[str, Mapping[str, Any]]],
+    ending: Ending,
+    limits: tuple[float, float],
+    origin: Mapping[str, Any],
 ) -> ActiveResult:
     """The result from the records of the steps of all rounds, the first being that of the beginning."""
     own = [row for row in rounds[1:] if "train" in row]
@@ -204,6 +214,7 @@ def gathered(
         candidates=np.array([float(sum(part["candidates"] for part in parts)) for parts in searched]),
         new=np.array([float(row.get("label", {}).get("labelled", 0)) for row in own]),
         grades=np.array([max((part["largest"] for part in parts), default=np.nan) for parts in searched]),
+        limits=limits,
         seconds=np.array([sum(step["seconds"] for step in row.values()) for row in own]),
         final=tuple(f"{run['name']}: {_end_of(run)}" for run in runs),
         trusted=bool(runs) and all(run["complete"] for run in runs),

@@ -6,12 +6,13 @@ of 64 atoms and meets 3 ps at 600, 1500 and 2500 K in each round, and 100 ps at 
 
 silicon : by the grade of neighbourhoods, until nothing is selected
 configuration : by the grade of configurations, twelve rounds at most
-random : the pupil trained on frames of the teacher's dynamics drawn at random, with errors over three draws; their
-    number is compared with the labels of `silicon` at equal force error
+random : the pupil trained on frames of the teacher's dynamics drawn at random; their number is compared with the labels
+    of `silicon` at equal force error
+chance : the same, but the frames are of the pupil's own dynamics, of which eight are drawn in each round
 kill : a small learning that is killed at 20 random moments, beside one that is not
 
 Errors are root mean squares on dynamics of the teacher that no training saw: in eV/A, at the three temperatures.
-Times are those of the clock, and of one process.
+What is drawn has the standard error of three draws behind it.  Times are those of the clock, and of one process.
 """
 
 import argparse
@@ -30,8 +31,18 @@ from ase.build import bulk
 from ase.io import read
 
 from ase_mlips import MTP
-from ase_mlips.active import ActiveLearning, ActiveRun, CalculatorLabeller, MtpLearner, explorers, final_explorers
-from ase_mlips.active.loop import errors
+from ase_mlips.active import (
+    ActiveLearning,
+    ActiveRun,
+    CalculatorLabeller,
+    Dynamics,
+    MtpLearner,
+    explorers,
+    final_explorers,
+)
+from ase_mlips.active.exploring import Watch, outcome
+from ase_mlips.active.frames import errors
+from ase_mlips.active.labelling import labelled
 from ase_mlips.fit import LabelledFrame, read_frames
 from ase_mlips.runs import MDFiles, MDRun, run_md
 
@@ -40,8 +51,10 @@ DATA = ROOT.parent / "shared" / "data"
 TEMPERATURES = (600.0, 1500.0, 2500.0)
 SETTINGS = ActiveRun(temperatures=TEMPERATURES, time=3.0, final_time=100.0, interval=10, max_rounds=12, max_labels=120)
 MOST_LABELS, MOST_MINUTES, LEAST_RATIO = 60, 15.0, 2.0
-DRAWS, SIZES = 3, (5, 10, 20, 40, 80)
-PARTS = ("silicon", "configuration", "random", "kill")
+DRAWS, SIZES = 3, (5, 10, 20, 40)
+TURNS, PER_TURN = 5, 8
+LONG = MDRun(ensemble="langevin", temperature=2500.0, steps=10000, interval=10)
+PARTS = ("silicon", "configuration", "random", "chance", "kill")
 
 
 def cell() -> Atoms:
@@ -114,27 +127,62 @@ def learned(teacher: MTP, folder: Path, mode: str, tests: Sequence[Sequence[Labe
     }
 
 
-def drawn(teacher: MTP, folder: Path, tests: Sequence[Sequence[LabelledFrame]]) -> dict[str, list[float]]:
-    """Force errors of the pupil by the number of random frames, each a mean with its standard error."""
+def drawn(teacher: MTP, folder: Path, tests: Sequence[Sequence[LabelledFrame]]) -> dict[str, object]:
+    """Force errors of the pupil by the number of random frames of the teacher's dynamics, and how its own goes."""
     pool = [frame for frames in dynamics(teacher, folder, 500, steps=3000, interval=30) for frame in frames]
     everything = [frame for test in tests for frame in test]
-    found: dict[str, list[float]] = {}
+    found: dict[str, object] = {}
     for size in SIZES:
-        values = []
+        values, grades = [], []
         for draw in range(DRAWS):
             chosen = np.random.default_rng([draw, size]).choice(len(pool), size, replace=False)
-            path = folder / "random.almtp"
-            learner().train(read_frames([pool[k] for k in chosen]), path, start=None, seed=draw, afresh=True)
-            values.append(errors(learner().calculator(path), everything)["force"])
-        found[str(size)] = [float(f"{np.mean(values):.4g}"), float(f"{np.std(values, ddof=1) / DRAWS**0.5:.2g}")]
-        print(f"  {size} random frames: {found[str(size)][0]} ± {found[str(size)][1]} eV/A", flush=True)
+            calc = trained(folder / "drawn.almtp", [pool[k] for k in chosen], draw)
+            values.append(errors(calc, everything)["force"])
+            watch = Watch(calc, (np.inf, np.inf), 0.0)
+            outcome(Dynamics(cell(), LONG), calc, watch, draw)
+            grades.append(float(f"{watch.largest:.3g}"))
+        found[str(size)] = {"force": mean(values), "largest grades of its own 10 ps at 2500 K": grades}
+        print(f"  {size} random frames: {found[str(size)]}", flush=True)
     return found
 
 
-def labels_for(force: float, found: dict[str, list[float]]) -> float:
+def by_chance(teacher: MTP, folder: Path, tests: Sequence[Sequence[LabelledFrame]]) -> dict[str, object]:
+    """Force errors of a pupil that explores as in `silicon`, but of whose frames any have the same chance."""
+    everything = [frame for test in tests for frame in test]
+    rows: dict[int, list[float]] = {}
+    for draw in range(DRAWS):
+        rng = np.random.default_rng(draw)
+        frames = [labelled(teacher, atoms) for atoms in start()]
+        for turn in range(TURNS):
+            calc = trained(folder / "chance.almtp", frames, turn)
+            rows.setdefault(len(frames), []).append(errors(calc, everything)["force"])
+            seen: list[Atoms] = []
+            for k, explorer in enumerate(explorers(SETTINGS, [cell()])):
+                watch = Watch(calc, (-1.0, np.inf), 1.5)
+                outcome(explorer, calc, watch, 100 * draw + 10 * turn + k)
+                seen += watch.kept
+            frames += [labelled(teacher, seen[k]) for k in rng.choice(len(seen), PER_TURN, replace=False)]
+    found: dict[str, object] = {str(size): {"force": mean(values)} for size, values in rows.items()}
+    for size, row in found.items():
+        print(f"  {size} frames: {row}", flush=True)
+    return found
+
+
+def trained(path: Path, frames: Sequence[Atoms], seed: int) -> MTP:
+    """The pupil after a training from several seeds."""
+    learner().train(read_frames(frames), path, start=None, seed=seed, afresh=True)
+    return learner().calculator(path)
+
+
+def mean(values: Sequence[float]) -> list[float]:
+    """Mean and standard error."""
+    return [float(f"{np.mean(values):.4g}"), float(f"{np.std(values, ddof=1) / len(values) ** 0.5:.2g}")]
+
+
+def labels_for(force: float, found: dict[str, dict[str, list[float]]]) -> float:
     """How many random frames have this error, between the sizes that were tried; infinite where none has."""
     sizes = np.log([float(size) for size in found])
-    values = np.minimum.accumulate([value for value, _ in found.values()])
+    values = np.minimum.accumulate([row["force"][0] for row in found.values()])
     if force < values[-1]:
         return np.inf
     return float(np.exp(np.interp(-force, -values, sizes)))
@@ -170,6 +218,8 @@ def main() -> None:
             found[name] = killed(folder)
         elif name == "random":
             found[name] = drawn(teacher, folder, tests)
+        elif name == "chance":
+            found[name] = by_chance(teacher, folder, tests)
         else:
             mode = "neighborhood" if name == "silicon" else name
             found[name] = learned(teacher, folder, mode, tests)
@@ -191,11 +241,12 @@ def judged(found: dict[str, object]) -> list[str]:
             failed.append(f"silicon: {own['labels']} labels, at most {MOST_LABELS} were wanted")
         if own["minutes"] > MOST_MINUTES:
             failed.append(f"silicon: {own['minutes']} minutes, at most {MOST_MINUTES} were wanted")
-        if drawn_frames := found.get("random"):
-            needed = labels_for(own["test"][-1], drawn_frames)
-            print(f"random frames for the same force error: {needed:.0f}, with {own['labels']} labels of the loop")
-            if needed < LEAST_RATIO * own["labels"]:
-                failed.append(f"random: {needed:.0f} frames, at least {LEAST_RATIO:g} times as many were wanted")
+        for name in ("random", "chance"):
+            if name in found:
+                needed = labels_for(own["test"][-1], found[name])
+                print(f"{name}: {needed:.0f} frames for the force error of {own['labels']} labels of the loop")
+                if needed < LEAST_RATIO * own["labels"]:
+                    failed.append(f"{name}: {needed:.0f} frames, {LEAST_RATIO:g} times as many labels were wanted")
     if (own := found.get("kill")) and not own["same"]:
         failed.append("kill: another data set")
     return failed

@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 from ase import Atoms
@@ -18,7 +19,7 @@ from ase.build import bulk
 from ase_mlips import SNAP
 from ase_mlips.active import ActiveLearning, ActiveRun, CalculatorLabeller, MtpLearner, explorers
 
-SETTINGS = ActiveRun(temperatures=(300.0, 900.0, 1800.0), time=0.05, max_rounds=4, iterations=15, seed=3)
+SETTINGS = ActiveRun(temperatures=(300.0, 1800.0), time=0.05, max_rounds=4, iterations=6, seed=3)
 
 
 class Counted(SNAP):
@@ -43,15 +44,15 @@ def start() -> list[Atoms]:
     return cells
 
 
-def learn(folder: Path) -> object:
+def learn(folder: Path, settings: ActiveRun = SETTINGS) -> object:
     """Run, or go on."""
     folder.mkdir(parents=True, exist_ok=True)
     learning = ActiveLearning(
         folder / "run",
         MtpLearner(4, iterations=SETTINGS.iterations),
         CalculatorLabeller(Counted(folder / "calls.txt")),
-        explorers=explorers(SETTINGS, [bulk("Si", cubic=True)]),
-        settings=SETTINGS,
+        explorers=explorers(settings, [bulk("Si", cubic=True)]),
+        settings=settings,
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -77,7 +78,7 @@ def killed_after(folder: Path, seconds: float) -> bool:
 
 def main(folder: Path, kills: int, seed: int) -> None:
     """Compare a learning that is killed so often with one that is not."""
-    learn(folder / "first")
+    learn(folder / "first", replace(SETTINGS, max_rounds=1, temperatures=(300.0,)))  # loads what is compiled
     began = time.monotonic()
     whole = learn(folder / "whole")
     duration = time.monotonic() - began
