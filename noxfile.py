@@ -65,8 +65,8 @@ def modules(folder: Path) -> set[Path]:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests, with the examples in docstrings; arguments after ``--`` go to pytest."""
-    tool(session, "pytest", *session.posargs)
+    """All tests, with the examples in docstrings, on two cores; arguments after ``--`` go to pytest."""
+    tool(session, "pytest", "-n", "2", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session

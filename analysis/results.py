@@ -6,6 +6,7 @@ import json
 import os
 import zipfile
 from dataclasses import fields
+from importlib import import_module
 from io import BytesIO
 from typing import Any, Self
 
@@ -15,6 +16,7 @@ from ase_mlips.files.text import replace_files
 
 _SHORT = 6  # numbers of an array that are printed
 _HEADER = "header of the result"  # member of the file that holds everything but the arrays
+_PACKAGE = __name__.partition(".")[0]
 _Path = str | os.PathLike[str]
 
 
@@ -22,7 +24,8 @@ class Result:
     """Base of the frozen dataclasses that analyses return.
 
     A subclass is declared with ``@dataclass(frozen=True, eq=False, repr=False)``.  Its fields may be arrays, numbers,
-    str, bool, None, tuples of those, and dicts whose keys are str or tuples of str and whose values are any of these.
+    str, bool, None, other results, tuples of those, and dicts whose keys are str or tuples of str and whose values are
+    any of these.
     """
 
     def __repr__(self) -> str:
@@ -42,10 +45,7 @@ class Result:
             For a field of another kind than those that a result may have; the file is then not touched.
         """
         arrays: dict[str, Any] = {}
-        content = {
-            field.name: _encoded(getattr(self, field.name), field.name, arrays)
-            for field in fields(self)  # type: ignore[arg-type]
-        }
+        content = _encoded_fields(self, "", arrays)
         arrays[_HEADER] = json.dumps({"class": type(self).__name__, "fields": content})
         file = BytesIO()
         np.savez(file, **arrays)
@@ -100,6 +100,11 @@ def new_axes(ax: Any = None) -> Any:
     return pyplot.subplots()[1]
 
 
+def _encoded_fields(result: Result, prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
+    names = [field.name for field in fields(result)]  # type: ignore[arg-type]
+    return {name: _encoded(getattr(result, name), f"{prefix}{name}", arrays) for name in names}
+
+
 def _encoded(value: Any, name: str, arrays: dict[str, Any]) -> Any:
     """Value for the JSON header; arrays go to `arrays`, and their name to the header."""
     if isinstance(value, np.generic):
@@ -117,6 +122,9 @@ def _encoded(value: Any, name: str, arrays: dict[str, Any]) -> Any:
         keys = [list(key) if isinstance(key, tuple) else key for key in value]
         values = [_encoded(item, f"{name}.{k}", arrays) for k, item in enumerate(value.values())]
         return {"keys": keys, "values": values}
+    if isinstance(value, Result):
+        kind = type(value)
+        return {"result": f"{kind.__module__}:{kind.__name__}", "fields": _encoded_fields(value, f"{name}.", arrays)}
     raise TypeError(f"{name} is a {type(value).__name__}, which a result cannot hold")
 
 
@@ -127,8 +135,19 @@ def _decoded(value: Any, arrays: dict[str, Any]) -> Any:
         return arrays[value["array"]]
     if "tuple" in value:
         return tuple(_decoded(item, arrays) for item in value["tuple"])
+    if "result" in value:
+        return _inner(value["result"])(**{name: _decoded(item, arrays) for name, item in value["fields"].items()})
     keys = [tuple(key) if isinstance(key, list) else key for key in value["keys"]]
     return dict(zip(keys, (_decoded(item, arrays) for item in value["values"]), strict=True))
+
+
+def _inner(name: str) -> type[Result]:
+    """The class of a result within a result; a file can name none but those of this package."""
+    module, _, kind = name.partition(":")
+    found = getattr(import_module(module), kind, None) if module.startswith(f"{_PACKAGE}.") else None
+    if not (isinstance(found, type) and issubclass(found, Result)):
+        raise ValueError(f"{name} is no result of this package")
+    return found
 
 
 def _summary(value: Any) -> str:

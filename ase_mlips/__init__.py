@@ -5,20 +5,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .ace import ACE
     from .loading import load
     from .mtp import MTP
     from .nep import NEP
+    from .pod import POD
     from .snap import SNAP
 
     __version__: str
 
-__all__ = ["MTP", "NEP", "SNAP", "__version__", "load"]
+__all__ = ["ACE", "MTP", "NEP", "POD", "SNAP", "__version__", "load"]
 
 _SOURCES = Path(__file__).parents[1]
 if not Path(__file__).with_name("analysis").exists() and (_SOURCES / "analysis" / "__init__.py").exists():
     __path__.append(str(_SOURCES))  # run from a checkout, where `ase_mlips.analysis` lies beside this folder
 
-_FAMILIES = {"MTP": ".mtp", "NEP": ".nep", "SNAP": ".snap"}  # a potential is a folder and a line here
+# A potential is a folder and a line here.
+_FAMILIES = {"ACE": ".ace", "MTP": ".mtp", "NEP": ".nep", "POD": ".pod", "SNAP": ".snap"}
 
 
 def __getattr__(name: str) -> Any:

@@ -123,6 +123,14 @@ class PotentialCalculator(Calculator):  # type: ignore[misc]
         self._default_threads: int | None = None
         _live.add(self)
 
+    def renew_neighbors(self) -> None:
+        """Build the neighbour list anew in the next force call, whose results then depend on these atoms alone.
+
+        Otherwise the order of a sum, and with it the last bit of its result, may depend on where atoms have been.
+        """
+        with self._lock:
+            self._neighbor_list.invalidate()
+
     @property
     def _num_threads(self) -> int:
         """As given, or the default; found at the first use, since a forked child learns late that it is a worker."""

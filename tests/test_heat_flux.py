@@ -12,9 +12,10 @@ from support.lennard_jones import LennardJones
 from support.morse import MorseCalculator
 from support.mtp_models import synthetic_mtp_model
 from support.nep_models import synthetic_nep_models
+from support.pod_models import synthetic_pod_model
 from support.snap_models import network_models, synthetic_models
 
-from ase_mlips import MTP, NEP, SNAP
+from ase_mlips import MTP, NEP, POD, SNAP
 from ase_mlips.calculator import PotentialCalculator
 from ase_mlips.heat_flux import HeatFlux
 from ase_mlips.shifted import ShiftedPotential, shifted
@@ -45,6 +46,8 @@ CALCULATORS = {
     "quadratic SNAP with chem": lambda: SNAP(levelled(synthetic_models()["chem_quadratic"])),
     "SNAP network with chem": lambda: SNAP(network_models()["network_chem"]),
     "NEP": lambda: NEP(synthetic_nep_models()["nep4"]),
+    "POD": lambda: POD(synthetic_pod_model("elements")),
+    "POD with clusters": lambda: POD(synthetic_pod_model("two_clusters")),
     "MTP": lambda: MTP(synthetic_mtp_model("l16_three")),
     "Lennard-Jones": lambda: PotentialCalculator(LennardJones(("Ar", "Kr"), epsilon=0.2, sigma=2.3)),
     "Morse": MorseCalculator,

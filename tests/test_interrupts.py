@@ -21,13 +21,14 @@ from ase_mlips.analysis import adf, mean_squared_displacement, rdf, vacf
 from numba.core import config, event
 from support.mtp_models import synthetic_mtp_model
 from support.nep_models import synthetic_nep_models
+from support.pod_models import synthetic_pod_model
 from support.snap_models import synthetic_models
 from support.toy_package import run
 
-from ase_mlips import MTP, NEP, SNAP
+from ase_mlips import MTP, NEP, POD, SNAP
 from ase_mlips.calculator import PotentialCalculator
 from ase_mlips.engine.jit import device
-from ase_mlips.engine.threads import run_chunks
+from ase_mlips.engine.threads import _Crew, run_chunks
 
 compiles = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is compiled")
 PACKAGE = str(Path(ase_mlips.__file__).parent), str(Path(ase_mlips.analysis.__file__).parent)
@@ -38,12 +39,14 @@ CALCULATORS: dict[str, Callable[..., PotentialCalculator]] = {
     "nep": lambda **options: NEP(NEP_MODELS["nep4"], **options),
     "charges": lambda **options: NEP(NEP_MODELS["charge3"], **options),
     "mtp": lambda **options: MTP(synthetic_mtp_model("l16"), **options),
+    "pod": lambda **options: POD(synthetic_pod_model("two"), **options),
 }
 GETTERS: dict[str, tuple[str, ...]] = {
     "snap": ("get_virials", "get_descriptors"),
     "nep": ("get_descriptors", "get_latent_space"),
     "charges": ("get_charges", "get_born_effective_charges"),
     "mtp": ("get_virials", "get_descriptors"),
+    "pod": ("get_virials", "get_descriptors"),
 }
 
 
@@ -258,6 +261,39 @@ def test_nobody_is_at_work_when_the_signal_reaches_the_caller():
     for _ in range(3):
         with pytest.raises(Struck), alarms(0.05, again=0.01):
             call()
+
+
+@pytest.mark.parametrize("further", [0, 1, 2])
+def test_nobody_is_at_work_whose_dismissal_is_struck(monkeypatch, further):
+    """A signal that waits for Python to call its handler strikes where the next function begins."""
+    began, at_work, dismiss, left = threading.Event(), [], _Crew.dismiss, further
+
+    def work(first: int, last: int) -> None:
+        if first == 0:
+            assert began.wait(60.0)
+            raise Struck
+        at_work.append(first)
+        began.set()
+        time.sleep(0.2)
+        at_work.remove(first)
+
+    def struck(crew: _Crew) -> None:
+        nonlocal left
+        if left:
+            left -= 1
+            raise Struck
+        dismiss(crew)
+
+    def call() -> None:
+        try:
+            run_chunks(work, 2, 2)
+        finally:
+            assert at_work == []
+
+    monkeypatch.setattr(_Crew, "dismiss", struck)
+    with pytest.raises(Struck):
+        call()
+    assert left == 0
 
 
 COMPILE = """

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from numba.core import config
 from numba.core.caching import NullCache
-from support.toy_package import environment, run
+from support.toy_package import environment, make_toy, run
 
 from ase_mlips.engine import jit, kernel_cache
 
@@ -34,6 +34,22 @@ def call(toy: Path, **changes: str):
     out, err = run(toy, CALL, **changes)
     assert err == ""  # not a terminal
     return json.loads(out)
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory) -> tuple[Path, str]:
+    """A toy whose kernels are on disk, and the name of the directory that holds them."""
+    folder = tmp_path_factory.mktemp("compiled")
+    make_toy(folder)
+    return folder, call(folder)[3]
+
+
+@pytest.fixture
+def name(toy, compiled) -> str:
+    """The name of the directory in which `toy` has the kernels now."""
+    folder, name = compiled
+    shutil.copytree(folder, toy, dirs_exist_ok=True)
+    return name
 
 
 @compiles
@@ -119,9 +135,8 @@ def test_a_home_that_is_not_known_is_not_the_working_directory(toy, monkeypatch)
 
 
 @compiles
-def test_a_warmed_place_that_lacks_a_kernel_does_not_hide_the_own_one(toy):
+def test_a_warmed_place_that_lacks_a_kernel_does_not_hide_the_own_one(toy, name):
     """The place beside the package holds one kernel and cannot be written; the other is kept at home."""
-    name = call(toy)[3]
     beside = toy / "ase_mlips" / "__pycache__" / name
     for file in beside.glob("*another*"):
         file.unlink()
@@ -138,8 +153,7 @@ def test_a_warmed_place_that_lacks_a_kernel_does_not_hide_the_own_one(toy):
 
 @compiles
 @pytest.mark.skipif(not hasattr(os, "getuid"), reason="permissions of this kind are those of POSIX")
-def test_kernels_that_others_could_have_written_are_not_loaded(toy):
-    name = call(toy)[3]
+def test_kernels_that_others_could_have_written_are_not_loaded(toy, name):
     (toy / "ase_mlips" / "__pycache__" / name).chmod(0o777)
     assert call(toy) == [32.0, 0, 2, name]  # and kept at home
     assert call(toy) == [32.0, 2, 0, name]
@@ -178,20 +192,19 @@ def test_kernels_work_where_the_directory_is_lost_after_the_import(toy):
     assert "RuntimeWarning: compiled kernels could not be kept" in err
 
 
+def flipped(content: bytes) -> bytes:
+    """The content with one bit in the middle changed."""
+    changed = bytearray(content)
+    changed[len(content) // 2] ^= 1
+    return bytes(changed)
+
+
 @compiles
-@pytest.mark.parametrize("damage", [lambda content: content[:100], lambda content: b"", "flip"])
-def test_damaged_machine_code_is_replaced(toy, damage):
-    name = call(toy)[3]
+@pytest.mark.parametrize("damage", [(lambda content: content[:100], lambda content: b""), (flipped, flipped)])
+def test_damaged_machine_code_is_replaced(toy, name, damage):
     files = list(toy.rglob("*.kernel"))
-    assert len(files) == 2
-    for file in files:
-        content = file.read_bytes()
-        if damage == "flip":
-            flipped = bytearray(content)
-            flipped[len(content) // 2] ^= 1
-            file.write_bytes(flipped)
-        else:
-            file.write_bytes(damage(content))
+    for file, damaged in zip(files, damage, strict=True):
+        file.write_bytes(damaged(file.read_bytes()))
     assert call(toy) == [32.0, 0, 2, name]
     assert call(toy) == [32.0, 2, 0, name]
 

@@ -35,6 +35,8 @@ def chosen_model(args: Namespace) -> Calculator:
         do, too.
     """
     options = {} if args.threads is None else {"num_threads": args.threads}
+    if getattr(args, "active_set", None) is not None:
+        options["active_set"] = args.active_set
     if args.species is not None:
         there = args.model.startswith("embedded:") or os.path.exists(args.model)
         if not there or ase_mlips.MTP.recognizes(Path(args.model)):
@@ -49,7 +51,7 @@ def tell_model_from_structure(args: Namespace) -> None:
     if getattr(args, "model", None) is None or _is_model(args.model):
         return
     others = [args.structure] if hasattr(args, "structure") else getattr(args, "files", [])
-    models = [name for name in others if _is_model(name)]
+    models = [name for name in others if name is not None and _is_model(name)]
     if len(models) != 1:
         return
     structures = [args.model, *(name for name in others if name != models[0])]

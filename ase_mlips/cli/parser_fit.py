@@ -105,6 +105,9 @@ def _mtp(families: Any) -> None:
     parser.add_argument("--iterations", type=seed, default=1000, metavar="N", help="at most")
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of the start and of what is held back")
     parser.add_argument("--starts", type=count, default=4, metavar="N", help="seeds, of which the best goes on")
+    parser.add_argument(
+        "--committee", type=count, metavar="N", help="one potential of each of N seeds, OUT.0.almtp and so on"
+    )
     parser.add_argument("--threads", type=count, metavar="N", help="(all)")
     parser.add_argument(
         "--active-set", choices=("neighborhood", "configuration"), default="neighborhood", help="of an .almtp file"

@@ -28,6 +28,47 @@ def add_relax(commands: Any) -> None:
 def add_md(commands: Any) -> None:
     parser = command(commands, "md", "molecular dynamics")
     parser.add_argument("structure", metavar="STRUCTURE", help=f"{STRUCTURE}; its velocities are used if it has any")
+    _add_dynamics(parser)
+    parser.add_argument(
+        "-o", "--trajectory", default="md.traj", metavar="FILE.traj", help="frames with velocities and results"
+    )
+    parser.add_argument("--heat-flux", metavar="FILE", help="record the heat flux, for ase-mlips kappa")
+    parser.add_argument("--log", metavar="FILE", help="table of temperature and energies (default: md.log for md.traj)")
+    parser.add_argument(
+        "--selected", metavar="FILE", help="extended xyz of --grade-select (default: md.selected.extxyz for md.traj)"
+    )
+    parser.add_argument(
+        "--active-set",
+        metavar="FILE",
+        help="of the grades: NEP .asi, SNAP .npz, or another .almtp (default: that of MODEL)",
+    )
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument(
+        "--restart", action="store_true", help="continue the run of the trajectory; begin it if that holds no frame"
+    )
+    add_force(again)
+    add_write_job(parser)
+
+
+def add_ensemble(commands: Any) -> None:
+    parser = command(commands, "ensemble", "many independent runs of molecular dynamics, which are continued if there")
+    parser.add_argument(
+        "structure", nargs="?", metavar="STRUCTURE", help=f"{STRUCTURE}; without one MODEL is a job of --write-job"
+    )
+    _add_dynamics(parser)
+    parser.add_argument("--runs", type=count, default=10, metavar="N", help="at each temperature")
+    parser.add_argument(
+        "--temperatures", type=positive, nargs="+", default=(), metavar="K", help="in place of --temperature"
+    )
+    parser.add_argument("-o", "--folder", default="ensemble", metavar="FOLDER", help="trajectories and logs")
+    parser.add_argument("--record-heat", action="store_true", help="record the heat flux of every run")
+    parser.add_argument("--workers", type=count, metavar="N", help="processes (default: one for each processor)")
+    add_force(parser)
+    add_write_job(parser)
+
+
+def _add_dynamics(parser: Any) -> None:
+    """The settings of molecular dynamics."""
     parser.add_argument(
         "--ensemble",
         type=ensemble,
@@ -55,15 +96,17 @@ def add_md(commands: Any) -> None:
         "--interval", type=count, default=10, metavar="N", help="steps from one saved frame to the next"
     )
     parser.add_argument(
-        "-o", "--trajectory", default="md.traj", metavar="FILE.traj", help="frames with velocities and results"
-    )
-    parser.add_argument("--heat-flux", metavar="FILE", help="record the heat flux, for ase-mlips kappa")
-    parser.add_argument(
         "--heat-interval", type=count, default=5, metavar="N", help="steps from one heat flux to the next"
     )
-    parser.add_argument("--log", metavar="FILE", help="table of temperature and energies (default: md.log for md.traj)")
     parser.add_argument(
-        "--max-grade", type=positive, metavar="G", help="log the extrapolation grade of an MTP, and end above this one"
+        "--max-grade", type=positive, metavar="G", help="log the extrapolation grade, and fail above this one"
+    )
+    parser.add_argument(
+        "--grade-select", type=positive, metavar="G", help="keep structures whose grade is above, e.g. 3"
+    )
+    parser.add_argument("--grade-break", type=positive, metavar="G", help="end the run above this grade, e.g. 10")
+    parser.add_argument(
+        "--grade-interval", type=count, default=10, metavar="N", help="steps from one of these grades to the next"
     )
     parser.add_argument(
         "--max-deviation",
@@ -71,13 +114,7 @@ def add_md(commands: Any) -> None:
         metavar="EV/A",
         help="log the largest deviation of a force among the models of a committee, and end above this one",
     )
-    again = parser.add_mutually_exclusive_group()
-    again.add_argument(
-        "--restart", action="store_true", help="continue the run of the trajectory; begin it if that holds no frame"
-    )
-    add_force(again)
     parser.add_argument("--seed", type=seed, metavar="N", help="of velocities and noise (default: a new one, printed)")
-    add_write_job(parser)
 
 
 def add_run(commands: Any) -> None:

@@ -154,13 +154,16 @@ def run_chunks(work: Callable[[int, int], Any], chunks: int, num_threads: int) -
     crew = _Crew(work, shares)
     try:
         try:
-            pool = _pool()
-            pool.grow(threads - 1)
-            for _ in range(1, threads):
-                pool.put(crew.run)
-            work(*own)
-            crew.wait(threads - 1)
+            try:
+                pool = _pool()
+                pool.grow(threads - 1)
+                for _ in range(1, threads):
+                    pool.put(crew.run)
+                work(*own)
+                crew.wait(threads - 1)
+            finally:
+                crew.dismiss()
         finally:
-            crew.dismiss()
+            crew.dismiss()  # a second signal may have come on the way to the first call
     finally:
-        crew.dismiss()  # a second signal may have come on the way to the first call
+        crew.dismiss()  # and a third on the way to the second: Python calls handlers where a function begins

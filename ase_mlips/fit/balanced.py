@@ -19,9 +19,9 @@ from .protocols import Evaluated, Slopes, TrainableModel
 
 _KEPT = 0.99  # of the running mean squares at each step
 _LEAST = 1e-8  # of a root mean square, relative to that of constant energies: no weight is infinite
-_VOIGT = np.array([0, 1, 2, 1, 0, 0]), np.array([0, 1, 2, 2, 2, 1])
-_TENSOR = np.array([[0, 5, 4], [5, 1, 3], [4, 3, 2]])  # places of the six components
-_SHARE = np.array([[1.0, 0.5, 0.5], [0.5, 1.0, 0.5], [0.5, 0.5, 1.0]])
+# (9, 6): six components xx yy zz yz xz xy of the symmetric part of a raveled tensor, and in the same way back to slopes
+_VOIGT = 0.5 * np.array([np.eye(3)[:, None, a] * np.eye(3)[b] + np.eye(3)[:, None, b] * np.eye(3)[a]
+                         for a, b in ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))]).reshape(6, 9).T  # fmt: skip
 _FRAMES = 16
 
 
@@ -247,25 +247,23 @@ class _Batch:
             self._labelled = np.repeat(counts[:, 1] > 0.0, self._atoms)
             forces = forces[self._labelled]
         self._forces = forces - np.concatenate([row.forces for row in rows])
-        strains, (a, b) = found.strains, _VOIGT
-        self._virial = 0.5 * (strains[:, a, b] + strains[:, b, a]) / self._atoms[:, None] - virials
+        self._virial = found.strains.reshape(-1, 9) @ _VOIGT / self._atoms[:, None] - virials
 
     @property
     def squares(self) -> FloatArray:
         """Weighted sums of the squares of the residuals of each quantity."""
         energy = self._factors[:, 0] @ self._energy**2
-        force = self._force_factors @ np.einsum("ia,ia->i", self._forces, self._forces)
+        force = self._force_factors @ (self._forces**2).sum(axis=1)
         virial = self._factors[:, 1] @ (self._virial**2 @ self._shear)
         return np.array([energy, force, virial])
 
     @property
     def residuals(self) -> dict[str, FloatArray]:
         """Of energies and forces in the units of `labels_of`; virials in eV/atom."""
-        return {
-            "energy": self._energy[self._factors[:, 0] > 0.0],
-            "force": self._forces.ravel(),
-            "stress": self._virial[self._factors[:, 1] > 0.0].ravel(),
-        }
+        seen = self._factors > 0.0
+        energy, virial = (self._energy, self._virial) if seen.all() else (
+            self._energy[seen[:, 0]], self._virial[seen[:, 1]])  # fmt: skip
+        return {"energy": energy, "force": self._forces.ravel(), "stress": virial.ravel()}
 
     def gradient(self, rates: FloatArray, parameters: FloatArray) -> FloatArray:
         """Derivatives with respect to the parameters, from those with respect to the sums of squares."""
@@ -278,4 +276,4 @@ class _Batch:
         voigt = (2.0 * rates[2] * self._factors[:, 1] / self._atoms)[:, None] * self._virial * self._shear
         edges = [0, *accumulate(self._atoms.tolist())]
         parts = [forces[first:last] for first, last in pairwise(edges)]
-        return self._found.gradient(Slopes(energies, parts, voigt[:, _TENSOR] * _SHARE))
+        return self._found.gradient(Slopes(energies, parts, (voigt @ _VOIGT.T).reshape(-1, 3, 3)))

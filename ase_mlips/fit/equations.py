@@ -12,12 +12,13 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import Any, Generic, Literal, get_args
+from typing import Any, Generic, Literal, TypeAlias, get_args
 
 import numpy as np
 from tqdm import tqdm
 
 from ..arrays import Int64Array
+from ..runs.executors import map_with
 from .dataset import LabelledFrame
 from .linear import LARGEST_GRAM_CONDITION, Reduction, Solution, Solver, solve
 from .loss import Loss
@@ -25,11 +26,29 @@ from .protocols import LinearModel, Model
 from .report import Report, compare, labels_of
 from .results import set_sizes, write_fit
 
+_Reductions: TypeAlias = dict[tuple[int, str, str], Reduction]
+_Chunk: TypeAlias = tuple[Sequence[LabelledFrame], Int64Array, bool]  # frames, their parts, whether triangular
+_CHUNK = 64  # frames that are reduced together
+
+
+def _reduced(design: LinearModel[Any], chunk: _Chunk) -> tuple[_Reductions, int]:
+    """The reductions of the rows of these frames, and the number of their pairs."""
+    (frames, parts, triangular), before = chunk, design.pairs
+    found: _Reductions = {}
+    for frame, part in zip(frames, parts, strict=True):
+        for quantity, rows in design.rows(frame).items():
+            key = (int(part), frame.group, quantity)
+            if key not in found:
+                found[key] = Reduction(design.n_columns + 1, triangular)
+            found[key].add(rows, frame.relative_weight(quantity))
+    return found, design.pairs - before
+
 
 class LinearEquations(Generic[Model]):
     """The least-squares problem of a set of frames, reduced so that it can be solved again for any weights.
 
-    Memory is at most ``8 n^2`` bytes for each group of frames and quantity (n unknowns), however many frames.
+    Memory is at most ``8 n^2`` bytes for each group of frames and quantity (n unknowns), however many frames.  Within
+    `ase_mlips.runs.on_executor` chunks of frames are reduced by its processes; no bit depends on that.
 
     Parameters
     ----------
@@ -52,16 +71,25 @@ class LinearEquations(Generic[Model]):
         self.design = design
         self.triangular = triangular
         self.groups = {frame.group for frame in frames}
-        self._reductions: dict[tuple[int, str, str], Reduction] = {}
-        numbers = np.zeros(len(frames), dtype=int) if parts is None else parts
-        for frame, part in zip(tqdm(frames, desc="fitting", unit="frame", disable=None), numbers, strict=True):
-            for quantity, rows in design.rows(frame).items():
-                key = (int(part), frame.group, quantity)
-                if key not in self._reductions:
-                    self._reductions[key] = Reduction(design.n_columns + 1, triangular)
-                self._reductions[key].add(rows, frame.relative_weight(quantity))
-        if design.pairs == 0:
+        self._reductions: _Reductions = {}
+        numbers = np.zeros(len(frames), dtype=int) if parts is None else np.asarray(parts)
+        begins = range(0, len(frames), _CHUNK)
+        chunks = ((frames[k : k + _CHUNK], numbers[k : k + _CHUNK], triangular) for k in begins)
+        pairs = 0
+        with tqdm(total=len(frames), desc="fitting", unit="frame", disable=None) as bar:
+            for begin, (found, own) in zip(begins, map_with(_reduced, design, chunks), strict=True):
+                self._take(found)
+                pairs += own
+                bar.update(min(_CHUNK, len(frames) - begin))
+        if pairs == 0:
             raise ValueError(f"no frame has two atoms within the cutoff of {design.cutoff:g} A")
+
+    def _take(self, found: _Reductions) -> None:
+        for key, reduction in found.items():
+            if key in self._reductions:
+                self._reductions[key].absorb(reduction, 1.0)
+            else:
+                self._reductions[key] = reduction
 
     def __repr__(self) -> str:
         kind = "triangular factors" if self.triangular else "Gram matrices"

@@ -36,11 +36,15 @@ class Adam:
         """What to add to the parameters (algorithm 1 of the paper)."""
         self.steps += 1
         first, second = _DECAYS
-        self.mean = first * self.mean + (1.0 - first) * gradient
-        self.square = second * self.square + (1.0 - second) * gradient**2
-        mean = self.mean / (1.0 - first**self.steps)
-        square = self.square / (1.0 - second**self.steps)
-        change: FloatArray = -rate * mean / (np.sqrt(square) + _SMALL)
+        self.mean *= first
+        self.mean += (1.0 - first) * gradient
+        self.square *= second
+        self.square += (1.0 - second) * gradient**2
+        change = self.square / (1.0 - second**self.steps)
+        np.sqrt(change, out=change)
+        change += _SMALL
+        np.divide(self.mean, change, out=change)
+        change *= -rate / (1.0 - first**self.steps)
         return change
 
 

@@ -24,8 +24,8 @@ from ..fit.results import require_elements, write_fit
 from . import MTP
 from .active_set import ActiveSet
 from .grade import Mode
-from .growth import grown, with_min_dist, with_more_species
-from .linear import RIDGE, block, solved
+from .growth import SPREAD, grown, with_min_dist, with_more_species
+from .linear import RIDGE, Block, block, solved
 from .loss import MlipLoss
 from .model import MtpModel
 from .templates import untrained
@@ -36,6 +36,8 @@ from .writing import write_mtp
 __all__ = ["MlipLoss", "MtpFit", "fit_mtp", "fit_mtp_committee", "grown"]
 
 CLOSEST = 0.99  # of the smallest distance in the training frames is min_dist, as in MLIP
+STEP, FLAT = 1e-6, 1e-4  # of differences of the gradient; least curvature in terms of the largest
+SAMPLE = 5  # groups of frames suffice for second derivatives
 COINCIDENT = 0.1  # A; atoms that are nearer stand on one site
 
 
@@ -58,27 +60,60 @@ class MtpLosses:
         self.potential = ParametricMtp(template)
         self.template, self._groups, self._ridge = self.potential.model, groups, ridge
         self._losses = {name: FrameLoss(self.potential, own, threads=threads) for name, own in groups.items()}
+        self._last: tuple[bytes, Block] | None = None
+        weighted = [own for own in groups["train"] if own.weighted]
+        self._sample = FrameLoss(self.potential, weighted[:: max(1, len(weighted) // SAMPLE)], threads=threads)
 
     def projected(self, c: FloatArray) -> tuple[float, FloatArray, FloatArray]:
         """Least loss of the training frames with these radial coefficients, its gradient, and all parameters."""
         loss = self._losses["train"]
         x = np.concatenate([c, np.zeros(self.potential.n_linear)])
         try:
-            own = block(loss, x, ridge=self._ridge)
+            own = self._block(x)
         except FloatingPointError:  # a step that was far too long: the next one will be shorter
             return np.inf, np.full(len(c), np.nan), x
         x[len(c) :] = own.solve(own.target)
         value, gradient = loss(x)
         return value, gradient[: len(c)], x
 
+    def _block(self, x: FloatArray) -> Block:
+        """That of the training frames; the last one is kept."""
+        radial = x[: -self.potential.n_linear].tobytes()
+        if self._last is None or self._last[0] != radial:
+            self._last = radial, block(self._losses["train"], x, ridge=self._ridge)
+        return self._last[1]
+
     def together(self, descent: Descent) -> Descent:
-        """The descent of the radial coefficients goes on as one of all parameters."""
+        """The descent of the radial coefficients goes on as one of all parameters, with their second derivatives."""
         c, loss = descent.point.x, self._losses["train"]
-        _, _, x = self.projected(c)
-        inverse = np.zeros((len(x), len(x)))
-        inverse[: len(c), : len(c)] = descent.inverse
-        inverse[len(c) :, len(c) :] = 0.5 * block(loss, x, ridge=self._ridge).solve(np.eye(len(x) - len(c)))
-        return Descent(Point(x, *loss(x)), inverse, descent.fresh, descent.evaluations + 2)
+        x = np.concatenate([c, np.zeros(self.potential.n_linear)])
+        own = self._block(x)
+        x[len(c) :] = own.solve(own.target)
+        inverse = self._inverse(x, len(c), own)
+        return Descent(Point(x, *loss(x)), inverse, False, descent.evaluations + 2, descent.gain)
+
+    def _inverse(self, x: FloatArray, size: int, own: Block) -> FloatArray:
+        """A positive matrix (P, P) like the inverse of the second derivatives of the loss.
+
+        That of the linear parameters is known; that of the `size` radial ones, with the linear ones at their best, has
+        the eigenvectors of the second derivatives, from some of the frames, and the absolute values of their
+        eigenvalues, of which none is small.
+        """
+        _, here = self._sample(x)
+        rows = np.empty((size, len(x)))
+        for k, step in enumerate(STEP * np.maximum(np.abs(x[:size]), SPREAD / self.template.scaling)):
+            moved = x.copy()
+            moved[k] += step
+            rows[k] = (self._sample(moved)[1] - here) / step
+        # how the best linear parameters change, with the other sign
+        follow = 0.5 * block(self._sample, x, ridge=self._ridge).solve(rows[:, size:].T)
+        curved = rows[:, :size] - rows[:, size:] @ follow
+        values, directions = np.linalg.eigh(0.5 * (curved + curved.T))
+        values = np.maximum(np.abs(values), FLAT * np.abs(values).max(initial=0.0) or 1.0)
+        moves = np.concatenate([directions, -follow @ directions]).T
+        inverse: FloatArray = moves.T @ (moves / values[:, None])
+        inverse[size:, size:] += 0.5 * own.solve(np.eye(len(x) - size))
+        return inverse
 
     def whole(self, x: FloatArray) -> tuple[float, FloatArray]:
         """Loss of the training frames and its gradient."""
@@ -235,7 +270,9 @@ def _best_run(losses: MtpLosses, model: MtpModel, training: FullBatch) -> tuple[
     runs: list[tuple[Run, FullBatch, dict[str, object]]] = []
     interrupted = False
     for number in range(starts):
-        own = _numbered(training, number)
+        own = training.numbered(number)
+        if model.trained:
+            own = replace(own, projected=0)
         x = parameters_of(model) if model.trained else first_parameters(model, own.seed, np.zeros(species))
         fingerprint = losses.fingerprint(x, own)
         try:
@@ -288,7 +325,7 @@ def fit_mtp_committee(
     first: FullBatch = options.pop("training", None) or FullBatch()
     fits: list[MtpFit] = []
     for number in range(members):
-        own = _numbered(replace(first, starts=1), number)
+        own = first.numbered(number)
         try:
             fits.append(fit_mtp(template, train, training=own, **options))
         except KeyboardInterrupt:
@@ -346,11 +383,3 @@ def _warn_of_few(train: Sequence[LabelledFrame], model: MtpModel) -> None:
         )
     if all(frame.energy is None for frame in train):
         warnings.warn("no training frame has an energy: those of the model have no meaning", UserWarning, stacklevel=3)
-
-
-def _numbered(training: FullBatch, number: int) -> FullBatch:
-    """The same with a later seed, and a checkpoint of its own where there are several."""
-    path = Path(training.checkpoint) if training.checkpoint else None
-    if path is not None and number:
-        path = path.with_name(f"{path.stem}.{number}{path.suffix}")
-    return replace(training, seed=training.seed + number, starts=1, checkpoint=path)

@@ -166,6 +166,11 @@ class Group:
     force_weights: FloatArray
     virial_weights: FloatArray
 
+    @property
+    def weighted(self) -> bool:
+        """Whether anything in it counts."""
+        return any(part.any() for part in (self.energy_weights, self.force_weights, self.virial_weights))
+
 
 def group(frames: Sequence[LabelledFrame], elements: Sequence[str], cutoff: float, loss: Loss | MlipLoss) -> Group:
     """Frames with what is wanted of them."""
@@ -246,25 +251,22 @@ class FrameLoss:
         run_chunks(work, len(self.groups), self.threads)
         return float(losses.sum()) / self.count
 
-    def _residuals(self, number: int) -> tuple[float, FloatArray, FloatArray, FloatArray]:
-        """Loss of a group and its derivatives by energies, forces and virials."""
+    def _residuals(self, number: int) -> tuple[float, FloatArray, FloatArray]:
+        """Loss of a group, the field of its slopes, and its derivatives by the energies of the frames."""
         own = self.groups[number]
         found = self.potential.energies(own.joined, self._plans[number][0])
-        begin = own.joined.first[:-1]
-        dE = np.add.reduceat(found.energies, begin) - own.energies
-        dF = found.forces - own.forces
-        dW = np.add.reduceat(found.virials, begin) - own.virials
-        by_energy, by_force, by_virial = own.energy_weights * dE, own.force_weights * dF, own.virial_weights * dW
-        loss = float(np.sum(by_energy * dE) + np.sum(by_force * dF) + np.sum(by_virial * dW))
-        return loss, 2.0 * by_energy, 2.0 * by_force, 2.0 * by_virial
+        field, slopes = np.empty((own.joined.n + 1, layout.FIELD)), np.empty(len(own.energies))
+        wanted = own.energies, own.forces, own.virials
+        weights = own.energy_weights, own.force_weights, own.virial_weights
+        loss = kernels_training.residuals(own.joined.first, *found, *wanted, *weights, field, slopes)
+        return loss, field, slopes
 
     def _gradient(self, number: int, sums: FloatArray) -> tuple[float, FloatArray]:
         """Loss of a group and its derivatives by the species coefficients; the others go to `sums`."""
         own, (plan, places, size) = self.groups[number], self._plans[number]
-        loss, by_energy, by_force, by_virial = self._residuals(number)
-        fields = field_of(own.joined, by_energy, by_force, -by_virial)
+        loss, field, by_energy = self._residuals(number)
         model = plan.call, plan.ints, plan.floats
-        kernels_training.loss_gradient(*own.joined.list.buffers, *model, places, fields, scratch("work", size), sums)
+        kernels_training.loss_gradient(*own.joined.list.buffers, *model, places, field, scratch("work", size), sums)
         return loss, by_energy @ own.counts
 
 

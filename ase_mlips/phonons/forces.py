@@ -13,8 +13,10 @@ from tqdm import tqdm
 
 from ..arrays import FloatArray
 from ..calculator import PotentialCalculator
+from ..runs.executors import parallel, with_calculator
 from .cells import to_ase
 
+_CHUNK = 8  # cells of a task on an executor
 _TOO_FEW = 64  # atoms below which the threads of one force call have nothing to share, but cells may run side by side
 
 
@@ -25,7 +27,8 @@ def evaluate(
 
     The calculator sees one Atoms object whose positions change, so that it may keep its neighbour list.  Small cells
     are dealt to several copies of a calculator of this package, one for each of its threads; all other calculators,
-    which may not allow to be copied, see one cell after the other.
+    which may not allow to be copied, see one cell after the other.  Within `on_executor` chunks of cells are dealt to
+    its executor instead.
 
     Parameters
     ----------
@@ -46,6 +49,10 @@ def evaluate(
     """
     if not cells:
         return {name: np.empty(0) for name in properties}
+    if parallel():
+        chunks = [(list(cells[k : k + _CHUNK]), properties) for k in range(0, len(cells), _CHUNK)]
+        parts = with_calculator(_evaluate_chunk, calc, chunks, "forces")
+        return _by_name([row for part in parts for row in part], properties)
     workers = [calc]
     if isinstance(calc, PotentialCalculator) and len(cells[0]) < _TOO_FEW:
         workers = [deepcopy(calc) for _ in range(min(calc._num_threads, len(cells)))]
@@ -59,7 +66,16 @@ def evaluate(
         else:
             with ThreadPoolExecutor(len(jobs)) as pool:
                 rows = [row for part in pool.map(lambda job: _evaluate(*job), jobs) for row in part]
+    return _by_name(rows, properties)
+
+
+def _by_name(rows: list[list[Any]], properties: Sequence[str]) -> dict[str, FloatArray]:
     return {name: np.array([row[k] for row in rows]) for k, name in enumerate(properties)}
+
+
+def _evaluate_chunk(calc: BaseCalculator, task: tuple[list[Any], Sequence[str]]) -> list[list[Any]]:
+    with tqdm(disable=True) as bar:
+        return _evaluate(calc, *task, bar)
 
 
 def _evaluate(calc: BaseCalculator, cells: Iterable[Any], properties: Sequence[str], bar: tqdm) -> list[list[Any]]:

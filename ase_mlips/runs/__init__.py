@@ -7,8 +7,11 @@ if TYPE_CHECKING:
     from .defects import Vacancy, VacancyRun, vacancy
     from .elastic import ElasticRun, elastic_constants
     from .elastic_result import ElasticConstants, Moduli
+    from .ensemble_result import EnsembleMember, EnsembleResult
     from .eos import EOSRun, EquationOfState, equation_of_state, fit_birch_murnaghan
+    from .executors import evaluate_all, on_executor
     from .jobs import KINDS, Job, Kind, read_job
+    from .many import EnsembleRun, run_ensemble
     from .md import MDFiles, run_md
     from .neb import NEBRun, minimum_energy_path
     from .neb_result import MinimumEnergyPath
@@ -24,6 +27,9 @@ __all__ = [
     "EOSRun",
     "ElasticConstants",
     "ElasticRun",
+    "EnsembleMember",
+    "EnsembleResult",
+    "EnsembleRun",
     "EquationOfState",
     "Job",
     "Kind",
@@ -42,12 +48,15 @@ __all__ = [
     "VacancyRun",
     "elastic_constants",
     "equation_of_state",
+    "evaluate_all",
     "fit_birch_murnaghan",
     "minimum_energy_path",
+    "on_executor",
     "provenance_of",
     "read_description",
     "read_job",
     "relax",
+    "run_ensemble",
     "run_md",
     "surface_energy",
     "vacancy",
@@ -57,8 +66,11 @@ _MODULES = {
     "defects": ("Vacancy", "VacancyRun", "vacancy"),
     "elastic": ("ElasticRun", "elastic_constants"),
     "elastic_result": ("ElasticConstants", "Moduli"),
+    "ensemble_result": ("EnsembleMember", "EnsembleResult"),
     "eos": ("EOSRun", "EquationOfState", "equation_of_state", "fit_birch_murnaghan"),
+    "executors": ("evaluate_all", "on_executor"),
     "jobs": ("KINDS", "Job", "Kind", "read_job"),
+    "many": ("EnsembleRun", "run_ensemble"),
     "md": ("MDFiles", "run_md"),
     "neb": ("NEBRun", "minimum_energy_path"),
     "neb_result": ("MinimumEnergyPath",),

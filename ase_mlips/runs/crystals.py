@@ -11,6 +11,7 @@ from ase import Atoms, units
 from ase.calculators.calculator import BaseCalculator, CalculationFailed
 from ase.calculators.fd import FiniteDifferenceCalculator
 from ase.optimize import LBFGS
+from ase.parallel import DummyMPI
 
 from ase_mlips.phonons.relaxation import max_force, relax
 
@@ -93,7 +94,7 @@ def relaxed_positions(atoms: Atoms, calc: BaseCalculator, fmax: float, steps: in
     """
     work = atoms.copy()
     work.calc = calc
-    with LBFGS(work, logfile=None) as optimizer:
+    with LBFGS(work, logfile=None, comm=DummyMPI()) as optimizer:
         converged = optimizer.run(fmax=fmax, steps=steps)
     if not converged:
         force = max_force(work, calc)

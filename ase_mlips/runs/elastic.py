@@ -8,7 +8,6 @@ from typing import Any, Literal
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
-from tqdm import tqdm
 
 from ase_mlips.phonons.arguments import warn
 from ase_mlips.phonons.cells import require_crystal, space_group
@@ -17,6 +16,7 @@ from ..arrays import FloatArray
 from .crystals import Before, at_rest, in_words, located, relaxed_positions, stress_in_gpa
 from .elastic_result import ElasticConstants
 from .elastic_symmetry import enough_strains, invariant_tensors, strained
+from .executors import with_calculator
 from .fields import chosen, require_count, require_positive
 from .settings import Settings
 from .traced import origin_of
@@ -141,14 +141,21 @@ def elastic_constants(
 
 def _stresses(rest: Atoms, calc: BaseCalculator, run: ElasticRun, strains: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Stresses (M, 6) in GPa with clamped ions, and with ions as the settings ask for."""
-    clamped, relaxed = np.empty_like(strains), np.empty_like(strains)
-    for k, strain in enumerate(tqdm(strains, desc="strains", leave=False, disable=None)):
-        cell = strained(rest, strain)
-        clamped[k] = relaxed[k] = stress_in_gpa(cell, calc)
-        if run.ions == "relaxed":
-            with located(f"in the cell strained by {np.array2string(strain)}"):
-                relaxed[k] = stress_in_gpa(relaxed_positions(cell, calc, run.fmax, run.steps), calc)
-    return clamped, relaxed
+    tasks = [(rest, strain, run) for strain in strains]
+    clamped, relaxed = zip(*with_calculator(_strained_stresses, calc, tasks, "strains"), strict=True)
+    return np.array(clamped), np.array(relaxed)
+
+
+def _strained_stresses(
+    calc: BaseCalculator, task: tuple[Atoms, FloatArray, ElasticRun]
+) -> tuple[FloatArray, FloatArray]:
+    rest, strain, run = task
+    cell = strained(rest, strain)
+    clamped = stress_in_gpa(cell, calc)
+    if run.ions != "relaxed":
+        return clamped, clamped
+    with located(f"in the cell strained by {np.array2string(strain)}"):
+        return clamped, stress_in_gpa(relaxed_positions(cell, calc, run.fmax, run.steps), calc)
 
 
 def _fit(basis: FloatArray, strains: FloatArray, stresses: FloatArray) -> FloatArray:

@@ -13,6 +13,7 @@ from ase.md.langevin import Langevin
 from ase.md.md import MolecularDynamics
 from ase.md.nose_hoover_chain import MTKNPT, IsotropicMTKNPT, NoseHooverChainNVT, NoseHooverChainThermostat
 from ase.md.verlet import VelocityVerlet
+from ase.parallel import DummyMPI
 
 from ase_mlips.arrays import FloatArray
 
@@ -99,22 +100,29 @@ def temperature_of(atoms: Atoms, freedom: int) -> float:
     return float(2 * atoms.get_kinetic_energy() / (freedom * units.kB))
 
 
+def noise(seed: int, step: int) -> np.random.Generator:
+    """The random numbers from a saved step to the next one: the same ones after a restart, those of no other step."""
+    return np.random.default_rng([seed, step, 1])
+
+
 def make_dynamics(settings: MDRun, atoms: Atoms, rng: np.random.Generator, *, freedom: int) -> MolecularDynamics:
     """ASE's integrator of an ensemble, with the targets of its first step, for so many degrees of freedom."""
     timestep, damping = settings.timestep * units.fs, settings.damping * units.fs
     kelvin = {"temperature_K": settings.temperature}
+    alone = {"comm": DummyMPI()}  # whatever MPI there is, a run is this process's own
     if settings.ensemble == "langevin":
-        return Langevin(atoms, timestep, **kelvin, friction=1.0 / damping, fixcm=False, rng=rng)
+        return Langevin(atoms, timestep, **kelvin, friction=1.0 / damping, fixcm=False, rng=rng, **alone)
     if settings.ensemble == "bussi":
-        return Bussi(atoms, timestep, **kelvin, taut=damping, rng=rng)
+        return Bussi(atoms, timestep, **kelvin, taut=damping, rng=rng, **alone)
     if settings.ensemble == "nve":
-        return VelocityVerlet(atoms, timestep)
+        return VelocityVerlet(atoms, timestep, **alone)
     if settings.ensemble == "nose-hoover":
-        dynamics = NoseHooverChainNVT(atoms, timestep, **kelvin, tdamp=damping)
+        dynamics = NoseHooverChainNVT(atoms, timestep, **kelvin, tdamp=damping, **alone)
     else:
         kind = IsotropicMTKNPT if settings.ensemble == "npt" else MTKNPT
         pressure = (settings.pressure or 0.0) * units.GPa
-        dynamics = kind(atoms, timestep, **kelvin, pressure_au=pressure, tdamp=damping, pdamp=_CELL_SLOWER * damping)
+        times = {"tdamp": damping, "pdamp": _CELL_SLOWER * damping}
+        dynamics = kind(atoms, timestep, **kelvin, **times, pressure_au=pressure, **alone)
     _count_freedom(dynamics, freedom, kelvin["temperature_K"], damping)
     return dynamics
 

@@ -9,7 +9,6 @@ import numpy as np
 from ase import Atoms, units
 from ase.calculators.calculator import BaseCalculator
 from numpy.typing import ArrayLike
-from tqdm import tqdm
 
 from ase_mlips.analysis.formatting import with_error
 from ase_mlips.analysis.results import new_axes
@@ -20,6 +19,7 @@ from ase_mlips.phonons.relaxation import relax
 
 from ..arrays import FloatArray
 from .crystals import energy_of, located, with_stress
+from .executors import with_calculator
 from .fields import chosen, require_count, require_positive
 from .settings import Settings
 from .traced import Traced, origin_of
@@ -204,12 +204,10 @@ def equation_of_state(
     require_crystal(atoms, "an equation of state needs")
     change = run.volume_change
     factors = 1.0 + np.linspace(-change, change, run.points)
-    volumes, energies = [], []
-    for factor in tqdm(factors, desc="volumes", leave=False, disable=None):
-        cell = scaled(atoms, factor)
-        volumes.append(cell.get_volume())
-        with located(f"at a volume changed by {100.0 * (factor - 1.0):+.3g} %"):
-            energies.append(_energy(cell, calc, run))
+    cells = [scaled(atoms, factor) for factor in factors]
+    volumes = [cell.get_volume() for cell in cells]
+    tasks = list(zip(cells, factors, [run] * len(cells), strict=True))
+    energies = with_calculator(_energy, calc, tasks, "volumes")
     fit = fit_birch_murnaghan(volumes, energies, atoms.get_chemical_formula(), len(atoms))
     found = replace(fit, origin=origin_of(calc))
     if not found.within_range:
@@ -305,8 +303,10 @@ def _slopes(coefficients: FloatArray, middle: float, parameters: FloatArray) -> 
     return slopes
 
 
-def _energy(cell: Atoms, calc: BaseCalculator, settings: EOSRun) -> float:
-    if settings.relax == "none":
-        return energy_of(cell, calc)
-    relaxing = with_stress(calc) if settings.relax == "shape" else calc
-    return relax(cell, relaxing, what=settings.relax, fmax=settings.fmax, steps=settings.steps).energy
+def _energy(calc: BaseCalculator, task: tuple[Atoms, float, EOSRun]) -> float:
+    cell, factor, settings = task
+    with located(f"at a volume changed by {100.0 * (factor - 1.0):+.3g} %"):
+        if settings.relax == "none":
+            return energy_of(cell, calc)
+        relaxing = with_stress(calc) if settings.relax == "shape" else calc
+        return relax(cell, relaxing, what=settings.relax, fmax=settings.fmax, steps=settings.steps).energy

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +16,22 @@ from ase.calculators.calculator import BaseCalculator, CalculationFailed, Calcul
 from ase.md.md import MolecularDynamics
 from tqdm import tqdm
 
+from ase_mlips.extrapolation import ExtrapolationError, ExtrapolationObserver, forget_later
 from ase_mlips.files.appending import AppendedFile
 from ase_mlips.files.signals import deferred_interrupt
 
-from .ensembles import Targets, constrain, draw_velocities, make_dynamics, require_suitable, restore, temperature_of
+from .ensembles import (
+    Targets,
+    constrain,
+    draw_velocities,
+    make_dynamics,
+    noise,
+    require_suitable,
+    restore,
+    temperature_of,
+)
 from .fields import chosen
-from .observers import HOTTEST, KEPT, STATE, Guard, Recorder, Table
+from .observers import HOTTEST, KEPT, STATE, Guard, Recorder, Table, watch
 from .provenance import checksums, provenance_of, require_same_model
 from .results import MDResult, nanoseconds_per_day
 from .settings import MDRun
@@ -43,6 +53,8 @@ class MDFiles:
         Table of temperature and energies; by default ``X.log``.
     heat_flux : path, optional
         Record the heat flux, for `read_heat_flux`; its mean over time means something in nve.
+    selected : path, optional
+        Extended xyz file of the configurations that `MDRun.grade_select` keeps; by default ``X.selected.extxyz``.
     mode : {"new", "replace", "continue"}
         Files that exist are refused, begun anew, or continued; a run to be continued that holds no frame is begun.
     """
@@ -51,6 +63,7 @@ class MDFiles:
     log: str | os.PathLike[str] | None = None
     heat_flux: str | os.PathLike[str] | None = None
     mode: Mode = "new"
+    selected: str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         if not self.trajectory_path.endswith(".traj") or self.log_path.endswith(".traj"):
@@ -68,6 +81,11 @@ class MDFiles:
     def log_path(self) -> str:
         """Name of the log."""
         return os.fspath(self.log) if self.log else os.path.splitext(self.trajectory_path)[0] + ".log"
+
+    @property
+    def selected_path(self) -> str:
+        """Name of the file of selected configurations."""
+        return os.fspath(self.selected or os.path.splitext(self.trajectory_path)[0] + ".selected.extxyz")
 
 
 def run_md(
@@ -101,7 +119,7 @@ def run_md(
     Returns
     -------
     MDResult
-        Of the steps that were run in this call.
+        Of the steps that were run in this call.  `MDResult.stopped` says whether an extrapolation grade has ended it.
 
     Raises
     ------
@@ -230,23 +248,26 @@ class Simulation:
         self.finished = start.first >= settings.steps
         self.kept_temperature: float | None = None
         self.atoms = start.atoms
+        self._observer: ExtrapolationObserver | None = None
+        self._stopped = ""
         if self.finished:
             return
-        rng = np.random.default_rng([start.seed, start.first])  # the noise of the beginning does not come again
         freedom = constrain(settings, start.atoms)
         if not start.resumed:
-            self._set_velocities(freedom, rng)
+            self._set_velocities(freedom)
+        self._renew: Callable[[], None] = getattr(calc, "renew_neighbors", lambda: None)
         self._evaluate(calc)
-        self.dynamics = self._make_dynamics(freedom, rng)
+        self.dynamics = self._make_dynamics(freedom)
+        self._observer = self._watch()
         table = Table(self.dynamics, settings, freedom)
         log = self._open_log(table, held)
         both = None if start.trajectory is None or log is None else (start.trajectory, log)
         self._recorder = Recorder(table, self.dynamics, both, run_text(settings, start.about["model"]))
 
-    def _set_velocities(self, freedom: int, rng: np.random.Generator) -> None:
+    def _set_velocities(self, freedom: int) -> None:
         atoms = self.atoms
         if not np.any(atoms.get_momenta()):
-            draw_velocities(atoms, self._settings.temperature, rng)
+            draw_velocities(atoms, self._settings.temperature, np.random.default_rng([self.seed, self.first]))
             return
         if freedom == 3 * len(atoms) - 3 and not atoms.constraints:
             velocities = atoms.get_velocities()
@@ -258,6 +279,10 @@ class Simulation:
         atoms, path = self.atoms, "" if self._files is None else self._files.trajectory_path
         stored = atoms.get_potential_energy() if self._start.resumed else None
         atoms.calc = calc
+        self._renew()
+        for member in (*getattr(calc, "members", ()), calc):
+            if hasattr(member, "reset"):  # the list is to be built from these positions, whatever results are known
+                member.reset()
         try:
             atoms.get_forces()
         except (ValueError, CalculatorError) as error:
@@ -270,9 +295,9 @@ class Simulation:
                 f"{atoms.get_potential_energy():.6f} eV: the file is damaged, or the model is another one"
             )
 
-    def _make_dynamics(self, freedom: int, rng: np.random.Generator) -> MolecularDynamics:
+    def _make_dynamics(self, freedom: int) -> MolecularDynamics:
         settings, atoms = self._settings, self.atoms
-        dynamics = make_dynamics(settings, atoms, rng, freedom=freedom)
+        dynamics = make_dynamics(settings, atoms, noise(self.seed, self.first), freedom=freedom)
         dynamics.nsteps = self.first
         hottest = max(settings.temperature, settings.temperature_end or 0.0, temperature_of(atoms, freedom))
         dynamics.attach(Guard(dynamics, max(HOTTEST, 10.0 * hottest), freedom), 1)
@@ -293,6 +318,21 @@ class Simulation:
         if files.heat_flux is not None:
             self._record_heat(os.fspath(files.heat_flux), files.mode, held)
         return log
+
+    def _watch(self) -> ExtrapolationObserver | None:
+        """What keeps configurations that extrapolate, if that is wanted."""
+        if not self._settings.watched:
+            return None
+        path = None
+        if self._files is not None:
+            path = self._files.selected_path
+            if self._start.resumed:
+                forget_later(path, self.first)
+            elif os.path.exists(path):
+                if self._files.mode == "new":
+                    raise ValueError(f"{path}: exists, and would be mixed with the configurations of this run")
+                os.remove(path)
+        return watch(self._settings, self.dynamics, path)
 
     def _record_heat(self, path: str, mode: Mode, held: ExitStack) -> None:
         from ase_mlips.analysis.heat.recorder import HeatFluxRecorder  # here, as few runs have use for it
@@ -333,11 +373,19 @@ class Simulation:
         return self._result(time.perf_counter() - start, interrupted=interrupted)
 
     def _run(self, start: float) -> bool:
-        """Whether Ctrl-C has ended it."""
+        """Whether Ctrl-C has ended it.
+
+        What is continued from a saved step has the bits of a run that was not interrupted: noise begins anew there, and
+        the neighbour list in the force call of that step.
+        """
         dynamics, shown = self.dynamics, start
         bar = tqdm(total=self._settings.steps, initial=self.first, unit="step", disable=None)
         with bar, deferred_interrupt() as interrupted:
-            for _ in dynamics.irun(self._settings.steps - self.first):
+            for _ in self._trusted_steps():
+                if dynamics.nsteps % self._settings.interval == 0:
+                    dynamics.rng = noise(self.seed, dynamics.nsteps)
+                if (dynamics.nsteps + 1) % self._settings.interval == 0:
+                    self._renew()
                 now = time.perf_counter()
                 if now - shown > _REDRAWN:
                     shown = now
@@ -349,6 +397,13 @@ class Simulation:
             self._recorder()  # the last step, whatever the interval
             bar.update(dynamics.nsteps - bar.n)
         return False
+
+    def _trusted_steps(self) -> Iterator[Any]:
+        """The steps until the end, or until one from which on the model must not be trusted."""
+        try:
+            yield from self.dynamics.irun(self._settings.steps - self.first)
+        except ExtrapolationError as error:
+            self._stopped = f"step {self.dynamics.nsteps}: {error}"
 
     def _result(self, seconds: float, *, interrupted: bool) -> MDResult:
         atoms = self.atoms
@@ -370,6 +425,9 @@ class Simulation:
                 "pbc": atoms.pbc.copy(),
             },
             origin=json.dumps(self._start.about),
+            stopped=self._stopped,
+            selected=0 if self._observer is None else self._observer.kept,
+            largest_grade=max(self._observer.grades, default=None) if self._observer else None,
         )
 
 

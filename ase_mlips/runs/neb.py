@@ -12,6 +12,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.geometry import find_mic
 from ase.mep import NEB
 from ase.optimize import FIRE
+from ase.parallel import DummyMPI
 from tqdm import tqdm
 
 from ase_mlips.analysis.results import Interrupted
@@ -20,6 +21,7 @@ from ase_mlips.phonons.relaxation import max_force
 
 from ..arrays import FloatArray
 from .crystals import energy_of, located, relaxed_positions
+from .executors import with_calculator
 from .fields import chosen, require_count, require_positive
 from .neb_result import MinimumEnergyPath
 from .settings import Settings
@@ -124,10 +126,10 @@ def minimum_energy_path(
     _require_hop(first, last, "after relaxation the ends are the same")
     last.positions = first.positions + _shortest(first, last)
     images = [first, *(first.copy() for _ in range(run.images)), last]
-    band = NEB(images, k=run.spring, method="improvedtangent", allow_shared_calculator=True)
+    shared = {"allow_shared_calculator": True, "world": DummyMPI()}
+    band = _Band(images, k=run.spring, method="improvedtangent", **shared)
     band.interpolate(method=run.interpolation, apply_constraint=False)
-    for image in images[1:-1]:
-        image.calc = calc
+    band.calc = calc
     for end in ends:  # computed once, and not anew at each step
         energy, forces = energy_of(end, calc), calc.get_property("forces", end)
         end.calc = SinglePointCalculator(end, energy=energy, forces=forces)
@@ -143,6 +145,24 @@ def minimum_energy_path(
     return result
 
 
+class _Band(NEB):  # type: ignore[misc]
+    """ASE's band, whose images are evaluated together: within `on_executor` all at once."""
+
+    calc: BaseCalculator | None = None  # none while it is interpolated, when images have calculators of their own
+
+    def get_forces(self) -> FloatArray:
+        """Forces (images, N, 3) of potential and springs in eV/A."""
+        inner = self.images[1:-1] if self.calc else []
+        for image, (energy, forces) in zip(inner, with_calculator(_evaluated, self.calc, inner), strict=True):
+            image.calc = SinglePointCalculator(image, energy=energy, forces=forces)
+        found: FloatArray = super().get_forces()
+        return found
+
+
+def _evaluated(calc: BaseCalculator, image: Atoms) -> tuple[float, FloatArray]:
+    return float(calc.get_property("energy", image)), calc.get_property("forces", image)
+
+
 def _optimised(band: Any, run: NEBRun) -> tuple[bool, int, bool]:
     """Whether the forces on the band became small enough, the number of steps, and whether Ctrl-C has ended it.
 
@@ -153,7 +173,7 @@ def _optimised(band: Any, run: NEBRun) -> tuple[bool, int, bool]:
     with tqdm(desc="band", unit="step", leave=False, disable=None) as bar:
         for climb, fmax in stages:
             band.climb = climb
-            with FIRE(band, logfile=None) as optimizer:
+            with FIRE(band, logfile=None, comm=DummyMPI()) as optimizer:
                 optimizer.attach(bar.update)
                 try:
                     converged = optimizer.run(fmax=fmax, steps=run.steps - steps)

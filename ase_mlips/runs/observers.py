@@ -11,6 +11,7 @@ from ase import Atoms, units
 from ase.calculators.calculator import CalculationFailed
 from ase.md.md import MolecularDynamics
 
+from ase_mlips.extrapolation import ExtrapolationObserver
 from ase_mlips.results import results_frame
 
 from .ensembles import own_constraints, state_of, temperature_of
@@ -98,6 +99,18 @@ def limits(settings: MDRun, calc: Any) -> list[Limit]:
     return found
 
 
+def watch(settings: MDRun, dynamics: MolecularDynamics, path: str | None) -> ExtrapolationObserver:
+    """Attach what keeps the configurations that extrapolate and ends the run; ValueError where there is no grade."""
+    select, stop = settings.grade_limits
+    atoms = dynamics.atoms
+    setting = "grade_break" if settings.grade_select is None else "grade_select"
+    grade = _offered(atoms.calc, setting, "get_extrapolation_grade", "an extrapolation grade, as an MTP does")
+    grade(atoms)  # fails before any file is made
+    observer = ExtrapolationObserver(atoms, path, select=select, stop=stop)
+    dynamics.attach(lambda: observer.watch({"step": dynamics.nsteps}), settings.grade_interval)
+    return observer
+
+
 def _offered(calc: Any, setting: str, method: str, what: str) -> Callable[[Atoms], Any]:
     found: Callable[[Atoms], Any] | None = getattr(calc, method, None)
     if found is None:
@@ -161,9 +174,7 @@ class Recorder:
         self, table: Table, dynamics: MolecularDynamics, files: tuple[TrajectoryFile, LogFile] | None, settings: str
     ) -> None:
         self._table, self._dynamics, self._files, self._settings = table, dynamics, files, settings
-        info = dynamics.atoms.info
-        self.last_step: int | None = info.get("step")
-        self._origin = (dynamics.nsteps, float(info.get("time_fs", 0.0)))
+        self.last_step: int | None = dynamics.atoms.info.get("step")
         self._constraints = own_constraints(dynamics.atoms)
         self.rows: list[list[float]] = []
 
@@ -172,7 +183,7 @@ class Recorder:
         step = self._dynamics.nsteps
         if step == self.last_step:
             return
-        time_fs = self._origin[1] + (step - self._origin[0]) * self._dynamics.dt / units.fs
+        time_fs = step * self._dynamics.dt / units.fs
         row = self._table.row(time_fs)
         if self._files is not None:
             trajectory, log = self._files

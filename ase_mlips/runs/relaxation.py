@@ -15,6 +15,7 @@ from ase.constraints import FixSymmetry
 from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS, FIRE, LBFGS
 from ase.optimize.optimize import Optimizer
+from ase.parallel import DummyMPI
 
 from ase_mlips.files.signals import deferred_interrupt
 
@@ -127,7 +128,8 @@ def _optimizer(settings: RelaxRun, atoms: Atoms, trajectory: str | None) -> Opti
         target = FrechetCellFilter(atoms, mask=free, constant_volume=settings.constant_volume, scalar_pressure=pressure)
     # The filter lets steps of the cell grow with 1 / N; FixSymmetry fails where they are large.
     longest = min(_LONGEST_STEP, _LARGEST_STRAIN * len(atoms)) if settings.symmetry else _LONGEST_STEP
-    return _OPTIMIZERS[settings.method](target, logfile=None, trajectory=trajectory, maxstep=longest)
+    kind, alone = _OPTIMIZERS[settings.method], DummyMPI()
+    return kind(target, logfile=None, trajectory=trajectory, maxstep=longest, comm=alone)
 
 
 def _periodic_strains(atoms: Atoms) -> list[bool]:

@@ -14,6 +14,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
 from ase.io.trajectory import TrajectoryReader, TrajectoryWriter
+from ase.parallel import DummyMPI
 
 from ase_mlips.files.appending import AppendedFile
 from ase_mlips.files.reading import readable
@@ -71,7 +72,7 @@ class TrajectoryFile:
         if self._writer is None:
             if self._frames:
                 _declare(self._path, self._frames)
-            self._writer = TrajectoryWriter(self._path, "a" if self._frames else "w")
+            self._writer = TrajectoryWriter(self._path, "a" if self._frames else "w", comm=DummyMPI())
             self._writer.set_description(self.description)
         writer = self._writer
         size = os.path.getsize(self._path)

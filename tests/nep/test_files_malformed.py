@@ -227,9 +227,9 @@ def test_a_million_numbers_are_read_fast(tmp_path):
     arrays = {"radial": coefficients, "angular": coefficients, "scaler": np.ones(35)}
     model = NepModel(4, "potential", ELEMENTS[:count], [6.0] * count, [5.0] * count, network=network, **sizes, **arrays)
     write_nep(tmp_path / "nep.txt", model)
-    times = []
-    for _ in range(3):
+    for _ in range(3):  # the machine may be busy once
         started = time.thread_time()
         assert read_nep(tmp_path / "nep.txt") == model
-        times.append(time.thread_time() - started)
-    assert min(times) < 1.5
+        if (seconds := time.thread_time() - started) < 1.5:
+            break
+    assert seconds < 1.5

@@ -115,7 +115,7 @@ def check_images(images: list[Atoms], folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@fuzz(400)
+@fuzz(250)
 @given(changes=st.lists(edits(WORDS), min_size=1, max_size=3))
 def test_damaged_files_are_valid_or_value_errors(workplace, originals, name, changes):
     content = originals[name]
@@ -125,7 +125,7 @@ def test_damaged_files_are_valid_or_value_errors(workplace, originals, name, cha
 
 
 @pytest.mark.parametrize("name", NAMES)
-@fuzz(400)
+@fuzz(250)
 @given(change=tails())
 def test_binary_tails_are_valid_or_value_errors(workplace, originals, name, change):
     check(workplace / name, change(originals[name]))

@@ -142,6 +142,10 @@ class NeighborList:
         self._complete = True
         return True
 
+    def invalidate(self) -> None:
+        """Let the next update build the list anew, so that it depends on nothing that went before."""
+        self._complete = False
+
     @property
     def cell(self) -> FloatArray:
         """Cell vectors (3, 3) of the last update, in A."""
