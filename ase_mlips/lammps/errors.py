@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import time
 from typing import Any
+
+_PAUSE = 0.005  # seconds
 
 
 def shared_error(comm: Any, error: BaseException | None) -> BaseException | None:
@@ -27,6 +30,13 @@ def raise_together(comm: Any, error: BaseException | None) -> None:
     found = shared_error(comm, error)
     if found is not None:
         raise found
+
+
+def wait_for_all(comm: Any) -> None:
+    """Wait until all ranks are here, and leave the processor to those that still compute; collective."""
+    here = comm.Ibarrier()
+    while not here.Test():
+        time.sleep(_PAUSE)
 
 
 def _portable(error: BaseException) -> BaseException:
