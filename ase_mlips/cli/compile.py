@@ -16,6 +16,7 @@ from ase.calculators.calculator import Calculator
 from ase.io import write
 from tqdm import tqdm
 
+from ase_mlips.ace import ACE, AceModel, ace_template
 from ase_mlips.analysis import Trajectory, adf, correlation, rdf, replay, van_hove
 from ase_mlips.engine.jit import cache_directories
 from ase_mlips.engine.kernel_cache import writable_directory
@@ -71,6 +72,9 @@ def _work() -> dict[str, Callable[[], Any]]:
         "NEP with charges": lambda: _evaluate(NEP(_nep("Cu", "Au", charge_mode=1))),
         "MTP": lambda: _evaluate(MTP(_mtp("Cu"))),
         "MTP two elements": lambda: _evaluate(MTP(_mtp("Cu", "Au"))),
+        "ACE": lambda: _evaluate(ACE(_ace("Cu"))),
+        "ACE two elements": lambda: _evaluate(ACE(_ace("Cu", "Au"))),
+        "ACE descriptors": lambda: ACE(_ace("Cu")).get_descriptor_gradients(_crystal(("Cu",), 2)),
         "heat flux": lambda: replay([_crystal(mixed.elements, 2)] * 2, [SNAP(mixed)], timestep_fs=1.0),
         "correlation": lambda: correlation(np.zeros(1 << 15), max_lag=1),
         "network fit": lambda: fit_network(mixed, [_labelled(mixed.elements)] * 4, training=Training(epochs=1)),
@@ -99,6 +103,11 @@ def _read() -> None:
 def _snap(*elements: str, **flags: Any) -> SnapModel:
     """A model without coefficients: the machine code does not depend on them."""
     return snap_template(elements, radii=[0.5] * len(elements), twojmax=2, rcutfac=4.0, **flags)
+
+
+def _ace(*elements: str) -> AceModel:
+    """A model without coefficients."""
+    return ace_template(elements, cutoff=4.0, nmax=[1, 1], lmax=[0, 1])
 
 
 def _nep(*elements: str, charge_mode: int = 0) -> NepModel:

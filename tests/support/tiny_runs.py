@@ -1,4 +1,4 @@
-"""Tiny evaluations that reach the branches of all SNAP, NEP and neighbour list kernels.
+"""Tiny evaluations that reach the branches of all SNAP, NEP, ACE and neighbour list kernels.
 
 As a program, ``python -m support.tiny_runs results.npz`` does them with memory that does not forgive: allocations hold
 NaN and impossible integers, are exactly as long as was asked for, and the areas of the kernels' scratch lie apart, as
@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 from ase import Atoms
 
+import ase_mlips.ace.potential as ace_potential
 import ase_mlips.snap.potential as snap_potential
 from ase_mlips import potential
 from ase_mlips.engine import packing, plans
@@ -26,6 +27,7 @@ from ase_mlips.nep.potential import NepPotential
 from ase_mlips.snap import SnapModel, SnapPotential
 from ase_mlips.snap.model import bispectrum_labels
 
+from .ace_models import synthetic_ace_models
 from .nep_models import synthetic_nep_models
 from .snap_models import NETWORK_VARIANTS, VARIANTS, rattled_cell
 from .synthetic_networks import NETWORKS, random_network
@@ -77,6 +79,9 @@ NEP_RUNS = {
     "elements16_zbl": (21, 1.0),
     "nep4": (0, 1.0),
 }
+
+
+ACE_RUNS = {"exp_cos": 4, "pow": 19, "bessel": 4, "pairs": 3, "zbl": 4, "three": 4, "network_two": 12}  # atoms
 
 
 def tiny_model(name: str) -> SnapModel:
@@ -160,6 +165,22 @@ def nep_gradients() -> dict[str, np.ndarray]:
     return results
 
 
+def ace_evaluations() -> dict[str, np.ndarray]:
+    """Energies, forces, virials, descriptors and pair gradients, by ``model/quantity``."""
+    results = {}
+    for name, count in ACE_RUNS.items():
+        model = synthetic_ace_models()[name]
+        species, positions, cell, pbc = rattled_cell(model, atoms=count)
+        neighbors = NeighborList(model.cutoff, 0.2)
+        neighbors.update(0.8 * positions, 0.8 * cell, pbc)
+        potential = ace_potential.AcePotential(model)
+        found = potential.evaluate(neighbors, species)._asdict()
+        if count < 8:
+            found |= vars(potential.descriptor_gradients(neighbors, species))
+        results |= {f"ace/{name}/{key}": value for key, value in found.items()}
+    return results
+
+
 def neighbor_lists() -> dict[str, np.ndarray]:
     """What neighbour lists hold after builds in different cells, growth, refreshes and rebuilds."""
     rng = np.random.default_rng(0)
@@ -194,7 +215,7 @@ def neighbor_lists() -> dict[str, np.ndarray]:
 
 
 def results() -> dict[str, np.ndarray]:
-    return evaluations() | nep_evaluations() | nep_gradients() | neighbor_lists()
+    return evaluations() | nep_evaluations() | nep_gradients() | ace_evaluations() | neighbor_lists()
 
 
 class Unforgiving:
@@ -212,7 +233,7 @@ class Unforgiving:
         plans.capacity = lambda longest: max(longest, W)
         Plans._lay_out = self._spaced(Plans._lay_out)
         plans.ATOMS_PER_CHUNK = 16
-        for module in (potential, snap_potential):
+        for module in (ace_potential, potential, snap_potential):
             module.scratch = self._exact
 
     def _filled(self, *args, **kwargs) -> np.ndarray:
