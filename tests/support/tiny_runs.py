@@ -81,7 +81,7 @@ NEP_RUNS = {
 }
 
 
-ACE_RUNS = {"exp_cos": 4, "pow": 19, "bessel": 4, "pairs": 3, "zbl": 4, "three": 4, "network_two": 12}  # atoms
+ACE_RUNS = {"exp_cos": 12, "pow": 4, "bessel": 4, "pairs": 4, "zbl": 4, "three": 4, "network_two": 4}  # atoms
 
 
 def tiny_model(name: str) -> SnapModel:
