@@ -229,6 +229,7 @@ def test_compile_says_where_the_kernels_are(monkeypatch, tmp_path, capsys):
             "MTP two elements",
             "MTP fit",
             "POD two elements",
+            "ACE two elements",
         )
     )
     assert f"kept in {writable_directory(cache_directories())}" in said

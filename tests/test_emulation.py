@@ -79,6 +79,10 @@ def test_pod_kernels(emulated):
     assert_same(tiny_runs.pod_evaluations(), emulated)
 
 
+def test_ace_kernels(emulated):
+    assert_same(tiny_runs.ace_evaluations(), emulated)
+
+
 def test_neighbor_kernels(emulated):
     assert_same(tiny_runs.neighbor_lists(), emulated)
 

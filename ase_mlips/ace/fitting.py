@@ -9,10 +9,10 @@ from typing import Literal
 
 import numpy as np
 
-from ..arrays import FloatArray
+from ..arrays import FloatArray, IntArray
 from ..engine.neighbors import NeighborList
 from ..files.places import require_place
-from ..fit.dataset import LabelledFrame
+from ..fit.dataset import LabelledFrame, species_of
 from ..fit.descriptors import DescribedFrames
 from ..fit.design import DescriptorDesign
 from ..fit.equations import LinearEquations, LinearFit, fit_linear
@@ -25,10 +25,13 @@ from ..fit.results import checked_sets
 from ..fit.trained import TrainedFit
 from ..fit.trained import train as train_one
 from ..fit.training import Training
+from ..heads.network import Network
+from ..snap.potential import PairGradients
 from .model import AceModel, Embedding
 from .potential import AcePotential
 from .writing import write_ace
 
+SMALLEST = 1e-5  # of the largest standard deviation: combinations below are mostly noise
 LEAST_CORE = 1e4  # eV, of the core repulsion that may switch the energy off in a model that is fitted
 
 
@@ -174,8 +177,65 @@ def fit_ace(
     return AceFit(fit.model, fit.sets, fit.solution, fit.loss, fit.equations)
 
 
+class Decorrelated:
+    """Describes by combinations of basis functions that are uncorrelated and of unit variance.
+
+    Basis functions of neighbouring n are nearly parallel: in terms of these a network hardly learns what tells them
+    apart.
+
+    Parameters
+    ----------
+    potential : AcePotential
+    means : (C, K) array
+    turns : (C, K, K) array
+        For each network the combinations, in columns.
+    """
+
+    def __init__(self, potential: AcePotential, means: FloatArray, turns: FloatArray) -> None:
+        self.elements, self.cutoff = potential.elements, potential.cutoff
+        self._potential, self._means, self._turns = potential, means, turns
+
+    def descriptor_gradients(self, neighbors: NeighborList, species: IntArray) -> PairGradients:
+        """Combinations and their gradients of what the neighbour list holds."""
+        found = self._potential.descriptor_gradients(neighbors, species)
+        networks = species if len(self._turns) > 1 else np.zeros_like(species)
+        descriptors, gradients = np.empty_like(found.descriptors), np.empty_like(found.gradients)
+        for network, turn in enumerate(self._turns):
+            atoms = networks == network
+            pairs = atoms[found.centers]
+            descriptors[atoms] = (found.descriptors[atoms] - self._means[network]) @ turn
+            gradients[pairs] = found.gradients[pairs] @ turn
+        return replace(found, descriptors=descriptors, gradients=gradients)
+
+
+def decorrelation(
+    potential: AcePotential, frames: Sequence[LabelledFrame], networks: int
+) -> tuple[FloatArray, FloatArray]:
+    """Means (C, K) and combinations (C, K, K) for `Decorrelated`, from the atoms of these frames.
+
+    Combinations that vary less than `SMALLEST` of the largest one are not blown up to unit variance.
+    """
+    near, rows, owners = NeighborList(potential.cutoff, skin=0.0), [], []
+    for frame in frames:
+        near.update(frame.atoms.positions, frame.atoms.cell.array, frame.atoms.pbc)
+        owners.append(species_of(frame, potential.elements))
+        rows.append(potential.descriptors(near, owners[-1]))
+    B, species = np.concatenate(rows), np.concatenate(owners)
+    K = B.shape[1]
+    means, turns = np.zeros((networks, K)), np.empty((networks, K, K))
+    for network in range(networks):
+        own = B[species == network] if networks > 1 else B
+        means[network] = own.mean(axis=0)
+        deviation = own.std(axis=0)
+        deviation[deviation <= 1e-10 * np.abs(own).max(axis=0)] = 1.0
+        values, vectors = np.linalg.eigh(np.cov((own - means[network]) / deviation, rowvar=False).reshape(K, K))
+        spread = np.sqrt(np.maximum(values, SMALLEST**2 * max(values[-1], 1e-300)))
+        turns[network] = vectors[:, ::-1] / deviation[:, None] / spread[::-1]
+    return means, turns
+
+
 class AceNetworks(AceFamily, DescriptorNetworks):
-    """Networks on the basis functions of an ACE model.
+    """Networks on the basis functions of an ACE model, trained in terms of `Decorrelated` ones.
 
     Parameters
     ----------
@@ -193,7 +253,10 @@ class AceNetworks(AceFamily, DescriptorNetworks):
         self.elements, self.cutoff = template.elements, template.cutoff
         self.constants = np.zeros(len(self.elements), int) if training.shared else np.arange(len(self.elements))
         self._potential = AcePotential(self.template)
-        data = DescribedFrames(self._potential, frames, memory=training.memory, disk=training.disk)
+        networks = 1 if training.shared else len(self.elements)
+        self._means, self._turns = decorrelation(self._potential, frames[:count], networks)
+        describer = Decorrelated(self._potential, self._means, self._turns)
+        data = DescribedFrames(describer, frames, memory=training.memory, disk=training.disk)
         super().__init__(data, normalised(data, training, len(self.elements), count))
 
     def rest(self, frame: LabelledFrame) -> dict[str, FloatArray]:
@@ -204,7 +267,18 @@ class AceNetworks(AceFamily, DescriptorNetworks):
 
     def model(self, parameters: FloatArray) -> AceModel:
         """The template with a network."""
-        return replace(self.template, network=replace(self.architecture, parameters=parameters))
+        inner, networks = self.architecture, len(parameters)
+        weights = self._turns.transpose(0, 2, 1) / inner.scale[:, :, None]
+        biases = -inner.shift / inner.scale
+        first = np.concatenate([biases[:, :, None], weights], axis=2).reshape(networks, -1)
+        network = Network(
+            (inner.sizes[0], *inner.sizes),
+            ("linear", *inner.activations),
+            np.concatenate([first, parameters], axis=1),
+            self._means,
+            np.ones_like(self._means),
+        )
+        return replace(self.template, network=network)
 
 
 class AceNetworkProblem(TrainingProblem[AceModel]):

@@ -46,6 +46,8 @@ from .kernels_products import (
     linear_energy,
     product_derivatives,
     products,
+    two_densities,
+    two_density_derivatives,
 )
 from .kernels_radial import FAR, geometry, radial_functions, switch
 from .kernels_sums import add_sums, harmonics, pair_forces
@@ -60,51 +62,52 @@ def bond_of(head: Head, ints: Any, element: int, other: int) -> Bond:
 
 @device
 def sort_slots(head: Head, floats: Any, species: Any, element: int, used: int, work: Any) -> Any:
-    """Slots by the element of the neighbour, each within its own cutoff; `begin` and `counts` say how many.
+    """Slots by the element of the neighbour, each within its own cutoff; returns them.
 
-    Returns the slots: for one element those of `lanes.gather`.
+    Those of the element t are the slots ``t * head.slots`` to ``ends[t] - 1``.  With one element they are those of
+    `lanes.gather`.
     """
-    slots, begin = off(work, head.area.slots), off(work, head.area.begin)
-    stf(begin, 0, 0.0)
+    slots, ends = off(work, head.area.slots), off(work, head.area.ends)
     if head.types == 1:
-        stf(begin, 1, float(used))
+        stf(ends, 0, float(used))
         return slots
     types, counts, out = head.types, off(work, head.area.counts), off(work, head.area.sorted)
-    cutoffs = off(floats, head.floats.cutoffs + element * types)
+    cutoffs, squares = off(floats, head.floats.cutoffs + element * types), off(work, head.area.energy)
     clear(counts, types)
     for k in range(used):
-        x, y, z = load(slots, 4 * k * W), load(slots, (4 * k + 1) * W), load(slots, (4 * k + 2) * W)
-        store(out, k * W, fma(x, x, fma(y, y, z * z)))
+        slot = off(slots, 4 * k * W)
+        x, y, z = load(slot, 0), load(slot, W), load(slot, 2 * W)
+        store(squares, 0, fma(x, x, fma(y, y, z * z)))
         for lane in range(W):
-            t = ldi(species, int(ldf(slots, (4 * k + 3) * W + lane)))
+            t = ldi(species, int(ldf(slot, 3 * W + lane)))
             cutoff, at = ldf(cutoffs, t), t * W + lane
-            if ldf(out, k * W + lane) < cutoff * cutoff:
-                stf(counts, at, ldf(counts, at) + 1.0)
-            else:
-                stf(slots, (4 * k + 3) * W + lane, -1.0)
-    total = 0
+            if ldf(squares, lane) < cutoff * cutoff:
+                count = ldf(counts, at)
+                place = off(out, 4 * (t * head.slots + int(count)) * W + lane)
+                stf(place, 0, ldf(slot, lane))
+                stf(place, W, ldf(slot, W + lane))
+                stf(place, 2 * W, ldf(slot, 2 * W + lane))
+                stf(place, 3 * W, ldf(slot, 3 * W + lane))
+                stf(counts, at, count + 1.0)
     for t in range(types):
-        most = 0
-        for lane in range(W):
-            most = max(most, int(ldf(counts, t * W + lane)))
-        total += (most + 3) // 4 * 4
-        stf(begin, t + 1, float(total))
-    for k in range(total):
-        store(out, 4 * k * W, splat(PAD))
-        store(out, (4 * k + 1) * W, splat(0.0))
-        store(out, (4 * k + 2) * W, splat(0.0))
-        store(out, (4 * k + 3) * W, splat(float(head.atoms)))
-    clear(counts, types)
-    for k in range(used):
-        for lane in range(W):
-            j = int(ldf(slots, (4 * k + 3) * W + lane))
-            if j >= 0:
-                t = ldi(species, j)
-                place = int(ldf(begin, t)) + int(ldf(counts, t * W + lane))
-                stf(counts, t * W + lane, ldf(counts, t * W + lane) + 1.0)
-                for axis in range(4):
-                    stf(out, (4 * place + axis) * W + lane, ldf(slots, (4 * k + axis) * W + lane))
+        fill_slots(off(out, 4 * t * head.slots * W), off(counts, t * W), off(ends, t), t * head.slots, head.atoms)
     return out
+
+
+@device
+def fill_slots(slots: Any, counts: Any, end: Any, begin: int, dummy: int) -> None:
+    """Put the dummy atom where a lane has fewer neighbours than others; the end is a multiple of four slots."""
+    most = 0
+    for lane in range(W):
+        most = max(most, int(ldf(counts, lane)))
+    most = (most + 3) // 4 * 4
+    stf(end, 0, float(begin + most))
+    for lane in range(W):
+        for k in range(int(ldf(counts, lane)), most):
+            stf(slots, 4 * k * W + lane, PAD)
+            stf(slots, (4 * k + 1) * W + lane, 0.0)
+            stf(slots, (4 * k + 2) * W + lane, 0.0)
+            stf(slots, (4 * k + 3) * W + lane, float(dummy))
 
 
 @device
@@ -116,14 +119,14 @@ def neighborhood(
     reach = ldf(floats, head.floats.cutoffs + head.types * head.types + element)
     used = gather(listing, members, head.atoms, 0.0, reach, head.slots, off(work, head.area.slots))
     slots = sort_slots(head, floats, species, element, used, work)
-    nodes, begin, nearest = off(work, head.area.nodes), off(work, head.area.begin), off(work, head.area.nearest)
+    nodes, ends, nearest = off(work, head.area.nodes), off(work, head.area.ends), off(work, head.area.nearest)
     T, Q, Y = off(work, head.area.polynomials), off(work, head.area.legendre), off(work, head.area.harmonics)
     clear(nodes, own.sums)
     clear(nearest, 4)
     store(nearest, 0, splat(FAR))
     for other in range(head.types):
         bond = bond_of(head, ints, element, other)
-        first, last = int(ldf(begin, other)), int(ldf(begin, other + 1))
+        first, last = other * head.slots, int(ldf(ends, other))
         geometry(head, bond, floats, first, last, slots, work)
         if bond.top < 0:
             continue
@@ -151,9 +154,15 @@ def energies(head: Head, element: int, ints: Any, floats: Any, work: Any) -> Any
     if head.kind == EMBEDDED:
         rho = off(work, head.area.densities)
         slopes, energy = off(rho, own.densities * W), off(work, head.area.energy)
-        densities(head, own, ints, floats, m, rho)
-        embed(own, off(floats, head.floats.parameters + own.parameters), rho, slopes, energy)
-        density_derivatives(head, own, ints, floats, m, slopes, d)
+        parameters = off(floats, head.floats.parameters + own.parameters)
+        if own.densities == 2:
+            two_densities(head, own, ints, floats, m, rho)
+            embed(own, parameters, rho, slopes, energy)
+            two_density_derivatives(head, own, ints, floats, m, slopes, d)
+        else:
+            densities(head, own, ints, floats, m, rho)
+            embed(own, parameters, rho, slopes, energy)
+            density_derivatives(head, own, ints, floats, m, slopes, d)
         return load(energy, 0)
     b, beta = off(work, head.area.descriptors), off(work, head.area.beta)
     descriptors(head, own, ints, floats, m, b)
@@ -166,7 +175,7 @@ def energies(head: Head, element: int, ints: Any, floats: Any, work: Any) -> Any
 
 
 @device
-def add_core(head: Head, element: int, ints: Any, floats: Any, energy: Any, used: int, work: Any) -> Any:
+def add_core(head: Head, element: int, ints: Any, floats: Any, energy: Any, work: Any) -> Any:
     """Switch energies and forces off near other nuclei, and add the repulsion of these; returns the energies."""
     own = view(off(ints, head.ints.elements + element * ELEMENT_WORDS), Element)
     limits = off(floats, head.floats.parameters + own.parameters + 2 * own.densities)
@@ -183,25 +192,24 @@ def add_core(head: Head, element: int, ints: Any, floats: Any, energy: Any, used
         factor, change = switch(core, ldf(limits, 0), ldf(limits, 1))
         result = fma(energy, factor, core)
         push, pull = fma(energy, change, splat(1.0)), zero
-    for k in range(used):
-        row, out = off(work, head.area.geometry + k * GEOMETRY_WORDS * W), off(forces, 3 * k * W)
-        radial = push * load(row, 9 * W)
-        radial = radial + where_less(vabs(load(nearest, 3 * W) - float(k)), splat(0.5), pull, zero)
-        for axis in range(3):
-            store(out, axis * W, fma(load(out, axis * W), factor, load(row, axis * W) * radial))
+    for other in range(head.types):
+        for k in range(other * head.slots, int(ldf(work, head.area.ends + other))):
+            row, out = off(work, head.area.geometry + k * GEOMETRY_WORDS * W), off(forces, 3 * k * W)
+            radial = push * load(row, 9 * W)
+            radial = radial + where_less(vabs(load(nearest, 3 * W) - float(k)), splat(0.5), pull, zero)
+            for axis in range(3):
+                store(out, axis * W, fma(load(out, axis * W), factor, load(row, axis * W) * radial))
     return result
 
 
 @device
-def forces_of_pairs(head: Head, element: int, ints: Any, floats: Any, work: Any) -> int:
-    """p_ij of all slots from the derivatives by the nodes; returns how many slots there are."""
+def forces_of_pairs(head: Head, element: int, ints: Any, floats: Any, work: Any) -> None:
+    """p_ij of all slots from the derivatives by the nodes."""
     own = view(off(ints, head.ints.elements + element * ELEMENT_WORDS), Element)
-    begin, used = off(work, head.area.begin), 0
     product_derivatives(head, own, ints, off(work, head.area.nodes), off(work, head.area.derivatives))
     for other in range(head.types):
-        first, used = int(ldf(begin, other)), int(ldf(begin, other + 1))
-        pair_forces(head, bond_of(head, ints, element, other), ints, floats, first, used, work)
-    return used
+        first, last = other * head.slots, int(ldf(work, head.area.ends + other))
+        pair_forces(head, bond_of(head, ints, element, other), ints, floats, first, last, work)
 
 
 @device
@@ -234,10 +242,13 @@ def evaluate(
                     continue
                 slots = neighborhood(around, species, head, table, constants, element, members, scratch)
                 energy = energies(head, element, table, constants, scratch)
-                used = forces_of_pairs(head, element, table, constants, scratch)
+                forces_of_pairs(head, element, table, constants, scratch)
                 if head.core == 1:
-                    energy = add_core(head, element, table, constants, energy, used, scratch)
-                scatter(slots, off(scratch, head.area.forces), used, members, n, rows)
+                    energy = add_core(head, element, table, constants, energy, scratch)
+                for other in range(head.types):
+                    first_slot, last_slot = other * head.slots, int(ldf(scratch, head.area.ends + other))
+                    P = off(scratch, head.area.forces + 3 * first_slot * W)
+                    scatter(off(slots, 4 * first_slot * W), P, last_slot - first_slot, members, n, rows)
                 own = view(off(table, head.ints.elements + element * ELEMENT_WORDS), Element)
                 alone = ldf(constants, head.floats.parameters + own.parameters + 2 * own.densities + 2)
                 store(scratch, head.area.energy, energy + alone)
@@ -272,9 +283,9 @@ def count_pairs(memory: Any, pairs: Any, species: Any, cutoffs: Any, counts: Any
 def store_pairs(head: Head, i: int, lane: int, place: int, slots: Any, found: Any, work: Any) -> int:
     """Write neighbours and vectors of an atom from row `place` on; how many there are."""
     neighbors, vectors, _ = found
-    begin, row = off(work, head.area.begin), place
+    row = place
     for other in range(head.types):
-        for slot in range(int(ldf(begin, other)), int(ldf(begin, other + 1))):
+        for slot in range(other * head.slots, int(ldf(work, head.area.ends + other))):
             j = int(ldf(slots, (4 * slot + 3) * W + lane))
             if j == head.atoms:
                 break
@@ -288,9 +299,9 @@ def store_pairs(head: Head, i: int, lane: int, place: int, slots: Any, found: An
 @device
 def store_gradients(head: Head, k: int, lane: int, place: int, slots: Any, gradients: Any, work: Any) -> None:
     """Write the gradients of descriptor k for the pairs of an atom."""
-    begin, P, row = off(work, head.area.begin), off(work, head.area.forces), place
+    P, row = off(work, head.area.forces), place
     for other in range(head.types):
-        for slot in range(int(ldf(begin, other)), int(ldf(begin, other + 1))):
+        for slot in range(other * head.slots, int(ldf(work, head.area.ends + other))):
             if int(ldf(slots, (4 * slot + 3) * W + lane)) == head.atoms:
                 break
             for axis in range(3):

@@ -91,6 +91,40 @@ def density_derivatives(head: Head, element: Element, ints: Any, floats: Any, m:
 
 
 @device
+def two_densities(head: Head, element: Element, ints: Any, floats: Any, m: Any, rho: Any) -> None:
+    """`densities` for two of them, which most potentials have."""
+    stream, c = off(ints, head.ints.groups + element.groups), off(floats, head.floats.weights + element.weights)
+    rho0 = rho1 = splat(0.0)
+    for _ in range(element.n_groups):
+        front, n = load(m, ldi(stream, 1)), ldi(stream, 2)
+        a = b = splat(0.0)
+        for k in range(n):
+            value = load(m, ldi(stream, 3 + k))
+            a, b = fma(load_splat(c, 2 * k), value, a), fma(load_splat(c, 2 * k + 1), value, b)
+        rho0, rho1 = fma(front, a, rho0), fma(front, b, rho1)
+        stream, c = off(stream, 3 + n), off(c, 2 * n)
+    store(rho, 0, rho0)
+    store(rho, W, rho1)
+
+
+@device
+def two_density_derivatives(head: Head, element: Element, ints: Any, floats: Any, m: Any, slopes: Any, d: Any) -> None:
+    """`density_derivatives` for two densities."""
+    stream, c = off(ints, head.ints.groups + element.groups), off(floats, head.floats.weights + element.weights)
+    slope0, slope1 = load(slopes, 0), load(slopes, W)
+    for _ in range(element.n_groups):
+        q, n = ldi(stream, 1), ldi(stream, 2)
+        front, back = load(m, q), splat(0.0)
+        for k in range(n):
+            node = ldi(stream, 3 + k)
+            weight = fma(load_splat(c, 2 * k), slope0, load_splat(c, 2 * k + 1) * slope1)
+            back = fma(weight, load(m, node), back)
+            store(d, node, fma(weight, front, load(d, node)))
+        store(d, q, load(d, q) + back)
+        stream, c = off(stream, 3 + n), off(c, 2 * n)
+
+
+@device
 def descriptors(head: Head, element: Element, ints: Any, floats: Any, m: Any, out: Any) -> None:
     """Every function; those that other elements have beyond the own ones are zero."""
     stream, c = off(ints, head.ints.groups + element.groups), off(floats, head.floats.weights + element.weights)

@@ -15,7 +15,9 @@ from ..engine.simd import (
     ldi,
     load,
     load_splat,
+    mask_less,
     off,
+    popcount,
     splat,
     stf,
     store,
@@ -77,7 +79,7 @@ def variable(bond: Bond, scalars: Any, r: Any, out: Any) -> tuple[Any, Any, Any,
         least, dcut = ldf(scalars, SCALARS.offset), ldf(scalars, SCALARS.dcut)
         e = vexp(r * (-scale / cutoff))
         weight, slope = cosine_switch(y, HALF_PI / cutoff)
-        if dcut > 0.0:
+        if dcut > 0.0 and popcount(mask_less(splat(cutoff - dcut), r)) > 0:
             t = vmax(zero, (r - (cutoff - dcut)) * (HALF_PI / dcut))
             last, falling = cosine_switch(vmin(t, splat(HALF_PI)), HALF_PI / dcut)
             weight, slope = weight * last, fma(weight, falling, slope * last)
@@ -138,7 +140,7 @@ def geometry(head: Head, bond: Bond, floats: Any, first: int, last: int, slots: 
         store(row, 3 * W, rinv)
         store(row, 10 * W, r)
         weight, slope, value, change = variable(bond, scalars, vmin(r, limit), off(row, 8 * W))
-        if head.inner == DISTANCE:
+        if head.inner == DISTANCE and popcount(mask_less(r, splat(inner))) > 0:
             damped, falling = switch(r, inner, width)
             weight, slope = weight * (1.0 - damped), fma(weight, -falling, slope * (1.0 - damped))
         if head.inner == DENSITY or (head.inner == ZBL and width == 0.0):

@@ -96,7 +96,7 @@ class Areas(NamedTuple):
 
     slots: int  # see `lanes.gather`
     sorted: int  # the same by the element of the neighbour
-    begin: int  # where each element begins there
+    ends: int  # where the slots of each element end
     counts: int  # of neighbours of each element and lane
     geometry: int
     radials: int

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..arrays import FloatArray
+from ..arrays import FloatArray, IntArray
 from ..files.records import Record, finite, frozen_array, integer, require_shape
 from ..heads.network import Network
 
@@ -142,7 +142,7 @@ class Function(Record):
     elements: tuple[int, ...]
     ns: tuple[int, ...]
     ls: tuple[int, ...]
-    ms: FloatArray
+    ms: IntArray
     weights: FloatArray
     couplings: FloatArray = None  # type: ignore[assignment]
 
@@ -160,8 +160,9 @@ class Function(Record):
         couplings = weights[:, 0] if self.couplings is None else self.couplings
         object.__setattr__(self, "couplings", frozen_array("couplings", couplings))
         require_shape("couplings", self.couplings, weights.shape[:1])
-        ms = np.array(self.ms, np.int32)
-        require_shape("ms_combs", ms, (len(weights), rank))
+        ms: IntArray = np.array(self.ms, np.int32)
+        if ms.shape != (len(weights), rank):
+            raise ValueError(f"expected ms_combs of shape {(len(weights), rank)}, got {ms.shape}")
         if np.any(np.abs(ms) > np.array(self.ls)):
             raise ValueError(f"expected ms_combs between -l and l, got {int(np.abs(ms).max())}")
         ms.setflags(write=False)
@@ -265,7 +266,7 @@ class AceModel(Record):
     @cached_property
     def base(self) -> int:
         """Largest number K of base functions g_k of any bond; rank 1 may use them all."""
-        return max(bond.coefficients.shape[2] for row in self.bonds for bond in row)
+        return max(int(bond.coefficients.shape[2]) for row in self.bonds for bond in row)
 
     @property
     def rank(self) -> int:

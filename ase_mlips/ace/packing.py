@@ -53,12 +53,12 @@ def pack(model: AceModel, *, described: bool = False) -> Packed:
 
 def _areas(head: layout.Head, network: int, slots: int) -> layout.Areas:
     """Vectors of each area of scratch, of which the network takes `network`."""
-    every = slots if head.types == 1 else head.types * (slots + 4)  # should each lane have one element around it
+    every = head.types * slots  # should each lane have one element around it
     described = head.kind in (layout.NETWORK, layout.DESCRIBED)
     return layout.Areas(
         slots=4 * slots + 4 * (slots + W),
         sorted=4 * every if head.types > 1 else 0,
-        begin=head.types // W + 1,
+        ends=head.types // W + 1,
         counts=head.types,
         geometry=layout.GEOMETRY_WORDS * every,
         radials=2 * head.radials * every,

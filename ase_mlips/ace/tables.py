@@ -225,9 +225,9 @@ def _add(
         for nodes, value in _real_part(ms, factors, place):
             found[nodes] = found[nodes] + value * own if nodes in found else value * own
     least = NEGLIGIBLE * np.abs(weights).sum()
-    for nodes, value in found.items():
-        if np.abs(value).max() > least:
-            target[nodes] = target[nodes] + value if nodes in target else value
+    for nodes, own in found.items():
+        if np.abs(own).max() > least:
+            target[nodes] = target[nodes] + own if nodes in target else own
 
 
 def _real_part(ms: list[int], factors: list[tuple[int, int, int]], place: _Places) -> Iterable[tuple[Monomial, float]]:

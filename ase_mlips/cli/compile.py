@@ -16,6 +16,7 @@ from ase.calculators.calculator import Calculator
 from ase.io import write
 from tqdm import tqdm
 
+from ase_mlips.ace import ACE, AceModel, ace_template
 from ase_mlips.analysis import Trajectory, adf, correlation, rdf, replay, van_hove
 from ase_mlips.engine.jit import cache_directories
 from ase_mlips.engine.kernel_cache import writable_directory
@@ -77,6 +78,9 @@ def _work() -> dict[str, Callable[[], Any]]:
         "POD": lambda: _evaluate(POD(_pod("Cu"))),
         "POD two elements": lambda: _evaluate(POD(_pod("Cu", "Au"))),
         "POD descriptors": lambda: POD(_pod("Cu", "Au")).get_descriptor_gradients(_crystal(mixed.elements, 2)),
+        "ACE": lambda: _evaluate(ACE(_ace("Cu"))),
+        "ACE two elements": lambda: _evaluate(ACE(_ace("Cu", "Au"))),
+        "ACE descriptors": lambda: ACE(_ace("Cu")).get_descriptor_gradients(_crystal(("Cu",), 2)),
         "heat flux": lambda: replay([_crystal(mixed.elements, 2)] * 2, [SNAP(mixed)], timestep_fs=1.0),
         "correlation": lambda: correlation(np.zeros(1 << 15), max_lag=1),
         "network fit": lambda: fit_network(mixed, [_labelled(mixed.elements)] * 4, training=Training(epochs=1)),
@@ -115,6 +119,11 @@ def _pod(*elements: str) -> PodModel:
     basis = PodBasis(elements, 1.0, 4.0, 2, 2, (1, 1, 1, 0, 0, 0), (1, 1, 0, 0, 0))
     count = len(elements)
     return PodModel(basis, np.zeros(count), np.zeros((count, 1, basis.n_descriptors)))
+
+
+def _ace(*elements: str) -> AceModel:
+    """A model without coefficients."""
+    return ace_template(elements, cutoff=4.0, nmax=[1, 1], lmax=[0, 1])
 
 
 def _nep(*elements: str, charge_mode: int = 0) -> NepModel:

@@ -7,6 +7,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ase.calculators.calculator import CalculationFailed
@@ -36,26 +37,42 @@ _TRAINING = ("activation", "epochs", "batch_size", "learning_rate", "lbfgs_steps
 
 def run(args: Namespace) -> int:
     """Fit a SNAP potential to ``args.files``, print its errors and write it to ``args.output``."""
-    training = _training(args)
+    training = training_of(args)
     written = _rehearse(args.output, args.zbl, training)
     outputs = {"-o": written, "--checkpoint": args.checkpoint}
     inputs = map(file_of, [*args.files, *(args.test or ())])
     claim(outputs, inputs, force=args.force, going_on=["--checkpoint"])
+    train, test = frames_of(args)
+    template = _template(args, train)
+    loss = loss_of(args)
+    print(f"{len(train)} training and {len(test)} test frames of {', '.join(template.elements)}{label_counts(train)}")
+    with plain_warnings():
+        fit = _fit(template, train, test=test, loss=loss, training=training)
+    return conclude(fit, args, written)
+
+
+def frames_of(args: Namespace) -> tuple[Sequence[LabelledFrame], Sequence[LabelledFrame]]:
+    """Frames to fit to, and to test on."""
     train: Sequence[LabelledFrame] = [frame for name in args.files for frame in read(name, args.elements)]
     test: Sequence[LabelledFrame] = [frame for name in args.test or () for frame in read(name, args.elements)]
     if not args.test and args.test_fraction > 0.0:
         train, test = split_frames(train, args.test_fraction, seed=args.seed)
-    template = _template(args, train)
-    loss = Loss(energy=args.energy_weight, force=args.force_weight, stress=args.stress_weight, ridge=args.ridge)
-    print(f"{len(train)} training and {len(test)} test frames of {', '.join(template.elements)}{label_counts(train)}")
-    with plain_warnings():
-        fit = _fit(template, train, test=test, loss=loss, training=training)
+    return train, test
+
+
+def loss_of(args: Namespace) -> Loss:
+    """What the options say on weights."""
+    return Loss(energy=args.energy_weight, force=args.force_weight, stress=args.stress_weight, ridge=args.ridge)
+
+
+def conclude(fit: Any, args: Namespace, written: Sequence[Path]) -> int:
+    """Write a fit and its errors; the exit code."""
     # Testing takes long, too: what Ctrl-C meets there is already on the disk.
     new = () if args.force else written
     interrupted = save(fit, args.output, scores=False, new=new) or getattr(fit, "interrupted", False)
     print(f"wrote {args.output}")
     if interrupted:
-        if isinstance(fit, NetworkFit) and fit.interrupted:
+        if getattr(fit, "interrupted", False):
             print(f"ase-mlips: interrupted after epoch {len(fit.history['loss'])}", file=sys.stderr)
         return 130
     print(fit.report)
@@ -80,14 +97,14 @@ def _fit(
         raise CalculationFailed(str(error)) from error
 
 
-def _training(args: Namespace) -> Training | None:
+def training_of(args: Namespace) -> Training | None:
     """What the options say on a network; None without ``--head``."""
     given = {name: value for name in _TRAINING if (value := getattr(args, name)) is not None}
     if args.head is None:
         if given:
             raise ValueError(f"--{next(iter(given)).replace('_', '-')}: expected together with --head")
         return None
-    for name, meaningless in (("quadratic", args.quadratic), ("ridge", args.ridge > 0.0)):
+    for name, meaningless in (("quadratic", getattr(args, "quadratic", False)), ("ridge", args.ridge > 0.0)):
         if meaningless:
             raise ValueError(f"--{name}: not possible together with --head")
     if "learning_rate" in given:

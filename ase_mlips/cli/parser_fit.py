@@ -13,7 +13,7 @@ def add_fit(commands: Any) -> None:
     families = command(commands, "fit", "fit a potential to labelled structures", model=False).add_subparsers(
         title="families", metavar="FAMILY", required=True
     )
-    for add in (_snap, _mtp, _nep):
+    for add in (_snap, _ace, _mtp, _nep):
         add(families)
 
 
@@ -42,6 +42,34 @@ def _snap(families: Any) -> None:
         metavar=("INNER", "OUTER"),
         help="add ZBL, switched off here (A); needs -o OUT.snap",
     )
+    _least_squares(parser)
+    _head(parser)
+
+
+def _ace(families: Any) -> None:
+    parser = command(families, "ace", "fit a linear ACE by least squares, or with --head a network", model=False)
+    parser.set_defaults(module="fit_ace")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="structures with energies, forces and, if known, stresses"
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT.yace", help="or OUT.ace.npz; errors go to a report beside it"
+    )
+    add_force(parser)
+    parser.add_argument("--nmax", nargs="+", type=count, default=(8, 3, 2, 1), metavar="N", help="of rank 1, 2, ..")
+    parser.add_argument("--lmax", nargs="+", type=seed, default=(0, 4, 3, 2), metavar="L", help="of rank 1, 2, ..")
+    parser.add_argument("--cutoff", type=positive, default=5.0, metavar="A", help="of all pairs")
+    parser.add_argument("--scale", type=positive, default=3.0, metavar="X", help="lambda of the radial basis")
+    parser.add_argument("--template", metavar="POT.yace", help="take functions and radial basis from this potential")
+    parser.add_argument(
+        "--elements", nargs="+", action=Symbols, metavar="X", help="their order in the model (default: alphabetical)"
+    )
+    _least_squares(parser)
+    _head(parser)
+
+
+def _least_squares(parser: ArgumentParser) -> None:
+    """Weights, and what the model is tested on."""
     parser.add_argument("--energy-weight", type=not_negative, default=100.0, metavar="W", help="of 1 eV/atom")
     parser.add_argument("--force-weight", type=not_negative, default=1.0, metavar="W", help="of 1 eV/A")
     parser.add_argument("--stress-weight", type=not_negative, default=0.1, metavar="W", help="of 1 GPa")
@@ -53,7 +81,6 @@ def _snap(families: Any) -> None:
         "--test-fraction", type=not_negative, default=0.1, metavar="X", help="without --test: held back"
     )
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of what is held back and of a network")
-    _head(parser)
 
 
 def _head(parser: ArgumentParser) -> None:
