@@ -53,6 +53,13 @@ def npz_bytes(model: PodModel) -> bytes:
     centroids                     float64 (E C, D)  likewise
     ============================= ================= =======================================================
     """
+    stream = io.BytesIO()
+    np.savez(stream, **arrays_of(model))
+    return stream.getvalue()
+
+
+def arrays_of(model: PodModel) -> dict[str, Any]:
+    """The arrays of `npz_bytes` by name."""
     basis = model.basis
     arrays: dict[str, Any] = {"version": VERSION, **{name: getattr(basis, name) for name in _BASIS}}
     arrays["expansion"] = radial.expansion(basis)
@@ -63,9 +70,7 @@ def npz_bytes(model: PodModel) -> bytes:
         if value is not None:
             array = np.asarray(value, TYPES[kinds[name][0]], order="C")
             typed[name] = array.reshape(-1, array.shape[2]) if array.ndim == 3 else array
-    stream = io.BytesIO()
-    np.savez(stream, **typed)
-    return stream.getvalue()
+    return typed
 
 
 def read_npz(path: FilePath) -> PodModel:

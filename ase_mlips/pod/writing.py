@@ -44,21 +44,18 @@ def write_pod(path: str | PathLike[str], model: PodModel) -> tuple[str, ...]:
         The model has radial functions of its own, which only ``.pod.npz`` can hold.
     """
     name = os.fspath(path)
-    if name.endswith(ENDING):
-        contents: dict[str, str | bytes] = {name: npz_bytes(model)}
-    else:
-        _require_common_functions(name, model)
-        first, second = file_names(name)
-        contents = {first: _joined(_parameters(model)), second: _joined(_coefficients(model))}
-    replace_files(contents)
-    return tuple(contents)
+    written: dict[str, str | bytes] = {name: npz_bytes(model)} if name.endswith(ENDING) else contents(name, model)
+    replace_files(written)
+    return tuple(written)
 
 
-def file_names(name: str) -> tuple[str, str]:
-    """Names of the parameter and the coefficient file that `name` stands for."""
+def contents(name: str, model: PodModel) -> dict[str, str | bytes]:
+    """LAMMPS's two files that `name` stands for; raises ValueError as `write_pod` does."""
+    _require_common_functions(name, model)
     ending = next((e for e in (PARAMETERS, *COEFFICIENTS) if name.endswith(e)), "")
     stem = name.removesuffix(ending)
-    return stem + PARAMETERS, stem + (ending if ending in COEFFICIENTS else COEFFICIENTS[0])
+    second = stem + (ending if ending in COEFFICIENTS else COEFFICIENTS[0])
+    return {stem + PARAMETERS: _joined(_parameters(model)), second: _joined(_coefficients(model))}
 
 
 def _require_common_functions(name: str, model: PodModel) -> None:
