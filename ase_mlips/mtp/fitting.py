@@ -67,13 +67,17 @@ class MtpLosses:
         threads: int = 1,
         shards: Shards | None = None,
     ) -> None:
-        self.shards, options = shards or Shards(), {"threads": threads, "shards": shards}
+        self.shards = shards or Shards()
         self.potential = ParametricMtp(template)
         self.template, self._groups, self._ridge = self.potential.model, groups, ridge
-        self._losses = {name: FrameLoss(self.potential, own, **options) for name, own in groups.items()}
+        self._losses = {
+            name: FrameLoss(self.potential, own, threads=threads, shards=shards) for name, own in groups.items()
+        }
         self._last: tuple[bytes, Block] | None = None
         weighted = [own for own in groups["train"] if own.weighted]
-        self._sample = FrameLoss(self.potential, weighted[:: max(1, len(weighted) // SAMPLE)], **options)
+        self._sample = FrameLoss(
+            self.potential, weighted[:: max(1, len(weighted) // SAMPLE)], threads=threads, shards=shards
+        )
 
     def projected(self, c: FloatArray) -> tuple[float, FloatArray, FloatArray]:
         """Least loss of the training frames with these radial coefficients, its gradient, and all parameters."""
