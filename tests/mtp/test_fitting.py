@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from support.mtp_frames import labelled_by, structures
 from support.mtp_models import synthetic_mtp_model
 
 from ase_mlips import MTP
-from ase_mlips.fit import Committee, FullBatch, Loss, MlipLoss, fit_mtp, fit_mtp_committee, grown, read_frames
+from ase_mlips.fit import Committee, FullBatch, Loss, MlipLoss, fit_mtp, fit_mtp_committee, full_fit, grown, read_frames
 from ase_mlips.fit import full_batch as machinery
 from ase_mlips.mtp import read_active_set, read_mtp
 from ase_mlips.mtp.fitting import first_model
@@ -285,3 +286,11 @@ def test_settings_without_meaning_are_refused(wrong, message):
 def test_the_shared_loss_fits_too(frames):
     fit = fit_mtp(template(4), frames, loss=Loss(100.0, 1.0, 0.1, ridge=1e-8), training=once(iterations=2))
     assert fit.history["loss"][-1] <= fit.history["loss"][0]
+
+
+def test_a_checkout_that_is_not_installed_has_no_version(monkeypatch):
+    def missing(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(full_fit, "version", missing)
+    assert full_fit.provenance()["ase-mlips"] == "not installed"
