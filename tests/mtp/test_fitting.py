@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from support.mtp_models import synthetic_mtp_model
 from support.ranks import Ranks
 
 from ase_mlips import MTP
-from ase_mlips.fit import Committee, FullBatch, Loss, MlipLoss, fit_mtp, fit_mtp_committee, grown, read_frames
+from ase_mlips.fit import Committee, FullBatch, Loss, MlipLoss, fit_mtp, fit_mtp_committee, full_fit, grown, read_frames
 from ase_mlips.fit import full_batch as machinery
 from ase_mlips.mtp import read_active_set, read_mtp
 from ase_mlips.mtp.fitting import first_model
@@ -313,3 +314,11 @@ def test_every_process_needs_frames(frames):
     shares = frames, []
     errors = Ranks(2).run(lambda own: fit_mtp(template(), shares[own.Get_rank()], communicator=own))
     assert [str(error) for error in errors] == ["train: expected frames in every process, process 1 has none"] * 2
+
+
+def test_a_checkout_that_is_not_installed_has_no_version(monkeypatch):
+    def missing(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(full_fit, "version", missing)
+    assert full_fit.provenance()["ase-mlips"] == "not installed"

@@ -15,7 +15,7 @@ from ase_mlips.mtp.fitting import MtpLosses
 from ase_mlips.mtp.linear import block, solved
 from ase_mlips.mtp.loss import MlipLoss
 from ase_mlips.mtp.trainable import TrainableMtp
-from ase_mlips.mtp.training import FrameLoss, ParametricMtp, grouped, parameters_of, with_parameters
+from ase_mlips.mtp.training import FrameLoss, ParametricMtp, group, grouped, parameters_of, with_parameters
 
 MODELS = ["l06_taylor", "l08", "l08_plain", "l08_one_function", "l10_repuls", "l12_taylor"]
 ONLY = {"energy": (1.0, 0.0, 0.0), "forces": (0.0, 1.0, 0.0), "stress": (0.0, 0.0, 1.0)}
@@ -209,3 +209,15 @@ def test_the_descent_of_all_parameters_begins_with_their_second_derivatives():
     moves = np.concatenate([directions, -follow @ directions])[:, firm]
     found = inverse @ second @ moves
     np.testing.assert_allclose(found[:size], moves[:size], atol=0.01)
+
+
+def test_second_derivatives_come_from_frames_that_count():
+    model = synthetic_mtp_model("l06_taylor")
+    frames = noisy(model, 11)
+    silent = [replace(frame, energy=None, forces=None, stress=None) for frame in frames]
+    groups = [group([own], model.species, model.max_dist, MlipLoss()) for own in (*silent[:-2], *frames[-2:])]
+    losses = MtpLosses(model, {"train": groups})
+    c = parameters_of(model)[: model.radial_coefficients.size]
+    descent = losses.together(Descent(Point(c, *losses.projected(c)[:2]), np.eye(len(c)), True, 1))
+    assert np.isfinite(descent.inverse).all()
+    assert descent.point.gradient @ descent.inverse @ descent.point.gradient > 0.0
