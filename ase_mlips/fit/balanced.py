@@ -23,6 +23,8 @@ _LEAST = 1e-8  # of a root mean square, relative to that of constant energies: n
 _VOIGT = 0.5 * np.array([np.eye(3)[:, None, a] * np.eye(3)[b] + np.eye(3)[:, None, b] * np.eye(3)[a]
                          for a, b in ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))]).reshape(6, 9).T  # fmt: skip
 _FRAMES = 16
+_MOST_CURVED = 4000  # parameters: their matrix then takes 128 MB and its decomposition seconds
+_SKETCHES, _ROWS = 10, 512  # of each frame, and how many are multiplied at once
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,43 @@ class BalancedObjective(Objective):
         for first in range(0, len(frames), _FRAMES):
             squares += self._batch(parameters, frames[first : first + _FRAMES], gradient=False).squares
         self.memory = np.where(counts > 0, squares / np.maximum(counts, 1.0), self.memory)
+
+    def curvature(self, parameters: FloatArray, frames: Int64Array, rng: np.random.Generator) -> FloatArray | None:
+        """The Gauss-Newton matrix ``sum_q rate_q sum w r' r'^T`` of `total`, from sketches; None for many parameters.
+
+        A gradient of residuals with random signs costs as little as that of the loss, and the mean of its outer
+        product is the sum over the residuals.  Energies have a gradient each.
+        """
+        if parameters.size > _MOST_CURVED:
+            return None
+        rates = np.sqrt(2.0 * self._rates(self._table.counts[frames].sum(axis=0)))
+        total, rows = np.zeros((parameters.size, parameters.size)), []
+        for number in frames.tolist():
+            rows += self._sketches(parameters, number, rates, rng)
+            if len(rows) >= _ROWS or number == frames[-1]:
+                part = np.array(rows)
+                total += part.T @ part
+                rows = []
+        return total
+
+    def _sketches(
+        self, parameters: FloatArray, number: int, rates: FloatArray, rng: np.random.Generator
+    ) -> list[FloatArray]:
+        """Gradients whose outer products sum up to about the Gauss-Newton matrix of one frame."""
+        found = self._model.evaluate(parameters, np.array([number]))
+        atoms, (by_energy, by_virial) = int(self._table.atoms[number]), np.sqrt(self._table.factors[number])
+        factors, components = self._rows[number].factors[1], len(self._shear)
+        still, rows = np.zeros((atoms, 3)), []
+        if by_energy > 0.0:
+            slope = np.array([rates[0] * by_energy / atoms])
+            rows.append(found.gradient(Slopes(slope, [still], np.zeros((1, 3, 3))))[0])
+        for _ in range(_SKETCHES if factors.size or by_virial > 0.0 else 0):
+            signs = rng.choice([-1.0, 1.0], (atoms + 2, 3))
+            forces = rates[1] * np.sqrt(factors)[:, None] * signs[:-2] if factors.size else still
+            virial = rates[2] * by_virial / atoms * np.sqrt(self._shear) * signs[-2:].ravel()[:components]
+            strain = (virial @ _VOIGT[:, :components].T).reshape(1, 3, 3)
+            rows.append(found.gradient(Slopes(np.zeros(1), [forces], strain))[0] / math.sqrt(_SKETCHES))
+        return rows
 
     def _batch(self, parameters: FloatArray, frames: Int64Array, *, gradient: bool = True) -> _Batch:
         found: Evaluated = self._model.evaluate(parameters, frames, gradient=gradient)

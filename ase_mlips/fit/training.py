@@ -35,7 +35,8 @@ class Schedule:
         At the start and at the end of Adam's epochs, half a cosine in between.
     lbfgs_steps : int
         Iterations of L-BFGS over all training frames after Adam.  20 of them count as an epoch, after which L-BFGS
-        begins anew, so that a resumed training takes the same steps.
+        begins anew, so that a resumed training takes the same steps; for NEP each time in variables of which the
+        Gauss-Newton matrix of the loss, estimated from random signs of the residuals, is about the unit matrix.
     patience : int or None
         Epochs without a better validation loss (without validation frames: training loss) after which Adam gives way
         to L-BFGS, and L-BFGS ends; None never stops early.  The best parameters are kept in any case.
@@ -246,7 +247,8 @@ def _lbfgs(task: Task, training: Schedule, state: State) -> tuple[float, ...]:
     if state.history and state.history[-1][0] > 0.0:
         state.parameters = state.best
     task.objective.balance(state.parameters, task.train)
-    state.parameters = lbfgs(function, state.parameters, min(ROUND, left))
+    curvature = task.objective.curvature(state.parameters, task.train, state.generator)
+    state.parameters = lbfgs(function, state.parameters, min(ROUND, left), curvature)
     outcome = task.objective.total(state.parameters, task.train, gradient=False)
     ends = task.objective.penalties(state.parameters)
     return 0.0, outcome.loss / count, *_judge(task, state), *roots(outcome.squares()), *ends

@@ -89,9 +89,7 @@ class TrainableNep:
         self, template: NepModel, frames: Sequence[LabelledFrame], training: NepTraining, count: int
     ) -> None:  # fmt: skip
         if template.charge_mode:
-            raise ValueError(
-                f"expected a model without charges, because those (qNEP) are not trained, got {template.token}"
-            )
+            raise ValueError(f"models with charges (qNEP) are not trained: expected another one than {template.token}")
         self.elements, self._frames, self._train = template.elements, frames, range(count)
         potential = NepPotential(template)
         self.cutoff, self._cutoffs = potential.cutoff, pair_cutoffs(template)

@@ -8,6 +8,7 @@ from support.nep_frames import labelled_by, teacher
 
 from ase_mlips import NEP
 from ase_mlips.fit import NepSettings, NepTraining, RmseLoss, compare, fit_nep, fit_nep_committee, read_frames
+from ase_mlips.fit import balanced as balanced_module
 from ase_mlips.fit import training as training_module
 from ase_mlips.fit.gpumd_files import write_gpumd_files
 from ase_mlips.fit.overview import dominating, overview
@@ -282,3 +283,29 @@ def test_frames_that_dominate_the_errors_are_named(frames):
     lines = dominating(compare(NepPotential(teacher()), {"train": odd})).splitlines()
     assert "frame 4 (100.0 %)" in next(line for line in lines if line.startswith("energy"))
     assert "frame 3 (100.0 %)" in next(line for line in lines if line.startswith("force"))
+
+
+def test_the_curvature_is_that_of_gauss_and_newton(frames, monkeypatch):
+    """Its sketches, many of them, against the derivatives of all residuals."""
+    monkeypatch.setattr(balanced_module, "_SKETCHES", 1500)
+    some = [replace(frames[0], stress=None), replace(frames[1], energy=None), frames[2]]
+    loss = RmseLoss(shear=1.5, type_weights={"Te": 2.0})
+    problem = NepProblem(SETTINGS.template(), some, validation=0.0, loss=loss, training=SHORT)
+    task, h = problem.task(SHORT), 1e-5
+    task.objective.balance(task.start, task.train)
+    found = task.objective.curvature(task.start, task.train, np.random.default_rng(1))
+    direction = np.random.default_rng(0).normal(size=task.start.shape)
+    direction /= np.linalg.norm(direction)
+    batches = [task.objective._batch(task.start + s * h * direction, task.train, gradient=False) for s in (1.0, -1.0)]
+    rates = 2.0 * task.objective._rates(batches[0].counts)
+    energy, force, virial = (
+        (getattr(batches[0], name) - getattr(batches[1], name)) / (2.0 * h)
+        for name in ("_energy", "_forces", "_virial")
+    )
+    factors = batches[0]._factors
+    expected = rates[0] * factors[:, 0] @ energy**2 + rates[1] * batches[0]._force_factors @ (force**2).sum(axis=1)
+    expected += rates[2] * factors[:, 1] @ (virial**2 @ batches[0]._shear)
+    assert (direction @ found @ direction.T).item() == pytest.approx(expected, rel=0.1)
+    np.testing.assert_array_equal(found, found.T)
+    monkeypatch.setattr(balanced_module, "_MOST_CURVED", 10)
+    assert task.objective.curvature(task.start, task.train, np.random.default_rng(1)) is None

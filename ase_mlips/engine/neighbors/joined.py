@@ -65,7 +65,7 @@ def static_list(
     """
     n = len(positions) - 1
     parts, buffers = blank_list(n, len(shifts), len(idx))
-    for part, values in zip(parts, (positions, shifts, start, idx, code), strict=True):
-        part[...] = values
+    parts.positions[:], parts.shifts[:] = positions, shifts
+    parts.start[:], parts.idx[:], parts.code[:] = start, idx, code
     longest = int(np.max(start[1:] - start[:-1], initial=0))
     return StaticList(n, n, longest, buffers)
