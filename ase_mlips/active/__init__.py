@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .cutting import cut_cell, cut_cluster
     from .exploring import Cells, Dynamics, Explorer, Relaxation, explorers, final_explorers
     from .labelling import CalculatorLabeller, FileLabeller, Labeller
-    from .learning import Learner, MtpLearner, NepLearner, SnapLearner
+    from .learning import CommitteeLearner, Learner, MtpLearner, NepLearner, SnapLearner
     from .loop import ActiveLearning
     from .protocols import Graded, Uncertain
     from .results import ActiveResult
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from .settings import ActiveRun
 
 __all__ = [
-    "ActiveLearning", "ActiveResult", "ActiveRun", "CalculatorLabeller", "Cells", "Dynamics", "Explorer",
-    "ExtrapolationError", "ExtrapolationObserver", "FileLabeller", "Grade", "Graded", "Labeller", "Learner",
-    "MtpLearner", "NepLearner", "Relaxation", "Selection", "SnapLearner", "Uncertain", "cut_cell", "cut_cluster",
-    "distinct", "explorers", "final_explorers", "fingerprints", "select_add", "select_by_leverage", "select_farthest",
+    "ActiveLearning", "ActiveResult", "ActiveRun", "CalculatorLabeller", "Cells", "CommitteeLearner", "Dynamics",
+    "Explorer", "ExtrapolationError", "ExtrapolationObserver", "FileLabeller", "Grade", "Graded", "Labeller",
+    "Learner", "MtpLearner", "NepLearner", "Relaxation", "Selection", "SnapLearner", "Uncertain", "cut_cell",
+    "cut_cluster", "distinct", "explorers", "final_explorers", "fingerprints", "select_add", "select_by_leverage",
+    "select_farthest",
 ]  # fmt: skip
 
 _MODULES = {
@@ -33,7 +34,7 @@ _MODULES = {
     ".cutting": ("cut_cell", "cut_cluster"),
     ".exploring": ("Cells", "Dynamics", "Explorer", "Relaxation", "explorers", "final_explorers"),
     ".labelling": ("CalculatorLabeller", "FileLabeller", "Labeller"),
-    ".learning": ("Learner", "MtpLearner", "NepLearner", "SnapLearner"),
+    ".learning": ("CommitteeLearner", "Learner", "MtpLearner", "NepLearner", "SnapLearner"),
     ".loop": ("ActiveLearning",),
     ".protocols": ("Graded", "Uncertain"),
     ".results": ("ActiveResult",),

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
+from ase import Atoms
 from ase.data import atomic_numbers
 
 from ase_mlips import MTP, NEP, SNAP
 from ase_mlips.files.text import beginning
 from ase_mlips.fit import (
+    Committee,
     FullBatch,
     LabelledFrame,
     Loss,
@@ -30,8 +33,12 @@ from ase_mlips.nep import NepModel
 from ase_mlips.nep.files import looks_like_nep, read_nep
 from ase_mlips.snap import SnapModel
 
-from .protocols import Graded
+from .folder import write_json
+from .protocols import Graded, Uncertain
+from .selection import Selection, select_add, select_farthest
 from .settings import ActiveRun
+
+_APART = 1000  # seeds of two members of a committee
 
 
 class Learner(Protocol):
@@ -60,8 +67,11 @@ class Learner(Protocol):
             Ctrl-C came before the end.
         """
 
-    def calculator(self, path: Path) -> Graded:
-        """The model of a file with its active set."""
+    def calculator(self, path: Path) -> Uncertain:
+        """The model of a file, ready to be graded."""
+
+    def select(self, calc: Any, old: Sequence[Atoms], candidates: Sequence[Atoms], *, budget: int) -> Selection:
+        """Which of the candidates to label, given that the old frames are known."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +95,7 @@ class MtpLearner:
     loss: MlipLoss | None = None
     threads: int = 1
     ending: str = ".almtp"
+    select: ClassVar[Callable[..., Selection]] = staticmethod(select_add)
 
     def train(
         self, frames: Sequence[LabelledFrame], path: Path, *, start: Path | None, seed: int, afresh: bool
@@ -122,6 +133,7 @@ class NepLearner:
     epochs: int = 100
     threads: int = 1
     ending: str = ".txt"
+    select: ClassVar[Callable[..., Selection]] = staticmethod(select_add)
 
     def train(
         self, frames: Sequence[LabelledFrame], path: Path, *, start: Path | None, seed: int, afresh: bool
@@ -157,6 +169,7 @@ class SnapLearner:
     template: SnapModel
     loss: Loss | None = None
     ending: str = ".snap.npz"
+    select: ClassVar[Callable[..., Selection]] = staticmethod(select_add)
 
     def train(
         self, frames: Sequence[LabelledFrame], path: Path, *, start: Path | None, seed: int, afresh: bool
@@ -173,6 +186,56 @@ class SnapLearner:
 
     def _active(self, path: Path) -> Path:
         return path.with_name(path.name.removesuffix(self.ending) + ".active.npz")
+
+
+@dataclass(frozen=True, eq=False)
+class CommitteeLearner:
+    """Several models of one family from other seeds, whose grade is the largest deviation of a force, in eV/A.
+
+    Attributes
+    ----------
+    member : Learner
+        `MtpLearner` or `NepLearner`; SNAP has one best model, whatever the seed.
+    members : int
+        Two or more.
+    per_round : int
+        At most so many structures are selected, each far from the frames that are there and from the others.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two members, or members that would be the same.
+    """
+
+    member: MtpLearner | NepLearner
+    members: int = 4
+    per_round: int = 10
+    ending: str = ".committee.json"
+
+    def __post_init__(self) -> None:
+        if self.members < 2:
+            raise ValueError(f"members: expected two or more, got {self.members}")
+        if not isinstance(self.member, MtpLearner | NepLearner):
+            raise ValueError("members: are of MTP and NEP; there is one best SNAP, whatever the seed")
+
+    def train(
+        self, frames: Sequence[LabelledFrame], path: Path, *, start: Path | None, seed: int, afresh: bool
+    ) -> None:
+        """Train each member, which goes on from its own model; see `Learner`."""
+        names = [f"{path.name.removesuffix(self.ending)}.{k}{self.member.ending}" for k in range(self.members)]
+        for k, name in enumerate(names):
+            own = None if start is None else start.with_name(name)
+            self.member.train(frames, path.with_name(name), start=own, seed=seed + _APART * (k + 1), afresh=afresh)
+        write_json(path, {"members": names})
+
+    def calculator(self, path: Path) -> Committee:
+        """The mean of the members, with their deviations."""
+        names = json.loads(path.read_text(encoding="utf-8"))["members"]
+        return Committee([self.member.calculator(path.with_name(name)) for name in names])
+
+    def select(self, calc: Any, old: Sequence[Atoms], candidates: Sequence[Atoms], *, budget: int) -> Selection:
+        """By the distance of their descriptors; of deviations nobody knows which structures are alike."""
+        return select_farthest(calc.members[0], old, candidates, budget=min(budget, self.per_round))
 
 
 def begun(template: Any, present: Any, *, afresh: bool) -> list[Any]:
@@ -211,6 +274,16 @@ def learner_of(
     OSError, ValueError
         The file cannot be read, there is no such level, or a setting is of another family.
     """
+    own = _family_of(model, settings, elements, species=species, threads=threads)
+    if settings.members is None:
+        return own
+    return CommitteeLearner(own, settings.members, settings.labels_per_round or CommitteeLearner.per_round)  # type: ignore[arg-type]
+
+
+def _family_of(
+    model: str, settings: ActiveRun, elements: Sequence[str], *, species: Sequence[str] | None, threads: int
+) -> MtpLearner | NepLearner | SnapLearner:
+    """The learner of one model."""
     family, colon, level = model.partition(":")
     by_level = family == "mtp" and bool(colon) and not os.path.exists(model)
     if settings.cutoff is not None and not by_level:

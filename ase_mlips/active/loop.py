@@ -24,7 +24,6 @@ from .frames import errors, first_frame
 from .labelling import Labeller, completed
 from .learning import Learner
 from .results import ActiveResult, Ending, gathered, write_report
-from .selection import select_add
 from .settings import ActiveRun
 
 Tell = Callable[[str], None]
@@ -314,7 +313,7 @@ class _Loop:
         calc = self.learning.learner.calculator(own.model(self.learning.learner.ending))
         room = self.settings.max_labels - self._labels(number)
         budget = min(room, self.settings.labels_per_round or room)
-        chosen = select_add(calc, self.store.data(number), candidates, budget=budget)
+        chosen = self.learning.learner.select(calc, self.store.data(number), candidates, budget=budget)
         own.select([candidates[k] for k in chosen.places])
         return {"candidates": len(candidates), "taken": chosen.wanted, "selected": len(chosen)}
 

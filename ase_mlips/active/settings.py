@@ -41,6 +41,8 @@ class ActiveRun(Settings):
         Structures of a grade above the first are candidates for labels, and one above the second ends its run.
     mode : {"neighborhood", "configuration"}
         What is graded, atoms or whole structures.
+    members : int, optional
+        Train a committee of so many MTP or NEP; grades are then the largest deviation of a force among them, in eV/A.
     max_rounds, max_labels : int
         Give up after so many rounds, or when so many structures were labelled, those of the beginning included.
     labels_per_round : int, optional
@@ -83,6 +85,7 @@ class ActiveRun(Settings):
     grade_select: float = 3.0
     grade_break: float = 10.0
     mode: Literal["neighborhood", "configuration"] = "neighborhood"
+    members: int | None = None
     max_rounds: int = 20
     max_labels: int = 500
     labels_per_round: int | None = None

@@ -79,6 +79,9 @@ def _add_limits(parser: ArgumentParser) -> None:
     parser.add_argument("--grade-break", type=positive, default=10.0, metavar="G", help="above, a run ends")
     choices = ("neighborhood", "configuration")
     parser.add_argument("--mode", choices=choices, default="neighborhood", help="what is graded")
+    parser.add_argument(
+        "--members", type=count, metavar="N", help="a committee, whose grade is the deviation of a force in eV/A"
+    )
     parser.add_argument("--max-rounds", type=count, default=20, metavar="N", help="at most so many rounds")
     parser.add_argument("--max-labels", type=count, default=500, metavar="N", help="at most so many labels")
     parser.add_argument("--labels-per-round", type=count, metavar="N", help="those of the largest grades")

@@ -22,6 +22,7 @@ from ase_mlips.active import (
     ActiveResult,
     ActiveRun,
     CalculatorLabeller,
+    CommitteeLearner,
     FileLabeller,
     Labeller,
     MtpLearner,
@@ -275,3 +276,19 @@ def test_other_families_learn_as_well(tmp_path: Path, learner: NepLearner | Snap
     calc = learner.calculator(tmp_path / "run" / f"model{learner.ending}")
     frames = read(tmp_path / "run" / "data.extxyz", ":")
     assert max(calc.get_extrapolation_grade(atoms).configuration for atoms in frames) <= 1.001 * (1.0 + 1e-6)
+
+
+def test_a_committee_learns_where_its_members_differ(tmp_path: Path) -> None:
+    settings = replace(QUICK, grade_select=0.05, grade_break=1.0, max_rounds=1, labels_per_round=3)
+    learner = CommitteeLearner(MtpLearner(4, iterations=3), 2, per_round=3)
+    result = replace(learning(tmp_path, settings), learner=learner).run(start())
+    assert result.new[0] == 3
+    assert result.grades[0] > 0.05
+    names = json.loads((tmp_path / "run" / "model.committee.json").read_text())["members"]
+    assert names == ["model.0.almtp", "model.1.almtp"]
+    one, two = (MTP(tmp_path / "run" / name).get_forces(start()[0]) for name in names)
+    assert np.abs(one - two).max() > 1e-3
+    with pytest.raises(ValueError, match="members: expected two or more"):
+        CommitteeLearner(learner.member, 1)
+    with pytest.raises(ValueError, match="there is one best SNAP"):
+        CommitteeLearner(SnapLearner(snap_template(["Si"], radii=[0.5], twojmax=2, rcutfac=4.0)), 2)
