@@ -20,13 +20,12 @@ from ..engine.neighbors import NeighborList
 from ..files.signals import deferred_interrupt
 from ..heat_flux import HeatFlux
 from ..potential import Evaluation
-from .checks import require_harmless
+from .checks import FIX, require_harmless
 from .errors import shared_error
 from .exchange import GhostExchange
 from .kernels import SUMS, summarise
 from .memory import RowPointers, address, atom_array
 
-FIX = "mlip"  # f_mlip[1] .. f_mlip[6] in an input
 _FAILED = 7  # the entry of the fix's vector after which LAMMPS ends the run
 _WATCH = "mlip_failed", "mlip_halt"
 _ENTRIES = "command", "file", "commands_list", "commands_string"

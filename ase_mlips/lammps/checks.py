@@ -20,6 +20,7 @@ from .kernels import COLUMNS, SUMS, add, fold, pack, summarise
 from .memory import atom_array
 
 NO_ELEMENT = "NULL"  # LAMMPS's word for a type that a potential has no element for
+FIX = "mlip"  # f_mlip[1] .. f_mlip[6] in an input
 _SAME_MASS = 0.5  # amu
 _FIX = re.compile(r"Fix\[ *\d+\]: +(\S+?), +style = (\S+?),")
 # Fixes that set or constrain forces, and so must come after what computes them.
@@ -58,9 +59,11 @@ def compile_kernels(calc: PotentialCalculator) -> None:
 
 
 def require_suitable(lmp: Any) -> None:
-    """ValueError where LAMMPS has no box yet, other units, or masses of atoms instead of types."""
+    """ValueError where LAMMPS has no box yet, a model already, other units, or masses of atoms instead of types."""
     if not lmp.extract_setting("box_exist"):
         raise ValueError("the model needs a simulation box: attach it after read_data, read_restart or create_box")
+    if lmp.has_id("fix", FIX):
+        raise ValueError("a model is attached already: detach it first")
     if (units := lmp.extract_global("units")) != "metal":
         raise ValueError(f"the model is in eV and A: expected units metal, got {units}")
     if lmp.extract_setting("rmass_flag"):

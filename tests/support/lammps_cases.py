@@ -19,8 +19,10 @@ from ase import Atoms
 from ase.build import bulk
 from ase.geometry import find_mic
 
+from .ace_models import synthetic_ace_models
 from .mtp_models import synthetic_mtp_model
 from .nep_models import synthetic_nep_models
+from .pod_models import synthetic_pod_model
 from .snap_models import synthetic_models
 
 CASES: dict[str, Callable[[], dict[str, tuple[float, float]]]] = {}
@@ -136,10 +138,12 @@ def prefixed(**groups: Numbers) -> Numbers:
 
 @case
 def families() -> Numbers:
-    from ase_mlips import MTP, NEP, SNAP
+    from ase_mlips import ACE, MTP, NEP, POD, SNAP
 
     found = {}
     for name, make in {
+        "ace": lambda: ACE(synthetic_ace_models()["two"], num_threads=1),
+        "pod": lambda: POD(synthetic_pod_model("two_seven"), num_threads=1),
         "linear": lambda: SNAP(synthetic_models()["two"], num_threads=1),
         "quadratic": lambda: SNAP(synthetic_models()["quadratic"], num_threads=1),
         "zbl": lambda: SNAP(synthetic_models()["zbl"], num_threads=1),
@@ -575,6 +579,10 @@ def refusals() -> Numbers:
     found["order"] = refused(ValueError, "fix early (setforce) would act", lambda: attached(lmp, calc, "Si"))
     lmp.command("unfix early")
     both = started(silicon(1, 1, 1), ("Si", "Ge"))
+    again = started(silicon(1, 1, 1), ("Si",))
+    attached(again, calc, "Si")
+    found["twice"] = refused(ValueError, "a model is attached already", lambda: attached(again, calc, "Si"))
+    again.close()
     swapped = SNAP(synthetic_models()["three"], num_threads=1)
     words = "type 1 has the mass 28.085 of Si, not that of Ge"
     found["masses of types"] = refused(ValueError, words, lambda: attached(both, swapped, "Ge", "Si"))
