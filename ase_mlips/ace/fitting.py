@@ -95,6 +95,8 @@ class AceDesign(AceFamily, DescriptorDesign):
         per element is fitted.
     """
 
+    reach = 1e7  # functions of neighbouring n are nearly parallel: large parts of them cancel
+
     def __init__(
         self, template: AceModel, frames: Sequence[LabelledFrame], atomic_energies: Mapping[str, float] | None = None
     ) -> None:
