@@ -9,10 +9,10 @@ from typing import Literal
 
 import numpy as np
 
-from ..arrays import FloatArray, IntArray
+from ..arrays import FloatArray
 from ..engine.neighbors import NeighborList
 from ..files.places import require_place
-from ..fit.dataset import LabelledFrame, species_of
+from ..fit.dataset import LabelledFrame
 from ..fit.descriptors import DescribedFrames
 from ..fit.design import DescriptorDesign
 from ..fit.equations import LinearEquations, LinearFit, fit_linear
@@ -25,13 +25,12 @@ from ..fit.results import checked_sets
 from ..fit.trained import TrainedFit
 from ..fit.trained import train as train_one
 from ..fit.training import Training
-from ..heads.network import Network
-from ..snap.potential import PairGradients
+from ..heads.network import split_layers
 from .model import AceModel, Embedding
 from .potential import AcePotential
 from .writing import write_ace
 
-SMALLEST = 1e-5  # of the largest standard deviation: combinations below are mostly noise
+FIRST = 0.05  # share of the usual random weights of the output that a training starts with
 LEAST_CORE = 1e4  # eV, of the core repulsion that may switch the energy off in a model that is fitted
 
 
@@ -95,6 +94,8 @@ class AceDesign(AceFamily, DescriptorDesign):
         Energy of the isolated atom of each element in eV, which the model will have exactly; without it one constant
         per element is fitted.
     """
+
+    reach = 1e7  # functions of neighbouring n are nearly parallel: large parts of them cancel
 
     def __init__(
         self, template: AceModel, frames: Sequence[LabelledFrame], atomic_energies: Mapping[str, float] | None = None
@@ -177,108 +178,53 @@ def fit_ace(
     return AceFit(fit.model, fit.sets, fit.solution, fit.loss, fit.equations)
 
 
-class Decorrelated:
-    """Describes by combinations of basis functions that are uncorrelated and of unit variance.
-
-    Basis functions of neighbouring n are nearly parallel: in terms of these a network hardly learns what tells them
-    apart.
-
-    Parameters
-    ----------
-    potential : AcePotential
-    means : (C, K) array
-    turns : (C, K, K) array
-        For each network the combinations, in columns.
-    """
-
-    def __init__(self, potential: AcePotential, means: FloatArray, turns: FloatArray) -> None:
-        self.elements, self.cutoff = potential.elements, potential.cutoff
-        self._potential, self._means, self._turns = potential, means, turns
-
-    def descriptor_gradients(self, neighbors: NeighborList, species: IntArray) -> PairGradients:
-        """Combinations and their gradients of what the neighbour list holds."""
-        found = self._potential.descriptor_gradients(neighbors, species)
-        networks = species if len(self._turns) > 1 else np.zeros_like(species)
-        descriptors, gradients = np.empty_like(found.descriptors), np.empty_like(found.gradients)
-        for network, turn in enumerate(self._turns):
-            atoms = networks == network
-            pairs = atoms[found.centers]
-            descriptors[atoms] = (found.descriptors[atoms] - self._means[network]) @ turn
-            gradients[pairs] = found.gradients[pairs] @ turn
-        return replace(found, descriptors=descriptors, gradients=gradients)
-
-
-def decorrelation(
-    potential: AcePotential, frames: Sequence[LabelledFrame], networks: int
-) -> tuple[FloatArray, FloatArray]:
-    """Means (C, K) and combinations (C, K, K) for `Decorrelated`, from the atoms of these frames.
-
-    Combinations that vary less than `SMALLEST` of the largest one are not blown up to unit variance.
-    """
-    near, rows, owners = NeighborList(potential.cutoff, skin=0.0), [], []
-    for frame in frames:
-        near.update(frame.atoms.positions, frame.atoms.cell.array, frame.atoms.pbc)
-        owners.append(species_of(frame, potential.elements))
-        rows.append(potential.descriptors(near, owners[-1]))
-    B, species = np.concatenate(rows), np.concatenate(owners)
-    K = B.shape[1]
-    means, turns = np.zeros((networks, K)), np.empty((networks, K, K))
-    for network in range(networks):
-        own = B[species == network] if networks > 1 else B
-        means[network] = own.mean(axis=0)
-        deviation = own.std(axis=0)
-        deviation[deviation <= 1e-10 * np.abs(own).max(axis=0)] = 1.0
-        values, vectors = np.linalg.eigh(np.cov((own - means[network]) / deviation, rowvar=False).reshape(K, K))
-        spread = np.sqrt(np.maximum(values, SMALLEST**2 * max(values[-1], 1e-300)))
-        turns[network] = vectors[:, ::-1] / deviation[:, None] / spread[::-1]
-    return means, turns
-
-
 class AceNetworks(AceFamily, DescriptorNetworks):
-    """Networks on the basis functions of an ACE model, trained in terms of `Decorrelated` ones.
+    """Networks on the basis functions of an ACE model, beside a linear model that is fitted first.
+
+    Functions of neighbouring n are nearly parallel.  Least squares tell them apart, gradients hardly do: the network
+    learns what the linear model leaves.
 
     Parameters
     ----------
     template : AceModel
         Everything but the coefficients.  Its core repulsion is kept and not fitted.
     frames : sequence of LabelledFrame
+    loss : Loss
+        Weights of the linear fit.
     training : Training
         The layers, and where to keep the gradients.
     count : int
-        How many of the frames, from the first on, set mean and standard deviation of the descriptors.
+        How many of the frames, from the first on, the linear model is fitted to; they set mean and standard deviation
+        of the descriptors, too.
     """
 
-    def __init__(self, template: AceModel, frames: Sequence[LabelledFrame], training: Training, count: int) -> None:
-        self.template = without_coefficients(template, np.zeros(len(template.elements)))
+    def __init__(
+        self, template: AceModel, frames: Sequence[LabelledFrame], loss: Loss, training: Training, count: int
+    ) -> None:
         self.elements, self.cutoff = template.elements, template.cutoff
         self.constants = np.zeros(len(self.elements), int) if training.shared else np.arange(len(self.elements))
-        self._potential = AcePotential(self.template)
-        networks = 1 if training.shared else len(self.elements)
-        self._means, self._turns = decorrelation(self._potential, frames[:count], networks)
-        describer = Decorrelated(self._potential, self._means, self._turns)
-        data = DescribedFrames(describer, frames, memory=training.memory, disk=training.disk)
+        design = AceDesign(template, frames[:count])
+        fit = fit_linear(design, {"train": frames[:count]}, loss, equations=AceEquations)
+        self.template = replace(design.reference, energies=fit.model.energies)
+        self.coefficients = design.coefficients(fit.solution.coefficients)[:, 1:]
+        self._linear = AcePotential(fit.model)
+        data = DescribedFrames(design.potential, frames, memory=training.memory, disk=training.disk)
         super().__init__(data, normalised(data, training, len(self.elements), count))
 
     def rest(self, frame: LabelledFrame) -> dict[str, FloatArray]:
-        """The core repulsion of the template."""
-        if all(bond.core[0] == 0.0 for row in self.template.bonds for bond in row):
-            return {}
-        return predict(self._potential, frame, NeighborList(self.cutoff, skin=0.0))
+        """The linear model and the core repulsion."""
+        return predict(self._linear, frame, NeighborList(self.cutoff, skin=0.0))
+
+    def start(self, seed: int, constants: FloatArray) -> FloatArray:
+        """Random weights, those of the output so small that the linear model is hardly changed."""
+        parameters = super().start(seed, constants)
+        split_layers(parameters, self.architecture.sizes)[-1][0][:] *= FIRST
+        return parameters
 
     def model(self, parameters: FloatArray) -> AceModel:
-        """The template with a network."""
-        inner, networks = self.architecture, len(parameters)
-        weights = self._turns.transpose(0, 2, 1) / inner.scale[:, :, None]
-        biases = -inner.shift / inner.scale
-        first = np.concatenate([biases[:, :, None], weights], axis=2).reshape(networks, -1)
-        network = Network(
-            (inner.sizes[0], *inner.sizes),
-            ("linear", *inner.activations),
-            np.concatenate([first, parameters], axis=1),
-            self._means,
-            np.ones_like(self._means),
-        )
-        return replace(self.template, network=network)
+        """The template with the linear coefficients and a network."""
+        network = replace(self.architecture, parameters=parameters)
+        return replace(self.template, coefficients=self.coefficients, network=network)
 
 
 class AceNetworkProblem(TrainingProblem[AceModel]):
@@ -304,7 +250,7 @@ class AceNetworkProblem(TrainingProblem[AceModel]):
         if training.checkpoint:
             require_place(training.checkpoint)
         sets = training_sets(train, validation, elements=template.elements, loss=loss, seed=training.seed)
-        networks = AceNetworks(template, every_frame(sets), training, len(sets["train"]))
+        networks = AceNetworks(template, every_frame(sets), loss, training, len(sets["train"]))
         super().__init__(networks, sets, loss)
 
 
@@ -321,7 +267,9 @@ def fit_ace_network(
     loss: Loss | None = None,
     training: Training | None = None,
 ) -> AceNetworkFit:
-    """Train a network on the functions of an ACE model; Ctrl-C ends it with the best network so far.
+    """Train a network on the functions of an ACE model, added to a linear model that is fitted first.
+
+    Ctrl-C ends it with the best network so far.
 
     Parameters
     ----------

@@ -170,6 +170,11 @@ def energies(head: Head, element: int, ints: Any, floats: Any, work: Any) -> Any
     store(types, 0, splat(float(element)))
     spec, weights = off(ints, head.ints.network), off(floats, head.floats.network)
     energy = network(spec, weights, types, b, beta, off(work, head.area.network))
+    linear = off(floats, head.floats.linear + element * head.descriptors)
+    for k in range(own.n_targets):
+        c = load_splat(linear, k)
+        energy = fma(c, load(b, k * W), energy)
+        store(beta, k * W, load(beta, k * W) + c)
     descriptor_derivatives(head, own, ints, floats, 0, own.n_targets, beta, work)
     return energy
 

@@ -88,6 +88,7 @@ class Floats(NamedTuple):
     parameters: int
     cutoffs: int  # of each bond, then the largest one
     recursion: int
+    linear: int  # coefficients of the descriptors beside a network
     network: int = 0
 
 

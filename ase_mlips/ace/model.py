@@ -197,6 +197,8 @@ class AceModel(Record):
         One of `INNER_CUTOFFS`: what the core repulsion is and what is switched off near the nucleus.
     network : Network or None
         Gives the energy of an atom from its descriptors, in place of densities and embedding.
+    coefficients : (E, K) array or None
+        Of the descriptors, in eV, whose linear combination is added to the network; only beside one.
     spline_bins : float
         Width in A of the bins of LAMMPS's splines.  It is kept for writing; here nothing is a spline.
 
@@ -213,6 +215,7 @@ class AceModel(Record):
     embeddings: tuple[Embedding, ...]
     inner_cutoff_type: str = "density"
     network: Network | None = None
+    coefficients: FloatArray | None = None
     spline_bins: float = 0.001
 
     def __post_init__(self) -> None:
@@ -235,6 +238,11 @@ class AceModel(Record):
             raise ValueError(f"expected network sizes that begin with {self.n_descriptors}, got {network.sizes}")
         if network is not None and len(network.parameters) not in (1, count):
             raise ValueError(f"expected network parameters of {count} elements or one, got {len(network.parameters)}")
+        if self.coefficients is not None:
+            if network is None:
+                raise ValueError("expected coefficients beside a network only, got them without one")
+            object.__setattr__(self, "coefficients", frozen_array("coefficients", self.coefficients))
+            require_shape("coefficients", self.coefficients, (count, self.n_descriptors))
         if not 1e-6 <= finite("deltaSplineBins", self.spline_bins) <= 1.0:
             raise ValueError(f"expected deltaSplineBins between 1e-6 and 1 A, got {self.spline_bins}")
 

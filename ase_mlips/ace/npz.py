@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -37,6 +38,7 @@ _KINDS = {  # name in the file: kind and number of axes
     "weights": ("f", 1),
     "couplings": ("f", 1),
 }
+_LINEAR = {"linear": ("f", 2)}
 _NETWORK = {
     "network_sizes": ("i", 1),
     "network_activations": ("U", 1),
@@ -75,6 +77,7 @@ def npz_bytes(model: AceModel) -> bytes:
     weights              float64         M times P numbers of each function
     couplings            float64         M numbers of each function
     network_sizes, ..    as in .snap.npz only with a network
+    linear               float64 (E, K)  coefficients of the descriptors beside a network, if there are any
     ==================== =============== ===================================================================
     """
     bonds = [bond for row in model.bonds for bond in row]
@@ -104,7 +107,9 @@ def npz_bytes(model: AceModel) -> bytes:
     }
     if model.network is not None:
         arrays |= {name: getattr(model.network, name.removeprefix("network_")) for name in _NETWORK}
-    kinds = {**_KINDS, **_NETWORK}
+    if model.coefficients is not None:
+        arrays["linear"] = model.coefficients
+    kinds = {**_KINDS, **_NETWORK, **_LINEAR}
     typed: dict[str, Any] = {name: np.asarray(value, TYPES[kinds[name][0]]) for name, value in arrays.items()}
     stream = io.BytesIO()
     np.savez(stream, version=np.int64(VERSION), **typed)
@@ -131,10 +136,12 @@ def read_npz(path: FilePath) -> AceModel:
         raise refusal(path, f"version {VERSION} of the format", str(version))
     found = read_arrays(path, members, _KINDS)
     network = read_arrays(path, members, _NETWORK) if "network_sizes" in members else {}
-    if unknown := sorted(members.keys() - {"version", *found, *network}):
+    linear = read_arrays(path, members, _LINEAR) if "linear" in members else {}
+    if unknown := sorted(members.keys() - {"version", *found, *network, *linear}):
         raise refusal(path, "no array but those of the model", repr(unknown[0][:40]))
     try:
-        return _model(found, Network(*network.values()) if network else None)
+        model = _model(found, Network(*network.values()) if network else None)
+        return replace(model, coefficients=linear["linear"]) if linear else model
     except (ValueError, IndexError) as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -160,7 +167,7 @@ def _model(found: dict[str, Any], network: Network | None) -> AceModel:
     embeddings = tuple(Embedding(name, own, *core) for name, own, core in named)
     return AceModel(
         found["elements"], found["energies"], tuple(zip(*[iter(bonds)] * count, strict=True)),
-        _functions(found), embeddings, found["inner_cutoff_type"], network, found["spline_bins"],
+        _functions(found), embeddings, found["inner_cutoff_type"], network, spline_bins=found["spline_bins"],
     )  # fmt: skip
 
 

@@ -34,6 +34,8 @@ def pack(model: AceModel, *, described: bool = False) -> Packed:
     floats.add(scalars=parts.scalars, series=parts.series, weights=parts.weights, parameters=parts.parameters)
     floats.add(cutoffs=np.concatenate([cutoffs.ravel(), cutoffs.max(axis=1)]), recursion=tables.recursion(parts.top))
     core = any(np.any(bond.core[0] != 0.0) for row in model.bonds for bond in row)
+    none = np.zeros((len(model.elements), model.n_descriptors if model.network is not None else 0))
+    floats.add(linear=none if model.coefficients is None else model.coefficients)
     head = layout.Head(
         types=len(model.elements),
         kind=parts.kind,

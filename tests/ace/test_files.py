@@ -76,7 +76,7 @@ def test_other_yaml_files_are_not_ours(tmp_path):
 @pytest.mark.parametrize("ending", [".yace", ".ace.npz"])
 def test_what_is_written_is_read_bit_by_bit(tmp_path, ending):
     for name, model in synthetic_ace_models().items():
-        plain = replace(model, network=None) if ending == ".yace" else model
+        plain = replace(model, network=None, coefficients=None) if ending == ".yace" else model
         path = tmp_path / f"{name}{ending}"
         assert write_ace(path, plain) == (str(path),)
         found = read_ace(path)

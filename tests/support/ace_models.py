@@ -38,7 +38,10 @@ def synthetic_ace_models() -> dict[str, AceModel]:
         model = models[base]
         sizes = (model.n_descriptors, 6, 1)
         network = random_network(sizes, ("tanh", "linear"), count=len(model.elements))
-        models[name] = replace(model, network=network)
+        beside = None  # a linear model, for one of the two
+        if name == "network_two":
+            beside = np.random.default_rng(5).normal(size=(len(model.elements), model.n_descriptors))
+        models[name] = replace(model, network=network, coefficients=beside)
     return models
 
 

@@ -130,6 +130,7 @@ class AceOracle:
         model, embedding = self.model, self.model.embeddings[center]
         if model.network is not None:
             F = network_energy(model.network, center, B)
+            F += 0.0 if model.coefficients is None else model.coefficients[center] @ B
         else:
             w, m = embedding.parameters[::2], embedding.parameters[1::2]
             F = sum(w[p] * embedded(embedding.name, rho[p], m[p]) for p in range(len(rho)))
