@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,8 @@ from ase_mlips.files.places import require_place
 from ase_mlips.fit import LabelledFrame, Loss, Training
 from ase_mlips.heads.network import Network
 
-from .common import plain_warnings
-from .fit import conclude, frames_of, loss_of, training_of
-from .fit_files import label_counts, rehearsed
-from .outputs import claim, file_of
+from .fit_descriptors import elements_of, fit_and_save, training_of
+from .fit_files import rehearsed
 
 _ENDINGS = (".yace", ".ace.npz")
 
@@ -27,27 +26,17 @@ _ENDINGS = (".yace", ".ace.npz")
 def run(args: Namespace) -> int:
     """Fit an ACE potential to ``args.files``, print its errors and write it to ``args.output``."""
     training = training_of(args)
-    written = _rehearse(args.output, training)
-    outputs = {"-o": written, "--checkpoint": args.checkpoint}
-    inputs = map(file_of, [*args.files, *(args.test or ()), *([args.template] if args.template else [])])
-    claim(outputs, inputs, force=args.force, going_on=["--checkpoint"])
-    train, test = frames_of(args)
-    template = _template(args, train)
-    counts = f"{template.n_descriptors} functions for each of {', '.join(template.elements)}"
-    print(f"{len(train)} training and {len(test)} test frames, {counts}{label_counts(train)}")
-    with plain_warnings():
-        fit = _fit(template, train, test=test, loss=loss_of(args), training=training)
-    return conclude(fit, args, written)
+    return fit_and_save(args, _rehearse(args.output, training), partial(_fit, args, training))
 
 
 def _fit(
-    template: AceModel,
+    args: Namespace,
+    training: Training | None,
     train: Sequence[LabelledFrame],
-    *,
     test: Sequence[LabelledFrame],
     loss: Loss,
-    training: Training | None,
 ) -> AceFit | AceNetworkFit:
+    template = _template(args, train)
     if training is None:
         return fit_ace(template, train, test=test, loss=loss)
     try:
@@ -59,9 +48,10 @@ def _fit(
 def _template(args: Namespace, train: Sequence[LabelledFrame]) -> AceModel:
     if args.template:
         return read_ace(args.template, elements=args.elements)
-    elements = args.elements or sorted({symbol for frame in train for symbol in frame.atoms.get_chemical_symbols()})
     try:
-        return ace_template(elements, cutoff=args.cutoff, nmax=args.nmax, lmax=args.lmax, scale=args.scale)
+        return ace_template(
+            elements_of(args, train), cutoff=args.cutoff, nmax=args.nmax, lmax=args.lmax, scale=args.scale
+        )
     except ValueError as error:
         raise ValueError(f"--nmax, --lmax: {error}") from error
 

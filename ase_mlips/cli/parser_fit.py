@@ -13,7 +13,7 @@ def add_fit(commands: Any) -> None:
     families = command(commands, "fit", "fit a potential to labelled structures", model=False).add_subparsers(
         title="families", metavar="FAMILY", required=True
     )
-    for add in (_snap, _ace, _mtp, _nep):
+    for add in (_snap, _ace, _pod, _mtp, _nep):
         add(families)
 
 
@@ -81,6 +81,35 @@ def _least_squares(parser: ArgumentParser) -> None:
         "--test-fraction", type=not_negative, default=0.1, metavar="X", help="without --test: held back"
     )
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of what is held back and of a network")
+
+
+def _pod(families: Any) -> None:
+    parser = command(families, "pod", "fit a POD potential, or POD + SNAP, by least squares", model=False)
+    parser.set_defaults(module="fit_pod")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="structures with energies, forces and, if known, stresses"
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT_coefficients.pod", help="model; errors go to a report beside it"
+    )
+    add_force(parser)
+    parser.add_argument("--rin", type=positive, default=1.0, metavar="A", help="inner radius")
+    parser.add_argument("--cutoff", type=positive, default=5.0, metavar="A", help="outer radius")
+    parser.add_argument(
+        "--radial", nargs="+", type=seed, default=(8, 6, 4), metavar="N", help="functions of two to seven bodies"
+    )
+    parser.add_argument(
+        "--angular", nargs="+", type=seed, default=(6, 3), metavar="P", help="highest powers of three to seven bodies"
+    )
+    parser.add_argument("--bessel", type=seed, default=4, metavar="N", help="Bessel functions of the snapshots")
+    parser.add_argument("--inverse", type=seed, default=8, metavar="N", help="inverse powers of the snapshots")
+    parser.add_argument(
+        "--snap", type=seed, metavar="N", help="add SNAP of this twojmax and cutoff; needs -o OUT.overlay.npz"
+    )
+    parser.add_argument(
+        "--elements", nargs="+", action=Symbols, metavar="X", help="their order in the model (default: alphabetical)"
+    )
+    _least_squares(parser)
 
 
 def _head(parser: ArgumentParser) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..engine.fields import view
 from ..engine.jit import device, kernel
-from ..engine.lanes import PAD, channel_derivatives, channel_sums, gather, open_chunk, scatter, sum_rows
+from ..engine.lanes import PAD, channel_sums, gather, open_chunk, scatter, sum_rows
 from ..engine.neighbors.kernels_pairs import pointers
 from ..engine.simd import W, fma, ldf, ldi, load, off, ptr, splat, stf, store, vsqrt, where_less
 from .kernels_head import clustered, lane_coefficients, linear, with_enough_neighbors
@@ -25,6 +25,7 @@ from .kernels_terms import (
     moments,
     product_derivatives,
     products,
+    radial_sum,
     sum_derivatives,
     three_bodies,
     three_body_derivatives,
@@ -116,10 +117,11 @@ def fill_channels(head: Head, floats: Any, used: int, work: Any) -> None:
         store(pq, 0, y * rinv)
         store(pq, 4 * W, z * rinv)
         F = off(work, head.area.channels + (k // 4 * (total + 3) * 4 + k % 4) * W)
-        G = off(work, head.area.slopes + k * radial * W)
+        G = off(work, head.area.functions + 2 * k * radial * W)
         for m in range(radial):
             value = load(functions, m * W)
-            store(G, m * W, load(slopes, m * W))
+            store(G, 2 * m * W, value)
+            store(G, (2 * m + 1) * W, load(slopes, m * W))
             if m < three:
                 store(F, 4 * m * W, value)
                 if odd > 0:
@@ -157,47 +159,70 @@ def describe_block(listing: Any, species: Any, head: Head, ints: Any, floats: An
 
 @device
 def pair_forces(head: Head, ints: Any, first: int, last: int, work: Any) -> None:
-    """p_ij = dU_i/dr_j of the slots of all elements, as far as it comes from the channels first .. last - 1."""
-    starts, v = off(work, head.area.starts), off(work, head.area.derivatives)
-    limits, offsets = off(ints, head.ints.limits + first), off(ints, head.ints.offsets + first)
+    """p_ij = dU_i/dr_j of the slots of all elements, as far as it comes from R_m, m = first .. last - 1."""
+    starts, offsets = off(work, head.area.starts), off(ints, head.ints.offsets)
     for e in range(head.types):
         dS = off(work, head.area.sum_derivatives + e * head.sums * W)
-        for group in range(int(ldf(starts, e * W)) // 4, int(ldf(starts, (e + 1) * W)) // 4):
-            pq = off(work, head.area.variables + 8 * group * W)
-            channel_derivatives(dS, pq, limits, offsets, last - first, v)
-            for lane in range(4):
-                slot_force(head, 4 * group + lane, first, last, work)
+        for k in range(int(ldf(starts, e * W)), int(ldf(starts, (e + 1) * W))):
+            slot_force(head, offsets, first, last, dS, k, work)
 
 
 @device
-def slot_force(head: Head, k: int, first: int, last: int, work: Any) -> None:
-    """Add the force of one slot from the derivatives by its channels."""
-    three, odd, slot = head.three, head.channels - head.radial, k % 4
+def slot_force(head: Head, offsets: Any, first: int, last: int, dS: Any, k: int, work: Any) -> None:
+    """The force of one slot from dU/dS of its element.
+
+    With Q_bc = sum_m R_m dU/dS_m[b, c] of the even and x times that of the odd channels, and Q'_bc the same of R'_m,
+    U changes by d(sum_bc Q_bc y^b z^c) of the direction and by sum_bc Q'_bc y^b z^c of the distance: double Horner
+    schemes over b and c, as in `lanes.channel_derivatives`, but one for all channels.
+    """
+    degree, top = head.degree, min(last, head.three)
     geometry = off(work, head.area.geometry + k * GEOMETRY_WORDS * W)
-    rinv, x = load(geometry, 0), load(geometry, W)
-    pq = off(work, head.area.variables + (k // 4 * 8 + slot) * W)
-    F = off(work, head.area.channels + ((k - slot) * (head.channels + 3) + slot) * W)
-    G, v = off(work, head.area.slopes + k * head.radial * W), off(work, head.area.derivatives + slot * W)
-    radial = gx = gy = gz = splat(0.0)
-    for ch in range(first, last):
-        part, f = off(v, 12 * (ch - first) * W), load(F, 4 * ch * W)
-        value = load(part, 0)
-        m = ch
-        if ch >= three:
-            m = ch - odd
-            if ch < three + odd:
-                m = ch - three
-                gx = fma(load(F, 4 * m * W), value, gx)
-                value = value * x
-        radial = fma(load(G, m * W), value, radial)
-        gy = fma(f, load(part, 4 * W), gy)
-        gz = fma(f, load(part, 8 * W), gz)
-    y, z = load(pq, 0), load(pq, 4 * W)
+    pq = off(work, head.area.variables + (k // 4 * 8 + k % 4) * W)
+    rinv, x, y, z = load(geometry, 0), load(geometry, W), load(pq, 0), load(pq, 4 * W)
+    functions = off(work, head.area.functions + 2 * k * head.radial * W)
+    radial = gx = gy = gz = value = splat(0.0)
+    odd = off(dS, (head.size - 1) * W)
+    even = off(odd, -(degree * (degree + 1) // 2) * W)
+    for b in range(degree, -1 if top > first else degree, -1):
+        column, row = contracted(functions, even, head.size, first, top)
+        slope = along_x = splat(0.0)
+        even = off(even, -W)
+        for _ in range(degree - b):
+            q, dq, q_odd, dq_odd = contracted_pair(functions, even, odd, head.size, first, top)
+            even, odd = off(even, -W), off(odd, -W)
+            slope, column = fma(slope, z, column), fma(column, z, fma(x, q_odd, q))
+            row, along_x = fma(row, z, fma(x, dq_odd, dq)), fma(along_x, z, q_odd)
+        gy, value = fma(gy, y, value), fma(value, y, column)
+        gz, radial, gx = fma(gz, y, slope), fma(radial, y, row), fma(gx, y, along_x)
+    for m in range(max(first, head.three), last):
+        own = load(dS, radial_sum(head, offsets, m) * W)
+        radial = fma(load(functions, (2 * m + 1) * W), own, radial)
     radial = fma(-rinv, fma(gx, x, fma(gy, y, gz * z)), radial)
     out = off(work, head.area.forces + 3 * k * W)
-    store(out, 0, load(out, 0) + fma(radial, x, gx * rinv))
-    store(out, W, load(out, W) + fma(radial, y, gy * rinv))
-    store(out, 2 * W, load(out, 2 * W) + fma(radial, z, gz * rinv))
+    store(out, 0, fma(radial, x, gx * rinv))
+    store(out, W, fma(radial, y, gy * rinv))
+    store(out, 2 * W, fma(radial, z, gz * rinv))
+
+
+@device
+def contracted(functions: Any, D: Any, size: int, first: int, last: int) -> Any:
+    """sum_m R_m D_m and sum_m R'_m D_m."""
+    q = dq = splat(0.0)
+    for m in range(first, last):
+        d = load(D, m * size * W)
+        q, dq = fma(load(functions, 2 * m * W), d, q), fma(load(functions, (2 * m + 1) * W), d, dq)
+    return q, dq
+
+
+@device
+def contracted_pair(functions: Any, D: Any, E: Any, size: int, first: int, last: int) -> Any:
+    """The same of D and of E."""
+    q = dq = p = dp = splat(0.0)
+    for m in range(first, last):
+        r, dr = load(functions, 2 * m * W), load(functions, (2 * m + 1) * W)
+        d, e = load(D, m * size * W), load(E, m * size * W)
+        q, dq, p, dp = fma(r, d, q), fma(dr, d, dq), fma(r, e, p), fma(dr, e, dp)
+    return q, dq, p, dp
 
 
 @device
@@ -226,8 +251,7 @@ def evaluate_block(
             four_body_derivatives(head, ints, floats, m, work)
         sum_derivatives(head, ints, floats, m, work)
     two_body_derivatives(head, ints, work)
-    zero(off(work, head.area.forces), 3 * used)
-    pair_forces(head, ints, 0, head.channels, work)
+    pair_forces(head, ints, 0, head.radial, work)
     scatter(neighbor_slots(head, work), off(work, head.area.forces), used, members, head.atoms, rows)
 
 

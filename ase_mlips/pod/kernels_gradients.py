@@ -39,17 +39,6 @@ def store_gradients(head: Head, k: int, used: int, members: Any, place: Any, gra
 
 
 @device
-def own_forces(head: Head, ints: Any, m: int, used: int, work: Any) -> None:
-    """p_ij from dU/dS of the radial function m alone."""
-    zero(off(work, head.area.forces), 3 * used)
-    even = m if m < head.three else head.channels + m - head.radial
-    parts = 2 if m < head.three and head.channels > head.radial else 1
-    for part in range(parts):
-        channel = even + part * head.three
-        pair_forces(head, ints, channel, channel + 1, work)
-
-
-@device
 def sums_of(head: Head, ints: Any, floats: Any, k: int, work: Any) -> int:
     """dB/dS of descriptor k of two to four bodies, as far as it is not zero; returns its radial function."""
     present, beta = load(work, head.area.present), off(work, head.area.beta)
@@ -122,7 +111,8 @@ def describe(
         if gradients.size == 0:
             continue
         for k in range(head.third):
-            own_forces(head, table, sums_of(head, table, constants, k, scratch), used, scratch)
+            m = sums_of(head, table, constants, k, scratch)
+            pair_forces(head, table, m, m + 1, scratch)
             store_gradients(head, k, used, members, ptr(place), ptr(gradients), scratch)
         for lane in range(W):
             i = ldi(members, lane)

@@ -38,7 +38,7 @@ def two_bodies(head: Head, ints: Any, work: Any) -> None:
 
 
 @device
-def radial_sum(head: Head, offsets: Any, m: int) -> int:
+def radial_sum(head: Head, offsets: Any, m: int) -> Any:
     """Place of sum_k R_m among the sums of an element."""
     if m < head.three:
         return ldi(offsets, m)
@@ -121,13 +121,14 @@ def three_body_derivatives(head: Head, ints: Any, floats: Any, m: int, work: Any
         a, b = off(work, head.area.moments + first), off(work, head.area.moments + second)
         da = off(work, head.area.moment_derivatives + first)
         db = off(work, head.area.moment_derivatives + second)
-        k = 0
+        k, same = 0, first == second
         for order in range(head.degree + 1):
             own = load(legendre, order * W)
+            own = own + own if same else own
             for _ in range(2 * order + 1):
-                left, right = load(a, k), load(b, k)
-                store(da, k, fma(own, right, load(da, k)))
-                store(db, k, fma(own, left, load(db, k)))
+                store(da, k, fma(own, load(b, k), load(da, k)))
+                if not same:
+                    store(db, k, fma(own, load(a, k), load(db, k)))
                 k += W
 
 

@@ -61,11 +61,10 @@ class Areas(NamedTuple):
     geometry: int
     variables: int  # y/r and z/r
     channels: int
-    slopes: int  # R'_m
+    functions: int  # R_m and R'_m
     forces: int  # p_ij
     radial: int  # of one slot: variable, pieces, values and slopes
     snapshots: int  # and their slopes
-    derivatives: int  # of `lanes.channel_derivatives`
     sums: int  # of `lanes.channel_sums`, for each element
     sum_derivatives: int
     moments: int  # of each element and radial function: harmonics, then monomials

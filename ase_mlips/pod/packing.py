@@ -20,21 +20,18 @@ def pack(model: PodModel) -> Packed:
     types, (two, three, four, *_), (degree, p4, *_) = len(basis.elements), basis.radial_functions, basis.angular_degrees
     harmonics, channels = tables.angular_sums(degree), tables.channels(basis)
     stride = harmonics + len(tables.monomials(p4))
-    ints.add(limits=channels.limits, offsets=channels.offsets, pairs=tables.pairs(types))
+    ints.add(limits=channels.limits, offsets=channels.offsets)
     _pack_angles(basis, ints, floats)
-    terms = tables.four_body_terms(basis, three * stride)
-    ints.add(runs=terms.runs, factors=terms.factors, products=np.concatenate(basis.products))
-    floats.add(weights=terms.weights)
+    runs = _pack_terms(basis, three * stride, ints, floats)
     bodies = np.cumsum([0, *basis.descriptor_counts, *map(len, basis.products)])
-    ints.add(bodies=bodies)
-    pieces = _pack_radial(basis, floats)
     coefficients = _coefficients(model)
+    ints.add(bodies=bodies)
     floats.add(coefficients=coefficients)
     head = layout.Head(
         types=types,
         radial=basis.n_radial,
         groups=padded(basis.n_radial) // W,
-        pieces=pieces,
+        pieces=_pack_radial(basis, floats),
         bessel=basis.bessel_degree,
         inverse=basis.inverse_degree,
         two=two,
@@ -48,7 +45,7 @@ def pack(model: PodModel) -> Packed:
         stride=stride,
         pairs=types * (types + 1) // 2,
         angular=ANGULAR_TERMS[p4],
-        runs=len(terms.runs) - 1,
+        runs=runs,
         first=int(bodies[1]),
         second=int(bodies[2]),
         third=int(bodies[3]),
@@ -80,6 +77,15 @@ def _pack_angles(basis: PodBasis, ints: Packer, floats: Packer) -> None:
     )
 
 
+def _pack_terms(basis: PodBasis, stride: int, ints: Packer, floats: Packer) -> int:
+    """Pairs and triples of elements and products of descriptors; returns the number of runs of four-body terms."""
+    terms = tables.four_body_terms(basis, stride)
+    ints.add(pairs=tables.pairs(len(basis.elements)), products=np.concatenate(basis.products))
+    ints.add(runs=terms.runs, factors=terms.factors)
+    floats.add(weights=terms.weights)
+    return len(terms.runs) - 1
+
+
 def _pack_radial(basis: PodBasis, floats: Packer) -> int:
     """Radial functions in both forms; returns the number of pieces."""
     phi = radial.expansion(basis)
@@ -90,7 +96,7 @@ def _pack_radial(basis: PodBasis, floats: Packer) -> int:
     table[:, :, :n] = found.values
     floats.add(pieces=table.reshape(count, powers, groups, W).swapaxes(1, 2), expansion=phi.T)
     floats.add(scalars=[basis.rin, basis.rcut, found.start, 1.0 / found.width])
-    return count
+    return int(count)
 
 
 def _coefficients(model: PodModel) -> FloatArray:
@@ -114,11 +120,10 @@ def _areas(head: layout.Head, slots: int) -> layout.Areas:
         geometry=layout.GEOMETRY_WORDS * used,
         variables=2 * used,
         channels=(head.channels + 3) * used,
-        slopes=head.radial * used,
+        functions=2 * head.radial * used,
         forces=3 * used,
         radial=layout.RADIAL_SCRATCH + 2 * head.groups * W,
         snapshots=2 * (3 * head.bessel + head.inverse),
-        derivatives=12 * head.channels,
         sums=head.types * head.sums,
         sum_derivatives=head.types * head.sums,
         moments=moments,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..arrays import FloatArray, IntArray
+from ..arrays import FloatArray, Int64Array, IntArray
 from ..engine.neighbors import NeighborList
 from ..engine.threads import scratch
 from ..files.records import one_line
@@ -105,8 +105,8 @@ class PodPotential(BlockPotential[PodModel]):
         return self._describe(neighbors, species, np.cumsum(counts) - counts, int(counts.sum()))[0]
 
     def _describe(
-        self, neighbors: NeighborList, species: IntArray, first: IntArray, pairs: int
-    ) -> tuple[PairGradients, IntArray]:
+        self, neighbors: NeighborList, species: IntArray, first: Int64Array, pairs: int
+    ) -> tuple[PairGradients, Int64Array]:
         """Descriptors, gradients if there are any pairs, and the number of pairs of each atom, found on the way."""
         n, total = neighbors.centers, self.model.basis.n_descriptors
         plan, counts = self._plans(neighbors, species), np.zeros(n, np.int64)

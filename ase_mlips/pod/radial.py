@@ -112,5 +112,5 @@ def pieces(basis: PodBasis, phi: FloatArray) -> Pieces:
         slopes = np.abs(values[:, 1]).max(axis=0, initial=0.0)
         error = np.max(np.abs(residual).max(axis=(0, 1), initial=0.0) * (DEGREE + 1) ** 2 / slopes, initial=0.0)
         if error <= SLOPE_ERROR or error > 0.1 * before or count >= MOST_PIECES:  # the second is rounding
-            return Pieces(values, start, width)
+            return Pieces(np.asarray(values, np.float64), start, width)
         count, before = 2 * count, error

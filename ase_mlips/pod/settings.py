@@ -93,7 +93,7 @@ def read_settings(path: FilePath) -> Settings:
     ValueError
         ``path:line: expected ..., got ...`` if it is malformed or of the format of 2022.
     """
-    values, found = dict(DEFAULTS), {}
+    values, found = dict(DEFAULTS), dict[str, Row]()
     rows = Rows(path)
     elements: tuple[str, ...] = ()
     for row in rows:

@@ -145,8 +145,10 @@ def four_body_terms(basis: PodBasis, stride: int) -> Terms:
         From the sums of one element to those of the next.
     """
     radial, degree = basis.radial_functions[2], basis.angular_degrees[1]
-    place = {powers: n for n, powers in enumerate(monomials(degree))}
-    runs, factors, weights = [], [], []
+    place: dict[tuple[int, ...], int] = {powers: n for n, powers in enumerate(monomials(degree))}
+    runs: list[tuple[int, int, int]] = []
+    factors: list[tuple[int, ...]] = []
+    weights: list[float] = []
     expanded = [_expanded(powers) for powers in four_body_powers(degree)] if radial else []
     for t, triple in enumerate(combinations_with_replacement(range(len(basis.elements)), 3)):
         for n, terms in enumerate(expanded):
