@@ -145,8 +145,10 @@ def silicon(data: Path, options: argparse.Namespace) -> dict:
 
 
 def molybdenum(data: Path, options: argparse.Namespace) -> dict:
-    """mlearn Mo: published are, in meV/atom and eV/A, 4.04 and 0.333 (quadratic SNAP, as many parameters), 3.98 and 0.151
-    (MTP of level 20), 9.25 and 0.376 (SNAP)."""
+    """mlearn Mo; published are, in meV/atom and eV/A, three potentials.
+
+    Quadratic SNAP, which has as many parameters, 4.04 and 0.333; MTP of level 20 3.98 and 0.151; SNAP 9.25 and 0.376.
+    """
     train, test = mlearn("Mo", data)
     return trained(MOLYBDENUM, train, test, 0.05, epochs=150, lbfgs_steps=160)
 
@@ -204,9 +206,9 @@ def threads(data: Path, options: argparse.Namespace) -> dict:
 
 
 def responses(data: Path, options: argparse.Namespace) -> dict:
-    """Models of dipoles and polarizabilities of GPUMD: labels of 138 rattled cells, learned by models of the same shape.
+    """Models of dipoles and polarizabilities of GPUMD: labels of rattled cells, learned by models of the same shape.
 
-    Root mean squares of the errors of 12 further ones, relative to the scatter of their labels.
+    138 cells are learned; root mean squares of the errors of 12 others, relative to the scatter of their labels.
     """
     folder, rng, result = data.parent / "reference/nep", np.random.default_rng(0), {}
     for name, file in (
