@@ -147,6 +147,10 @@ def test_what_is_done_is_not_done_again(done: tuple[Path, ActiveResult, list[str
     assert before == {path: path.stat().st_mtime_ns for path in before}
     with pytest.raises(ValueError, match=r"settings.json: was begun with grade_select: 3.0, and is to go on with 2.0"):
         learning(folder, replace(SETTINGS, grade_select=2.0)).run(start())
+    with pytest.raises(ValueError, match=r"was begun with learner: .*MtpLearner"):
+        replace(learning(folder), learner=MtpLearner(6, iterations=SETTINGS.iterations)).run(start())
+    with pytest.raises(ValueError, match=r"start: .* was begun with other frames"):
+        learning(folder).run(start()[1:])
 
 
 def test_a_result_shows_and_keeps_itself(done: tuple[Path, ActiveResult, list[str]], tmp_path: Path) -> None:
