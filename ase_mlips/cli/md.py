@@ -10,10 +10,10 @@ from argparse import Namespace
 from ase import Atoms
 
 from ase_mlips.runs.ensembles import require_suitable
-from ase_mlips.runs.md import MDFiles, Simulation, prepared_md
+from ase_mlips.runs.md import Simulation, prepared_md
 from ase_mlips.runs.results import MDResult
 from ase_mlips.runs.settings import MDRun
-from ase_mlips.runs.trajectory import Mode
+from ase_mlips.runs.trajectory import MDFiles, Mode
 
 from .common import chosen_model, plain_warnings, read_structure, warn_if_not_periodic
 from .jobs import command_settings, named_options, origin, write_job

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from .elastic_result import ElasticConstants, Moduli
     from .eos import EOSRun, EquationOfState, equation_of_state, fit_birch_murnaghan
     from .jobs import KINDS, Job, Kind, read_job
-    from .md import MDFiles, run_md
+    from .md import run_md
     from .neb import NEBRun, minimum_energy_path
     from .neb_result import MinimumEnergyPath
     from .provenance import provenance_of
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .results import MDResult, RelaxResult
     from .settings import MDRun, RelaxRun, Settings
     from .surfaces import SurfaceEnergy, SurfaceRun, surface_energy
-    from .trajectory import read_description
+    from .trajectory import MDFiles, read_description
 
 __all__ = [
     "KINDS",
@@ -59,7 +59,7 @@ _MODULES = {
     "elastic_result": ("ElasticConstants", "Moduli"),
     "eos": ("EOSRun", "EquationOfState", "equation_of_state", "fit_birch_murnaghan"),
     "jobs": ("KINDS", "Job", "Kind", "read_job"),
-    "md": ("MDFiles", "run_md"),
+    "md": ("run_md",),
     "neb": ("NEBRun", "minimum_energy_path"),
     "neb_result": ("MinimumEnergyPath",),
     "provenance": ("provenance_of",),
@@ -67,7 +67,7 @@ _MODULES = {
     "results": ("MDResult", "RelaxResult"),
     "settings": ("MDRun", "RelaxRun", "Settings"),
     "surfaces": ("SurfaceEnergy", "SurfaceRun", "surface_energy"),
-    "trajectory": ("read_description",),
+    "trajectory": ("MDFiles", "read_description"),
 }
 
 
