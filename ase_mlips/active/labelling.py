@@ -206,7 +206,7 @@ class FileLabeller:
         Raises
         ------
         ValueError
-            A result is of another structure.
+            A result is of another structure, or not finite.
         """
         place = labels.folder.parent / "to-label"
         waiting = []
@@ -217,7 +217,10 @@ class FileLabeller:
                 text = (folder / FAILED).read_text(encoding="utf-8", errors="replace").strip()
                 labels.drop(number, text or f"{folder / FAILED} is there")
             elif isinstance(found := _result(folder, atoms), Atoms):
-                labels.keep(number, found)
+                try:
+                    labels.keep(number, found)
+                except ValueError as error:
+                    raise ValueError(f"{folder}: {error}") from None
             else:
                 waiting.append(found)
         if not waiting:
