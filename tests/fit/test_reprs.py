@@ -17,7 +17,10 @@ from ase_mlips.fit import (
     RmseLoss,
     SnapDesign,
     Training,
+    ace_template,
     energy_offsets,
+    fit_ace,
+    fit_ace_network,
     fit_mtp,
     fit_nep,
     fit_network,
@@ -37,12 +40,17 @@ def objects(tmp_path_factory):
     linear = fit_snap(template, frames[:6], test=frames[6:])
     with pytest.warns(UserWarning, match="the best model has a loss of"):
         network = fit_network(template, frames, validation=0.25, training=Training(hidden=(2,), epochs=2))
+    functions = ace_template(["Ga"], cutoff=4.0, nmax=[2], lmax=[0])
     settings = NepSettings(
         ("Ga",), cutoff=(4.0, 4.0), n_max=(1, 1), basis_size=(2, 2), l_max=1, invariants=(), neuron=2
     )
     with pytest.warns(UserWarning, match="the best model has a loss of"):
+        ace = fit_ace_network(functions, frames, validation=0.25, training=Training(hidden=(2,), epochs=1))
+    with pytest.warns(UserWarning, match="the best model has a loss of"):
         nep = fit_nep(settings, frames, validation=0.25, training=NepTraining(epochs=1))
     return {
+        "AceFit": fit_ace(functions, frames),
+        "AceNetworkFit": ace,
         "EnergyOffsets": energy_offsets(linear.report, linear.sets),
         "LabelledFrame": frames[0],
         "FrameFile": FrameFile(path),
