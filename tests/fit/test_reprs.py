@@ -14,6 +14,8 @@ from ase_mlips.fit import (
     MlipLoss,
     NepSettings,
     NepTraining,
+    OverlayDesign,
+    PodDesign,
     RmseLoss,
     SnapDesign,
     Training,
@@ -24,11 +26,14 @@ from ase_mlips.fit import (
     fit_mtp,
     fit_nep,
     fit_network,
+    fit_overlay,
+    fit_pod,
     fit_snap,
     read_frames,
     snap_template,
     weight_sweep,
 )
+from ase_mlips.pod import PodBasis
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +42,7 @@ def objects(tmp_path_factory):
     write(path, labelled_cells(random_model(("Ga",)), 8))
     frames = read_frames(labelled_cells(random_model(("Ga",)), 8))
     template = snap_template(["Ga"], radii=[0.5], twojmax=2, rcutfac=4.0)
+    basis = PodBasis(("Ga",), 1.0, 4.0, 2, 2, (2, 1, 0, 0, 0, 0), (1, 0, 0, 0, 0))
     linear = fit_snap(template, frames[:6], test=frames[6:])
     with pytest.warns(UserWarning, match="the best model has a loss of"):
         network = fit_network(template, frames, validation=0.25, training=Training(hidden=(2,), epochs=2))
@@ -63,6 +69,10 @@ def objects(tmp_path_factory):
         "SnapEquations": linear.equations,
         "SnapFit": linear,
         "NetworkFit": network,
+        "PodDesign": PodDesign(basis, frames),
+        "PodFit": fit_pod(basis, frames[:6]),
+        "OverlayDesign": OverlayDesign([basis, template], frames),
+        "OverlayFit": fit_overlay([basis, template], frames[:6]),
         "RmseLoss": RmseLoss(),
         "NepSettings": settings,
         "NepTraining": NepTraining(),
