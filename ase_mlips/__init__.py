@@ -5,20 +5,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .ace import ACE
     from .loading import load
     from .mtp import MTP
     from .nep import NEP
+    from .overlay import Overlay
+    from .pod import POD
     from .snap import SNAP
 
     __version__: str
 
-__all__ = ["MTP", "NEP", "SNAP", "__version__", "load"]
+__all__ = ["ACE", "MTP", "NEP", "POD", "SNAP", "Overlay", "__version__", "load"]
 
 _SOURCES = Path(__file__).parents[1]
 if not Path(__file__).with_name("analysis").exists() and (_SOURCES / "analysis" / "__init__.py").exists():
     __path__.append(str(_SOURCES))  # run from a checkout, where `ase_mlips.analysis` lies beside this folder
 
-_FAMILIES = {"MTP": ".mtp", "NEP": ".nep", "SNAP": ".snap"}  # a potential is a folder and a line here
+_FAMILIES = {  # a potential is a folder and a line here
+    "ACE": ".ace",
+    "MTP": ".mtp",
+    "NEP": ".nep",
+    "POD": ".pod",
+    "SNAP": ".snap",
+    "Overlay": ".overlay",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -3,20 +3,26 @@
 import numpy as np
 import pytest
 from scipy.spatial import cKDTree
+from support.ace_models import synthetic_ace_models
 from support.evaluations import Configuration, assert_close, evaluated, listed, scattered
 from support.mtp_models import synthetic_mtp_model
 from support.nep_models import synthetic_nep_models
+from support.pod_models import synthetic_pod_model
 from support.snap_models import synthetic_models
 
+from ase_mlips.ace import AcePotential
 from ase_mlips.engine.neighbors import NeighborList
 from ase_mlips.engine.neighbors.joined import static_list
 from ase_mlips.mtp.potential import MtpPotential
 from ase_mlips.nep.potential import NepPotential
+from ase_mlips.pod.potential import PodPotential
 from ase_mlips.snap.potential import SnapPotential
 
 POTENTIALS = {
+    "ace": lambda: AcePotential(synthetic_ace_models()["two"]),
     "mtp": lambda: MtpPotential(synthetic_mtp_model("l16")),
     "nep": lambda: NepPotential(synthetic_nep_models()["nep4"]),
+    "pod": lambda: PodPotential(synthetic_pod_model("two_seven")),
     "snap": lambda: SnapPotential(synthetic_models()["two"]),
     "quadratic": lambda: SnapPotential(synthetic_models()["quadratic"]),
 }

@@ -227,6 +227,9 @@ def test_compile_says_where_the_kernels_are(monkeypatch, tmp_path, capsys):
             "NEP two elements",
             "NEP with charges",
             "MTP two elements",
+            "MTP fit",
+            "POD two elements",
+            "ACE two elements",
         )
     )
     assert f"kept in {writable_directory(cache_directories())}" in said

@@ -2,13 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 from ase.io import read, write
 from support.command_line import labelled
 
 from ase_mlips import MTP
 from ase_mlips.cli import main
-from ase_mlips.fit import full_batch
+from ase_mlips.fit import Committee, full_batch
 from ase_mlips.mtp import read_active_set, read_mtp
 
 pytestmark = pytest.mark.filterwarnings("ignore:the training set of this active set", "ignore:.*labels cannot")
@@ -80,11 +81,35 @@ def test_ctrl_c_writes_the_best_so_far(here, capsys, monkeypatch):
     assert read_mtp("cu.mtp").trained
 
 
+def test_a_committee_is_trained_and_its_deviations_are_written(here, capsys):
+    command = [*COMMAND, "--committee", "2", "-o", "cu.mtp", "--seed", "3"]
+    assert main([*command, "--test", "train.extxyz@:4"]) == 0
+    said = capsys.readouterr().out
+    assert all(f"wrote cu.{number}.mtp" in said for number in (0, 1))
+    written = {f"cu.{number}.{ending}" for number in (0, 1) for ending in ("mtp", "report.json", "png")}
+    assert {path.name for path in here.iterdir()} == {"train.extxyz", "cu.deviations.json", *written}
+    report = json.loads((here / "cu.deviations.json").read_text())
+    assert report["members"] == ["cu.0.mtp", "cu.1.mtp"]
+    seeds = [json.loads((here / f"cu.{number}.report.json").read_text())["training"]["seed"] for number in (0, 1)]
+    assert seeds == [3, 4]
+    members = [MTP(f"cu.{number}.mtp", species=["Cu"]) for number in (0, 1)]
+    committee = Committee(members)
+    spread = [committee.get_force_deviations(atoms) for atoms in read("train.extxyz", ":")]
+    found = {(row["set"], row["quantity"]): row for row in report["deviations"]}
+    assert found["train", "force"]["deviation"] == pytest.approx(np.sqrt(np.mean(np.square(spread))), rel=1e-6)
+    assert found["train", "force"]["largest"] == pytest.approx(np.max(spread), rel=1e-6)
+    assert found["test", "energy"]["count"] == 4
+    assert main(command) == 2
+    assert "cu.0.mtp: exists" in capsys.readouterr().err
+
+
 def test_what_cannot_be_is_said_before_the_training(here, capsys):
     for options, message in [
         (["-o", "cu.txt"], "ends in .almtp or .mtp"),
         (["-o", "cu.mtp", "--validation-fraction", "1"], "expected below 1"),
         (["-o", "cu.mtp", "--level", "30"], "level"),
+        (["-o", "cu.mtp", "--committee", "1"], "two or more members"),
+        (["-o", "cu.mtp", "--committee", "2", "--start", "pot.mtp"], "all members would be the same"),
     ]:
         assert main([*COMMAND, *options]) == 2
         assert message in capsys.readouterr().err

@@ -111,6 +111,8 @@ def test_frames_are_repeated_as_gpumd_does(here, capsys):
         (["-o", "x.nep"], "x.nep: expected a name that ends in .txt"),
         (["-o", "train.txt", "--start", "none.txt"], "--input: not possible together with --start"),
         (["-o", "x.txt", "--gpumd", "none"], "none: there is no such directory"),
+        (["-o", "x.txt", "--gpumd", ".", "--committee", "2"], "--gpumd: not possible together with --committee"),
+        (["-o", "x.txt", "--committee", "1"], "members: expected two or more, got 1"),
         (["-o", "x.txt", "--elements", "Cu"], "--elements: not possible together with --input"),
         (["-o", "x.txt", "--checkpoint", "none/state.npz"], "none: there is no such directory"),
         (["-o", "x.txt", "--validation", "1"], "expected above 0 and below 1"),
@@ -128,3 +130,42 @@ def test_no_file_is_overwritten(here, capsys):
     assert main([*COMMAND, "-o", "nep.txt"]) == 2
     assert "nep.txt: exists; --force replaces it" in capsys.readouterr().err
     assert main([*COMMAND, "-o", "nep.txt", "--force"]) == 0
+
+
+def test_a_committee_is_trained(here, capsys):
+    assert main([*COMMAND, "-o", "nep.txt", "--committee", "2", "--test", "train.xyz@:2"]) == 0
+    assert "wrote nep.0.txt" in capsys.readouterr().out
+    assert NEP("nep.0.txt").model != NEP("nep.1.txt").model
+    content = [json.loads((here / f"nep.{n}.report.json").read_text()) for n in (0, 1)]
+    assert [own["training"]["seed"] for own in content] == [0, 1]
+    assert any(score["set"] == "test" for score in content[0]["scores"])
+    assert sorted(os.listdir()) == sorted(
+        ["nep.in", "train.xyz", *(f"nep.{n}.{end}" for n in (0, 1) for end in ("txt", "png", "report.json"))]
+    )
+
+
+@pytest.mark.parametrize(("kind", "key", "columns"), [("dipole", "dipole", 6), ("polarizability", "pol", 12)])
+def test_dipoles_and_polarizabilities_are_trained(here, capsys, kind, key, columns):
+    rng = np.random.default_rng(0)
+    frames = [labelled(0.0, 0.0, 0.0, seed) for seed in range(6)]
+    for atoms in frames:
+        atoms.calc = None
+        atoms.info[key] = rng.normal(size=3) if key == "dipole" else (rng.normal(size=(3, 3)) + np.eye(3)).ravel()
+    write("train.xyz", frames, format="extxyz")
+    (here / "nep.in").write_text(f"{INPUT}model_type {2 if key == 'pol' else 1}\n")
+    (here / "out").mkdir()
+    assert main([*COMMAND, "-o", "nep.txt", "--gpumd", "out"]) == 0
+    assert kind in capsys.readouterr().out
+    assert {*os.listdir("out")} == {f"{kind}_train.out", "loss.out"}
+    assert np.loadtxt(f"out/{kind}_train.out").shape == (6, columns)
+    assert np.loadtxt("out/loss.out").shape == (2, 6)
+    assert (here / "nep.txt").read_text().startswith(f"nep4_{kind} 1 Cu")
+    assert main(["fit", "nep", "train.xyz", "--start", "nep.txt", "-o", "two.txt", "--epochs", "1"]) == 0
+
+
+def test_charges_are_refused_by_name(here, capsys):
+    (here / "nep.in").write_text(INPUT + "charge_mode 1\n")
+    assert main([*COMMAND, "-o", "nep.txt"]) == 2
+    assert (
+        "nep.in:7: expected charge_mode 0 because models with charges (qNEP) are not trained" in capsys.readouterr().err
+    )

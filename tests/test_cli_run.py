@@ -104,14 +104,14 @@ def test_another_model_of_the_same_name_is_refused(here, capsys):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("stepz: 5\n", "job.yaml:12: stepz is no key of such a file; did you mean steps?\n"),
-        ("pressure: 5\n", "job.yaml:12: pressure: is of npt, and has no meaning in nve\n"),
+        ("stepz: 5\n", "job.yaml:13: stepz is no key of such a file; did you mean steps?\n"),
+        ("pressure: 5\n", "job.yaml:13: pressure: is of npt, and has no meaning in nve\n"),
     ],
 )
 def test_a_job_that_is_wrong_is_one_sentence(here, capsys, change, message):
     main(["md", "cu.morse", "cu.xyz", "--write-job", "job.yaml"])
     text = Path("job.yaml").read_text()
-    assert len(text.splitlines()) == 11
+    assert len(text.splitlines()) == 12
     Path("job.yaml").write_text(text + change)
     assert main(["run", "job.yaml"]) == 2
     assert capsys.readouterr().err == f"ase-mlips: {message}"

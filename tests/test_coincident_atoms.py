@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.calculators.calculator import CalculationFailed
+from support.ace_models import synthetic_ace_models
 from support.mtp_models import synthetic_mtp_model
 from support.nep_models import synthetic_nep_models
+from support.pod_models import synthetic_pod_model
 from support.snap_models import network_models, synthetic_models
 
-from ase_mlips import MTP, NEP, SNAP
+from ase_mlips import ACE, MTP, NEP, POD, SNAP
 
 POTENTIAL = ["get_potential_energy", "get_forces", "get_virials", "get_descriptors"]
 CHARGED = [*POTENTIAL, "get_latent_space", "get_charges", "get_born_effective_charges"]
@@ -20,6 +22,10 @@ CASES = {
     "polarizability": (lambda: NEP(synthetic_nep_models()["polarizability"]), ["get_polarizability"]),
     "SNAP": (lambda: SNAP(synthetic_models()["two"]), [*POTENTIAL, "get_descriptor_gradients"]),
     "SNAP network": (lambda: SNAP(network_models()["network_two"]), [*POTENTIAL, "get_descriptor_gradients"]),
+    "ACE": (lambda: ACE(synthetic_ace_models()["two"]), [*POTENTIAL, "get_descriptor_gradients"]),
+    "ACE network": (lambda: ACE(synthetic_ace_models()["network_two"]), POTENTIAL),
+    "POD": (lambda: POD(synthetic_pod_model("two_seven")), [*POTENTIAL, "get_descriptor_gradients"]),
+    "POD clusters": (lambda: POD(synthetic_pod_model("clusters")), POTENTIAL),
     "MTP": (lambda: MTP(synthetic_mtp_model("l08")), [*POTENTIAL, "get_parameter_gradients"]),
 }
 

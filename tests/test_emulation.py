@@ -75,6 +75,14 @@ def test_the_training_of_nep(emulated):
     assert_same(tiny_runs.nep_gradients(), emulated)
 
 
+def test_pod_kernels(emulated):
+    assert_same(tiny_runs.pod_evaluations(), emulated)
+
+
+def test_ace_kernels(emulated):
+    assert_same(tiny_runs.ace_evaluations(), emulated)
+
+
 def test_neighbor_kernels(emulated):
     assert_same(tiny_runs.neighbor_lists(), emulated)
 

@@ -8,14 +8,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ase import Atoms
+from support.ace_models import synthetic_ace_models
 from support.listing import listed
 from support.mtp_models import synthetic_mtp_model
 from support.nep_models import synthetic_nep_models
+from support.pod_models import synthetic_pod_model
 from support.snap_models import network_models, synthetic_models
 from support.snap_texts import DESCRIPTOR
 from support.torch_files import Archive, zipped
 
-from ase_mlips import MTP, NEP, SNAP, load
+from ase_mlips import ACE, MTP, NEP, POD, SNAP, load
 from ase_mlips.files.records import Record
 from ase_mlips.mtp import untrained
 from ase_mlips.mtp.grade import maxvol
@@ -34,6 +36,17 @@ def public_objects():
     yield from (snap.get_heat_flux_parts(atoms), snap.get_heat_flux_parts(atoms, per_atom=True))
     nep = NEP(synthetic_nep_models()["charge1_zbl"])
     yield from (nep, nep.model, nep.potential, nep.model.network, nep.model.zbl)
+    ace = ACE(synthetic_ace_models()["three"], num_threads=1)
+    yield from (
+        ace,
+        ace.model,
+        ace.potential,
+        ace.model.bonds[0][1],
+        ace.model.functions[0][0],
+        ace.model.embeddings[0],
+    )
+    pod = POD(synthetic_pod_model("two_clusters"), num_threads=1)
+    yield from (pod, pod.model, pod.model.basis, pod.potential, pod.get_descriptor_gradients(atoms))
     mtp = MTP(synthetic_mtp_model("l06"), num_threads=1)
     frames = [Atoms("CuZr", [[0, 0, 0], [d, 0, 0]]) for d in (2.2, 2.5, 3.0)]
     with pytest.warns(UserWarning, match="says nothing about"):
@@ -50,7 +63,7 @@ def public_objects():
 
 def test_reprs_are_one_line():
     texts = list(map(repr, public_objects()))
-    assert len(texts) == 21
+    assert len(texts) == 32
     for text in texts:
         assert "\n" not in text
         assert "array(" not in text
@@ -69,6 +82,12 @@ def test_models_and_their_parts_are_records():
         "NepZbl",
         "NepNetwork",
         "MtpModel",
+        "AceModel",
+        "Bond",
+        "Function",
+        "Embedding",
+        "PodModel",
+        "PodBasis",
     }
     for thing in found.values():
         copied = pickle.loads(pickle.dumps(thing))
@@ -97,8 +116,11 @@ def test_what_a_repr_says_of_arrays():
         (lambda: SNAP(synthetic_models()["zbl"]), "a.snap"),
         (lambda: SNAP(synthetic_models()["two"]), "a.mliap.model"),
         (lambda: SNAP(network_models()["network_two"]), "a.snap.npz"),
+        (lambda: ACE(synthetic_ace_models()["lopsided"]), "a.yace"),
+        (lambda: ACE(synthetic_ace_models()["network_two"]), "a.ace.npz"),
         (lambda: NEP(synthetic_nep_models()["nep5"]), "nep.txt"),
         (lambda: MTP(synthetic_mtp_model("l08")), "a.mtp"),
+        (lambda: POD(synthetic_pod_model("two_clusters")), "a_param.pod"),
     ],
 )
 def test_a_calculator_writes_its_model(tmp_path, calculator, name):
@@ -132,11 +154,26 @@ def harmful_files(touched):
     stream = io.BytesIO()
     np.save(stream, np.array([Harmful(touched)], dtype=object))
     yield "x.snap.npz", stream.getvalue()
+    yield "x.ace.npz", stream.getvalue()
+    yield "x.pod.npz", stream.getvalue()
     yield "x.pt", program
     yield "x.pt", zipped({"x/data.pkl": program})
     yield "x.pt", Archive().legacy(None)[:-1] + program
-    for name in ("nep.txt", "x.mtp", "x.almtp", "x.snapcoeff", "x.snap", "x.mliap", "x.mliap.model"):
+    for name in (
+        "nep.txt",
+        "x.mtp",
+        "x.almtp",
+        "x.snapcoeff",
+        "x.snap",
+        "x.mliap",
+        "x.mliap.model",
+        "x.yace",
+        "x.ace",
+        "x_param.pod",
+        "x_coeff.pod",
+    ):
         yield name, program
+    yield "x.yace", b"elements: !!python/object/apply:os.system [touch " + os.fsencode(touched) + b"]\n"
     yield "x.snap", b"shell touch " + os.fsencode(touched) + b"\n"
     yield "x.snap", b'python "open(%r, 1)"\n' % os.fsencode(touched)
     yield "x.mod", b"variable x equal `touch " + os.fsencode(touched) + b"`\npair_style ${x}\n"
@@ -151,6 +188,8 @@ def test_files_run_nothing(tmp_path):
             other.unlink()
         (folder / "x.mliap.descriptor").write_text(DESCRIPTOR)
         (folder / "x.snapparam").write_text("rcutfac 4.5\ntwojmax 2\n")
+        (folder / "x_param.pod").write_text("species Cu\n")
+        (folder / "x_coeff.pod").write_text("model_coefficients: 1 0 0\n1.0\n")
         (folder / name).write_bytes(content)
         with pytest.raises(ValueError, match="expected "):
             load(folder / name)

@@ -8,13 +8,15 @@ import pytest
 from ase import Atoms, units
 from ase.calculators.emt import EMT
 from ase.md.verlet import VelocityVerlet
+from support.ace_models import synthetic_ace_models
 from support.lennard_jones import LennardJones
 from support.morse import MorseCalculator
 from support.mtp_models import synthetic_mtp_model
 from support.nep_models import synthetic_nep_models
+from support.pod_models import synthetic_pod_model
 from support.snap_models import network_models, synthetic_models
 
-from ase_mlips import MTP, NEP, SNAP
+from ase_mlips import ACE, MTP, NEP, POD, SNAP
 from ase_mlips.calculator import PotentialCalculator
 from ase_mlips.heat_flux import HeatFlux
 from ase_mlips.shifted import ShiftedPotential, shifted
@@ -44,7 +46,11 @@ CALCULATORS = {
     "SNAP with chem": lambda: SNAP(levelled(synthetic_models()["chem_three"])),
     "quadratic SNAP with chem": lambda: SNAP(levelled(synthetic_models()["chem_quadratic"])),
     "SNAP network with chem": lambda: SNAP(network_models()["network_chem"]),
+    "ACE": lambda: ACE(synthetic_ace_models()["three"]),
+    "ACE with ZBL": lambda: ACE(synthetic_ace_models()["zbl"]),
     "NEP": lambda: NEP(synthetic_nep_models()["nep4"]),
+    "POD": lambda: POD(synthetic_pod_model("elements")),
+    "POD with clusters": lambda: POD(synthetic_pod_model("two_clusters")),
     "MTP": lambda: MTP(synthetic_mtp_model("l16_three")),
     "Lennard-Jones": lambda: PotentialCalculator(LennardJones(("Ar", "Kr"), epsilon=0.2, sigma=2.3)),
     "Morse": MorseCalculator,

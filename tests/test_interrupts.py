@@ -19,12 +19,14 @@ import pytest
 from ase import Atoms
 from ase_mlips.analysis import adf, mean_squared_displacement, rdf, vacf
 from numba.core import config, event
+from support.ace_models import synthetic_ace_models
 from support.mtp_models import synthetic_mtp_model
 from support.nep_models import synthetic_nep_models
+from support.pod_models import synthetic_pod_model
 from support.snap_models import synthetic_models
 from support.toy_package import run
 
-from ase_mlips import MTP, NEP, SNAP
+from ase_mlips import ACE, MTP, NEP, POD, SNAP
 from ase_mlips.calculator import PotentialCalculator
 from ase_mlips.engine.jit import device
 from ase_mlips.engine.threads import _Crew, run_chunks
@@ -37,13 +39,17 @@ CALCULATORS: dict[str, Callable[..., PotentialCalculator]] = {
     "snap": lambda **options: SNAP(SNAP_MODEL, **options),
     "nep": lambda **options: NEP(NEP_MODELS["nep4"], **options),
     "charges": lambda **options: NEP(NEP_MODELS["charge3"], **options),
+    "ace": lambda **options: ACE(synthetic_ace_models()["two"], **options),
     "mtp": lambda **options: MTP(synthetic_mtp_model("l16"), **options),
+    "pod": lambda **options: POD(synthetic_pod_model("two"), **options),
 }
 GETTERS: dict[str, tuple[str, ...]] = {
     "snap": ("get_virials", "get_descriptors"),
     "nep": ("get_descriptors", "get_latent_space"),
     "charges": ("get_charges", "get_born_effective_charges"),
+    "ace": ("get_virials", "get_descriptors"),
     "mtp": ("get_virials", "get_descriptors"),
+    "pod": ("get_virials", "get_descriptors"),
 }
 
 

@@ -14,12 +14,12 @@ from ase.constraints import FixCom
 from ase.md.md import MolecularDynamics
 from ase.md.verlet import VelocityVerlet
 
-from ase_mlips.arrays import FloatArray
 from ase_mlips.files.appending import AppendedFile
 from ase_mlips.files.places import require_place
 
 from ..trajectories.frame import TruncatedError, require_regular
 from ..trajectories.text_readers import Header, Text
+from .lammps_flux import TITLE, Recorded, parsed_lammps
 from .nonequilibrium import check_steps, check_timestep
 from .series import UNKNOWN, HeatFluxCalculator, HeatFluxSeries, Meter, require_heat_flux, series_of
 
@@ -170,6 +170,8 @@ class HeatFluxRecorder:
 def read_heat_flux(path: _Path) -> HeatFluxSeries:
     """Read what `HeatFluxRecorder` has written; the file may still grow, and an incomplete last line is ignored.
 
+    Files of LAMMPS are read, too, where ``ase-mlips lammps --write`` has made the input.
+
     The header is ``# heat flux, format 2``, then lines of the species with their numbers of atoms, the time step, the
     ensemble, the units and the columns.  Files of format 1 have no ensemble; that of the series is then "unknown".
 
@@ -179,14 +181,14 @@ def read_heat_flux(path: _Path) -> HeatFluxSeries:
         The file is of another kind or a pipe, has a broken line or a value that is not finite before the last one,
         fewer than two lines, or uneven times.
     """
-    species, spacing, ensemble, rows = _parsed(Path(path))
+    species, spacing, ensemble, rows, header = _parsed(Path(path))
     if len(rows) < 2:
         raise ValueError(f"{path}: expected at least 2 lines of a heat flux, got {len(rows)}")
     uneven = np.abs(np.diff(rows[:, 0]) - spacing) > _EVEN * spacing
     if uneven.any():
         k = int(np.argmax(uneven))
         raise ValueError(
-            f"{path}:{k + 7 + (ensemble != UNKNOWN)}: expected lines {spacing:g} fs apart, got {rows[k, 0]:g} and"
+            f"{path}:{header + k + 2}: expected lines {spacing:g} fs apart, got {rows[k, 0]:g} and"
             f" {rows[k + 1, 0]:g} fs"
         )
     return series_of(rows[:, 1:], species, spacing, ensemble)
@@ -215,10 +217,12 @@ def _without_ensemble(header: str) -> str:
     return "\n".join([f"{_TITLE} {_FORMATS[0]}", *lines[1:3], *lines[4:]])
 
 
-def _parsed(path: Path) -> tuple[tuple[str, ...], float, str, FloatArray]:
+def _parsed(path: Path) -> Recorded:
     """Species, time step, ensemble and complete rows of a file."""
     text, position = Text(str(path), alike=1), 0
     text.frame = None
+    if text.map[: len(TITLE)] == TITLE.encode():
+        return parsed_lammps(text)
     if text.map[: len(_TITLE)] != _TITLE.encode():
         raise ValueError(f"{path}: expected a file of HeatFluxRecorder, which begins with {_TITLE!r}")
     ensemble = UNKNOWN
@@ -246,7 +250,7 @@ def _parsed(path: Path) -> tuple[tuple[str, ...], float, str, FloatArray]:
         text.parse(Header(len(rows), position, 2 * np.arange(width), np.zeros((3, 3)), ()), rows)
     except TruncatedError:
         rows = rows[:-1]
-    return species, spacing, ensemble, rows
+    return Recorded(species, spacing, ensemble, rows, 6 if version != _FORMATS[0] else 5)
 
 
 def _species(text: Text, line: str) -> tuple[str, ...]:
@@ -298,7 +302,7 @@ def _continued(
     if b"\0" in content[len(whole) :]:  # what a power failure leaves
         file.truncate(len(whole))
         content = whole
-    rows = _parsed(Path(path))[-1]
+    rows = _parsed(Path(path)).rows
     if now is not None and len(rows):
         place = (now + ahead - rows[0, 0]) / spacing  # of the next line among those of the file
         if not (-_EVEN <= place <= len(rows) + _EVEN and abs(place - round(place)) <= _EVEN):

@@ -35,6 +35,8 @@ def chosen_model(args: Namespace) -> Calculator:
         do, too.
     """
     options = {} if args.threads is None else {"num_threads": args.threads}
+    if getattr(args, "active_set", None) is not None:
+        options["active_set"] = args.active_set
     if args.species is not None:
         there = args.model.startswith("embedded:") or os.path.exists(args.model)
         if not there or ase_mlips.MTP.recognizes(Path(args.model)):

@@ -16,13 +16,16 @@ from ase.calculators.calculator import Calculator
 from ase.io import write
 from tqdm import tqdm
 
+from ase_mlips.ace import ACE, AceModel, ace_template
 from ase_mlips.analysis import Trajectory, adf, correlation, rdf, replay, van_hove
 from ase_mlips.engine.jit import cache_directories
 from ase_mlips.engine.kernel_cache import writable_directory
 from ase_mlips.engine.neighbors import NeighborList
 from ase_mlips.fit import (
+    FullBatch,
     LabelledFrame,
     Training,
+    fit_mtp,
     fit_network,
     fit_snap,
     snap_template,
@@ -32,6 +35,7 @@ from ase_mlips.mtp import MTP, MtpModel
 from ase_mlips.nep import NEP, NepModel, NepNetwork
 from ase_mlips.nep.gradient import NepGradient
 from ase_mlips.nep.neighborhoods import neighborhood
+from ase_mlips.pod import POD, PodBasis, PodModel
 from ase_mlips.snap import SNAP, SnapModel
 
 from .common import print_table
@@ -71,10 +75,19 @@ def _work() -> dict[str, Callable[[], Any]]:
         "NEP with charges": lambda: _evaluate(NEP(_nep("Cu", "Au", charge_mode=1))),
         "MTP": lambda: _evaluate(MTP(_mtp("Cu"))),
         "MTP two elements": lambda: _evaluate(MTP(_mtp("Cu", "Au"))),
+        "POD": lambda: _evaluate(POD(_pod("Cu"))),
+        "POD two elements": lambda: _evaluate(POD(_pod("Cu", "Au"))),
+        "POD descriptors": lambda: POD(_pod("Cu", "Au")).get_descriptor_gradients(_crystal(mixed.elements, 2)),
+        "ACE": lambda: _evaluate(ACE(_ace("Cu"))),
+        "ACE two elements": lambda: _evaluate(ACE(_ace("Cu", "Au"))),
+        "ACE descriptors": lambda: ACE(_ace("Cu")).get_descriptor_gradients(_crystal(("Cu",), 2)),
         "heat flux": lambda: replay([_crystal(mixed.elements, 2)] * 2, [SNAP(mixed)], timestep_fs=1.0),
         "correlation": lambda: correlation(np.zeros(1 << 15), max_lag=1),
         "network fit": lambda: fit_network(mixed, [_labelled(mixed.elements)] * 4, training=Training(epochs=1)),
         "NEP fit": _nep_fit,
+        "MTP fit": lambda: fit_mtp(
+            MTP.untrained(2, ["Cu"]), [_labelled(("Cu",))] * 2, training=FullBatch(iterations=0, starts=1)
+        ),
         "RDF": lambda: [rdf(_crystal(("Cu",), 2), r_max=r_max) for r_max in (2.0, 6.0)],
         "angles": lambda: adf(_crystal(("Cu",), 2), 3.0),
         "van Hove functions": lambda: van_hove([_crystal(("Cu",), 2)] * 3, [1.0], timestep_fs=1000.0),
@@ -99,6 +112,18 @@ def _read() -> None:
 def _snap(*elements: str, **flags: Any) -> SnapModel:
     """A model without coefficients: the machine code does not depend on them."""
     return snap_template(elements, radii=[0.5] * len(elements), twojmax=2, rcutfac=4.0, **flags)
+
+
+def _pod(*elements: str) -> PodModel:
+    """A model of few functions with all coefficients zero."""
+    basis = PodBasis(elements, 1.0, 4.0, 2, 2, (1, 1, 1, 0, 0, 0), (1, 1, 0, 0, 0))
+    count = len(elements)
+    return PodModel(basis, np.zeros(count), np.zeros((count, 1, basis.n_descriptors)))
+
+
+def _ace(*elements: str) -> AceModel:
+    """A model without coefficients."""
+    return ace_template(elements, cutoff=4.0, nmax=[1, 1], lmax=[0, 1])
 
 
 def _nep(*elements: str, charge_mode: int = 0) -> NepModel:

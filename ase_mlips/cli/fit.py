@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,57 +21,31 @@ from ase_mlips.fit import (
     fit_network,
     fit_snap,
     snap_template,
-    split_frames,
 )
 from ase_mlips.heads.network import Network
 from ase_mlips.snap import SnapModel, write_snap
 
-from .common import plain_warnings
-from .fit_files import label_counts, read, rehearsed, save, save_plot
-from .outputs import claim, file_of
+from .fit_descriptors import elements_of, fit_and_save, training_of
+from .fit_files import rehearsed
 
 _ENDINGS = (".snapcoeff", ".snap", ".mliap.model", ".mliap", ".snap.npz")
-_TRAINING = ("activation", "epochs", "batch_size", "learning_rate", "lbfgs_steps", "patience", "checkpoint")
 
 
 def run(args: Namespace) -> int:
     """Fit a SNAP potential to ``args.files``, print its errors and write it to ``args.output``."""
-    training = _training(args)
+    training = training_of(args)
     written = _rehearse(args.output, args.zbl, training)
-    outputs = {"-o": written, "--checkpoint": args.checkpoint}
-    inputs = map(file_of, [*args.files, *(args.test or ())])
-    claim(outputs, inputs, force=args.force, going_on=["--checkpoint"])
-    train: Sequence[LabelledFrame] = [frame for name in args.files for frame in read(name, args.elements)]
-    test: Sequence[LabelledFrame] = [frame for name in args.test or () for frame in read(name, args.elements)]
-    if not args.test and args.test_fraction > 0.0:
-        train, test = split_frames(train, args.test_fraction, seed=args.seed)
-    template = _template(args, train)
-    loss = Loss(energy=args.energy_weight, force=args.force_weight, stress=args.stress_weight, ridge=args.ridge)
-    print(f"{len(train)} training and {len(test)} test frames of {', '.join(template.elements)}{label_counts(train)}")
-    with plain_warnings():
-        fit = _fit(template, train, test=test, loss=loss, training=training)
-    # Testing takes long, too: what Ctrl-C meets there is already on the disk.
-    new = () if args.force else written
-    interrupted = save(fit, args.output, scores=False, new=new) or getattr(fit, "interrupted", False)
-    print(f"wrote {args.output}")
-    if interrupted:
-        if isinstance(fit, NetworkFit) and fit.interrupted:
-            print(f"ase-mlips: interrupted after epoch {len(fit.history['loss'])}", file=sys.stderr)
-        return 130
-    print(fit.report)
-    interrupted = save(fit, args.output)
-    save_plot(fit, written[-1], force=args.force)
-    return 130 if interrupted else 0
+    return fit_and_save(args, written, partial(_fit, args, training))
 
 
 def _fit(
-    template: SnapModel,
+    args: Namespace,
+    training: Training | None,
     train: Sequence[LabelledFrame],
-    *,
     test: Sequence[LabelledFrame],
     loss: Loss,
-    training: Training | None,
 ) -> SnapFit | NetworkFit:
+    template = _template(args, train)
     if training is None:
         return fit_snap(template, train, test=test, loss=loss)
     try:
@@ -80,26 +54,8 @@ def _fit(
         raise CalculationFailed(str(error)) from error
 
 
-def _training(args: Namespace) -> Training | None:
-    """What the options say on a network; None without ``--head``."""
-    given = {name: value for name in _TRAINING if (value := getattr(args, name)) is not None}
-    if args.head is None:
-        if given:
-            raise ValueError(f"--{next(iter(given)).replace('_', '-')}: expected together with --head")
-        return None
-    for name, meaningless in (("quadratic", args.quadratic), ("ridge", args.ridge > 0.0)):
-        if meaningless:
-            raise ValueError(f"--{name}: not possible together with --head")
-    if "learning_rate" in given:
-        given["final_learning_rate"] = min(given["learning_rate"], Training.final_learning_rate)
-    try:
-        return Training(hidden=args.head, seed=args.seed, **given)
-    except ValueError as error:
-        raise ValueError(str(error).replace("hidden:", "--head:")) from error
-
-
 def _template(args: Namespace, train: Sequence[LabelledFrame]) -> SnapModel:
-    elements = args.elements or sorted({symbol for frame in train for symbol in frame.atoms.get_chemical_symbols()})
+    elements = elements_of(args, train)
     radii = args.radii or [0.5] * len(elements)
     if len(radii) != len(elements):
         raise ValueError(f"expected one radius for each of {', '.join(elements)}, got {len(radii)}")

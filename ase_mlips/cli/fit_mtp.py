@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from argparse import Namespace
@@ -13,21 +14,26 @@ from ase.calculators.calculator import CalculationFailed
 from ase_mlips import MTP
 from ase_mlips.engine.threads import default_threads
 from ase_mlips.files.places import require_place
-from ase_mlips.fit import FullBatch, LabelledFrame, MlipLoss, MtpFit, fit_mtp, grown
+from ase_mlips.fit import FullBatch, LabelledFrame, MlipLoss, MtpFit, compare, fit_mtp, grown
+from ase_mlips.fit.committee import deviation_summary, deviation_table, deviations
+from ase_mlips.fit.report import write_json
 from ase_mlips.mtp import MtpModel, read_mtp, write_mtp
 
 from .common import plain_warnings
 from .fit_files import label_counts, read, rehearsed, save, save_plot
-from .outputs import claim, file_of
+from .outputs import claim, file_of, replacing
 
 _ENDINGS = (".almtp", ".mtp")
 _LEVEL = 16
 
 
 def run(args: Namespace) -> int:
-    """Train an MTP on ``args.files``, print its errors and write it to ``args.output``."""
-    written = _rehearse(args.output)
-    outputs = {"-o": written, "--checkpoint": args.checkpoint}
+    """Train an MTP, or a committee of several, on ``args.files``, and write them and their errors."""
+    names = _names(args)
+    files = {name: _rehearse(name) for name in names}
+    outputs = {"-o": [path for own in files.values() for path in own], "--checkpoint": args.checkpoint}
+    if args.committee:
+        outputs["--committee"] = _deviation_file(args)
     inputs = [file_of(name) for name in (*args.files, *(args.test or ()))]
     claim(outputs, [*inputs, *([args.start] if args.start else [])], force=args.force, going_on=["--checkpoint"])
     if not 0.0 <= args.validation_fraction < 1.0:
@@ -35,37 +41,86 @@ def run(args: Namespace) -> int:
     train, test = (_frames(names, args) for names in (args.files, args.test or ()))
     template = _template(args, train)
     print(f"{len(train)} training and {len(test)} test frames{label_counts(train)}; {template!r}")
-    with plain_warnings():
-        fit = _fit(args, template, train, test)
+    members = []
+    for number, (name, written) in enumerate(files.items()):
+        training = _training(args).numbered(number) if args.committee else _training(args)
+        with plain_warnings():
+            fit = _fit(args, template, train, test, training)
+        if code := _written(args, fit, name, written):
+            return code
+        members.append(fit)
+    if args.committee:
+        _compare(args, members, {"train": train, **({"test": test} if test else {})}, names)
+    return 0
+
+
+def _written(args: Namespace, fit: MtpFit, name: str, written: list[Path]) -> int:
+    """Write a potential, test it and say how well it does; returns the exit code."""
     fit.origin["command"] = shlex.join(["ase-mlips", *args.arguments])
     # Testing takes long, too: what Ctrl-C meets there is already on the disk.
     new = () if args.force else written
-    interrupted = save(fit, args.output, scores=False, new=new) or fit.interrupted
-    print(f"wrote {args.output}")
+    interrupted = save(fit, name, scores=False, new=new) or fit.interrupted
+    print(f"wrote {name}")
     if interrupted:
         if fit.interrupted:
             print(f"ase-mlips: interrupted after iteration {len(fit.history['loss']) - 1}", file=sys.stderr)
         return 130
     print(fit.report)
-    interrupted = save(fit, args.output)
+    interrupted = save(fit, name)
     save_plot(fit, written[-1], force=args.force)
     return 130 if interrupted else 0
 
 
-def _fit(args: Namespace, template: MtpModel, train: Sequence[LabelledFrame], test: Sequence[LabelledFrame]) -> MtpFit:
+def _names(args: Namespace) -> list[str]:
+    """Names of the potentials: one, or those of a committee."""
+    if not args.committee:
+        return [args.output]
+    if args.committee < 2:
+        raise ValueError(f"--committee: expected two or more members, got {args.committee}")
+    if args.start:
+        raise ValueError("--committee: not possible together with --start, from which all members would be the same")
+    stem, ending = os.path.splitext(args.output)
+    return [f"{stem}.{number}{ending}" for number in range(args.committee)]
+
+
+def _deviation_file(args: Namespace) -> str:
+    return f"{os.path.splitext(args.output)[0]}.deviations.json"
+
+
+def _compare(
+    args: Namespace, fits: Sequence[MtpFit], sets: dict[str, Sequence[LabelledFrame]], names: Sequence[str]
+) -> None:
+    """How far the members differ on all frames, whichever of them each has set aside."""
+    rows = deviations([compare(fit.family.ready(fit.model), sets) for fit in fits])
+    print(deviation_table(rows))
+    with replacing(_deviation_file(args), force=args.force) as path:
+        write_json(path, deviation_summary(rows, names))
+    print(f"wrote {_deviation_file(args)}")
+
+
+def _training(args: Namespace) -> FullBatch:
+    return FullBatch(
+        iterations=args.iterations,
+        seed=args.seed,
+        starts=args.starts,
+        threads=args.threads or default_threads(),
+        checkpoint=args.checkpoint,
+    )
+
+
+def _fit(
+    args: Namespace,
+    template: MtpModel,
+    train: Sequence[LabelledFrame],
+    test: Sequence[LabelledFrame],
+    training: FullBatch,
+) -> MtpFit:
     loss = MlipLoss(
         energy=args.energy_weight,
         force=args.force_weight,
         stress=args.stress_weight,
         weight_scaling=args.weight_scaling,
         weight_scaling_forces=args.weight_scaling_forces,
-    )
-    training = FullBatch(
-        iterations=args.iterations,
-        seed=args.seed,
-        starts=args.starts,
-        threads=args.threads or default_threads(),
-        checkpoint=args.checkpoint,
     )
     try:
         return fit_mtp(

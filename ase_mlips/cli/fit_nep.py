@@ -12,13 +12,24 @@ from typing import Any
 from ase.calculators.calculator import CalculationFailed
 
 from ase_mlips.files.places import require_place
-from ase_mlips.fit import LabelledFrame, NepFit, NepSettings, NepTraining, fit_nep, read_nep_in, split_frames
+from ase_mlips.fit import (
+    LabelledFrame,
+    NepFit,
+    NepSettings,
+    NepTraining,
+    fit_nep,
+    fit_nep_committee,
+    read_nep_in,
+    split_frames,
+)
 from ase_mlips.fit.dataset import labelled_frame
-from ase_mlips.fit.gpumd_files import gpumd_names, write_gpumd_files
+from ase_mlips.fit.gpumd_files import gpumd_names, write_gpumd_files, write_response_files
 from ase_mlips.fit.labels import structures
 from ase_mlips.fit.overview import dominating, overview
 from ase_mlips.nep.files import read_nep
-from ase_mlips.nep.model import NepModel
+from ase_mlips.nep.fitting_responses import response_rows
+from ase_mlips.nep.model import KINDS, NepModel
+from ase_mlips.nep.potential import NepPotential
 
 from .common import explained_labels, plain_warnings, split_index
 from .fit_files import label_counts, read, save, save_plot
@@ -28,10 +39,10 @@ _TRAINING = ("epochs", "batch_size", "learning_rate", "lbfgs_steps", "patience",
 
 
 def run(args: Namespace) -> int:
-    """Train a NEP potential on ``args.files``, print its errors and write it to ``args.output``."""
-    written = _claimed(args)
+    """Train a NEP model, or several, on ``args.files``, print the errors and write it to ``args.output``."""
     with plain_warnings():
         template = _template(args)
+    names = _claimed(args, template)
     frames: Sequence[LabelledFrame] = [frame for name in args.files for frame in _frames(name, args)]
     test: Sequence[LabelledFrame] = [frame for name in args.test or () for frame in _frames(name, args)]
     train = frames
@@ -46,17 +57,41 @@ def run(args: Namespace) -> int:
         if not args.periodic:
             _warn_of_open_frames(train)
         try:
-            fit = fit_nep(template, train, validation=args.validation, test=test, training=training)
+            fits = _trained(args, template, train, test, training)
         except FloatingPointError as error:
             raise CalculationFailed(str(error)) from error
+    for fit, written in zip(fits, names, strict=False):
+        code = _saved(args, fit, written, {"train": train, **({"test": test} if test else {})})
+        if code:
+            return code
+    return 0
+
+
+def _trained(
+    args: Namespace,
+    template: NepSettings | NepModel,
+    train: Sequence[LabelledFrame],
+    test: Sequence[LabelledFrame],
+    training: NepTraining,
+) -> list[NepFit]:
+    """One model, or those of a committee."""
+    if args.committee is None:
+        return [fit_nep(template, train, validation=args.validation, test=test, training=training)]
+    return fit_nep_committee(
+        template, train, members=args.committee, validation=args.validation, test=test, training=training
+    )
+
+
+def _saved(args: Namespace, fit: NepFit, written: Sequence[Path], sets: dict[str, Sequence[LabelledFrame]]) -> int:
+    """Write one model and its errors; returns the exit code."""
     new = () if args.force else written
-    interrupted = save(fit, args.output, scores=False, new=new) or fit.interrupted
-    print(f"wrote {args.output}")
+    interrupted = save(fit, str(written[0]), scores=False, new=new) or fit.interrupted
+    print(f"wrote {written[0]}")
     if interrupted:
         if fit.interrupted:
             print(f"ase-mlips: interrupted after epoch {len(fit.history['loss'])}", file=sys.stderr)
         return 130
-    return _reported(args, fit, {"train": train, **({"test": test} if test else {})})
+    return _reported(args, fit, written[0], sets)
 
 
 def _warn_of_open_frames(frames: Sequence[LabelledFrame]) -> None:
@@ -71,33 +106,51 @@ def _warn_of_open_frames(frames: Sequence[LabelledFrame]) -> None:
         )
 
 
-def _reported(args: Namespace, fit: NepFit, sets: dict[str, Sequence[LabelledFrame]]) -> int:
+def _reported(args: Namespace, fit: NepFit, target: Path, sets: dict[str, Sequence[LabelledFrame]]) -> int:
     """Print the errors and write the report, the picture and the files of GPUMD; returns the exit code."""
     print(fit.report)
     print(dominating(fit.report))
-    interrupted = save(fit, args.output)
-    save_plot(fit, Path(args.output).with_suffix(".png"), force=args.force)
+    interrupted = save(fit, str(target))
+    save_plot(fit, target.with_suffix(".png"), force=args.force)
     if args.gpumd is not None:
-        write_gpumd_files(args.gpumd, fit.family.ready(fit.model), sets, fit.history)
+        if fit.model.kind == "potential":
+            write_gpumd_files(args.gpumd, fit.family.ready(fit.model), sets, fit.history)
+        else:
+            potential = NepPotential(fit.model)
+            rows = {name: response_rows(potential, frames) for name, frames in sets.items()}
+            write_response_files(args.gpumd, fit.model.kind, rows, fit.history)
         print(f"wrote loss.out and others to {args.gpumd}")
     return 130 if interrupted else 0
 
 
-def _claimed(args: Namespace) -> list[Path]:
-    """Names of model, report and picture, once it is clear that all files can be written."""
+def _claimed(args: Namespace, template: NepSettings | NepModel | None) -> list[list[Path]]:
+    """Names of model, report and picture of each member, once it is clear that all files can be written."""
     target = Path(args.output)
     if target.suffix != ".txt":
         raise ValueError(f"{args.output}: expected a name that ends in .txt")
+    if args.committee is not None and args.gpumd is not None:
+        raise ValueError("--gpumd: not possible together with --committee")
     require_place(target)
-    written = [target, target.parent / f"{target.stem}.report.json", target.with_suffix(".png")]
-    outputs: dict[str, Any] = {"-o": written, "--checkpoint": args.checkpoint}
+    targets = [target]
+    if args.committee is not None:
+        targets = [target.with_name(f"{target.stem}.{n}.txt") for n in range(args.committee)]
+    names = [[own, own.parent / f"{own.stem}.report.json", own.with_suffix(".png")] for own in targets]
+    outputs: dict[str, Any] = {"-o": [name for own in names for name in own], "--checkpoint": args.checkpoint}
     if args.gpumd is not None:
         sets = ["train", "test"] if args.test or args.test_fraction > 0.0 else ["train"]
-        outputs["--gpumd"] = gpumd_names(args.gpumd, sets)
+        kind = _kind(template)
+        outputs["--gpumd"] = gpumd_names(args.gpumd, sets, *([] if kind == "potential" else [(kind,)]))
     inputs = map(file_of, [*args.files, *(args.test or ())])
     also = [name for name in (args.input, args.start) if name is not None]
     claim(outputs, [*inputs, *also], force=args.force, going_on=["--checkpoint"])
-    return written
+    return names
+
+
+def _kind(template: NepSettings | NepModel | None) -> str:
+    """ "potential", "dipole" or "polarizability"."""
+    if isinstance(template, NepModel):
+        return template.kind
+    return KINDS[template.model_type if template is not None else 0]
 
 
 def _template(args: Namespace) -> NepSettings | NepModel | None:

@@ -63,6 +63,8 @@ def _of_model(model: Any, known: Container[str]) -> dict[str, str]:
 def _described(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return _of_array(value)
+    if isinstance(value, tuple) and any(isinstance(part, tuple) for part in value):
+        return " + ".join(f"{len(part)} {type(part[0]).__name__}" for part in value if part)
     if isinstance(value, tuple):
         return " ".join(map(str, value))
     return str(value)

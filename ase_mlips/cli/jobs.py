@@ -52,6 +52,7 @@ def write_job(args: Namespace, kind: str, settings: Any) -> int:
         outputs={name: getattr(args, name) for name in known.outputs if getattr(args, name) is not None},
         species=None if args.species is None else tuple(args.species),
         threads=args.threads,
+        active_set=getattr(args, "active_set", None),
     )
     inputs = [*map(file_of, job.inputs.values()), *model_files(args.model)]
     claim({"--write-job": args.write_job}, inputs, force=args.force)

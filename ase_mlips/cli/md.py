@@ -10,28 +10,32 @@ from argparse import Namespace
 from ase import Atoms
 
 from ase_mlips.runs.ensembles import require_suitable
-from ase_mlips.runs.md import MDFiles, Simulation, prepared_md
+from ase_mlips.runs.md import Simulation, prepared_md
 from ase_mlips.runs.results import MDResult
 from ase_mlips.runs.settings import MDRun
-from ase_mlips.runs.trajectory import Mode
+from ase_mlips.runs.trajectory import MDFiles, Mode
 
 from .common import chosen_model, plain_warnings, read_structure, warn_if_not_periodic
 from .jobs import command_settings, named_options, origin, write_job
 from .outputs import claim, file_of, model_files
 from .signals import INTERRUPTED
 
+STOPPED = 1  # the exit status of a run that an extrapolation grade has ended
+
 
 def run(args: Namespace) -> int:
     """Run ``args.ensemble`` from ``args.structure``, or on from where ``args.trajectory`` ends."""
     mode: Mode = "replace" if args.force else "continue" if args.restart else "new"
     settings = command_settings(args, MDRun)
-    files = MDFiles(args.trajectory, args.log, args.heat_flux, mode)
+    files = MDFiles(args.trajectory, args.log, args.heat_flux, mode, args.selected)
     if args.write_job:
         return write_job(args, "md", settings)
     if os.path.isfile(args.trajectory) and mode == "new":
         raise ValueError(f"{args.trajectory}: exists; use --restart to continue it, --force, or -o for another name")
     outputs = {"-o": args.trajectory, "--log": files.log_path, "--heat-flux": args.heat_flux}
-    inputs = [file_of(args.structure), *model_files(args.model)]
+    if settings.watched:
+        outputs["--selected"] = files.selected_path
+    inputs = [file_of(args.structure), *model_files(args.model), *filter(None, [args.active_set])]
     claim(outputs, inputs, force=args.force, going_on=outputs if args.restart else ())
     atoms = read_structure(args.structure, args.species)
     _require_suitable(settings, atoms, args.structure)
@@ -79,6 +83,11 @@ def _advance(simulation: Simulation, args: Namespace) -> int:
         return INTERRUPTED
     _say_what_was_done(result, simulation)
     print(f"wrote {args.trajectory}")
+    if result.selected:
+        print(f"wrote {result.selected} configurations that extrapolate")
+    if result.stopped:
+        print(f"ase-mlips: ended at {result.stopped}", file=sys.stderr)
+        return STOPPED
     return 0
 
 

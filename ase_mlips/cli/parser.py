@@ -14,8 +14,10 @@ from .arguments import (
     pairs,
     positive,
 )
+from .parser_active import add_active
 from .parser_checks import add_checks
 from .parser_fit import add_fit
+from .parser_lammps import add_lammps
 from .parser_parts import STRUCTURE, add_force, command
 from .parser_runs import add_ensemble, add_md, add_relax, add_run
 
@@ -50,10 +52,12 @@ def build_parser() -> ArgumentParser:
         add_md,
         add_ensemble,
         add_run,
+        add_lammps,
         *analyses,
         _phonons,
         add_checks,
         add_fit,
+        add_active,
         _demo,
         _compile,
     ):

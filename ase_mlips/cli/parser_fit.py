@@ -13,7 +13,7 @@ def add_fit(commands: Any) -> None:
     families = command(commands, "fit", "fit a potential to labelled structures", model=False).add_subparsers(
         title="families", metavar="FAMILY", required=True
     )
-    for add in (_snap, _mtp, _nep):
+    for add in (_snap, _ace, _pod, _mtp, _nep):
         add(families)
 
 
@@ -42,6 +42,34 @@ def _snap(families: Any) -> None:
         metavar=("INNER", "OUTER"),
         help="add ZBL, switched off here (A); needs -o OUT.snap",
     )
+    _least_squares(parser)
+    _head(parser)
+
+
+def _ace(families: Any) -> None:
+    parser = command(families, "ace", "fit a linear ACE by least squares, or with --head a network", model=False)
+    parser.set_defaults(module="fit_ace")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="structures with energies, forces and, if known, stresses"
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT.yace", help="or OUT.ace.npz; errors go to a report beside it"
+    )
+    add_force(parser)
+    parser.add_argument("--nmax", nargs="+", type=count, default=(8, 3, 2, 1), metavar="N", help="of rank 1, 2, ..")
+    parser.add_argument("--lmax", nargs="+", type=seed, default=(0, 4, 3, 2), metavar="L", help="of rank 1, 2, ..")
+    parser.add_argument("--cutoff", type=positive, default=5.0, metavar="A", help="of all pairs")
+    parser.add_argument("--scale", type=positive, default=3.0, metavar="X", help="lambda of the radial basis")
+    parser.add_argument("--template", metavar="POT.yace", help="take functions and radial basis from this potential")
+    parser.add_argument(
+        "--elements", nargs="+", action=Symbols, metavar="X", help="their order in the model (default: alphabetical)"
+    )
+    _least_squares(parser)
+    _head(parser)
+
+
+def _least_squares(parser: ArgumentParser) -> None:
+    """Weights, and what the model is tested on."""
     parser.add_argument("--energy-weight", type=not_negative, default=100.0, metavar="W", help="of 1 eV/atom")
     parser.add_argument("--force-weight", type=not_negative, default=1.0, metavar="W", help="of 1 eV/A")
     parser.add_argument("--stress-weight", type=not_negative, default=0.1, metavar="W", help="of 1 GPa")
@@ -53,7 +81,35 @@ def _snap(families: Any) -> None:
         "--test-fraction", type=not_negative, default=0.1, metavar="X", help="without --test: held back"
     )
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of what is held back and of a network")
-    _head(parser)
+
+
+def _pod(families: Any) -> None:
+    parser = command(families, "pod", "fit a POD potential, or POD + SNAP, by least squares", model=False)
+    parser.set_defaults(module="fit_pod")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="structures with energies, forces and, if known, stresses"
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="OUT_coefficients.pod", help="model; errors go to a report beside it"
+    )
+    add_force(parser)
+    parser.add_argument("--rin", type=positive, default=1.0, metavar="A", help="inner radius")
+    parser.add_argument("--cutoff", type=positive, default=5.0, metavar="A", help="outer radius")
+    parser.add_argument(
+        "--radial", nargs="+", type=seed, default=(8, 6, 4), metavar="N", help="functions of two to seven bodies"
+    )
+    parser.add_argument(
+        "--angular", nargs="+", type=seed, default=(6, 3), metavar="P", help="highest powers of three to seven bodies"
+    )
+    parser.add_argument("--bessel", type=seed, default=4, metavar="N", help="Bessel functions of the snapshots")
+    parser.add_argument("--inverse", type=seed, default=8, metavar="N", help="inverse powers of the snapshots")
+    parser.add_argument(
+        "--snap", type=seed, metavar="N", help="add SNAP of this twojmax and cutoff; needs -o OUT.overlay.npz"
+    )
+    parser.add_argument(
+        "--elements", nargs="+", action=Symbols, metavar="X", help="their order in the model (default: alphabetical)"
+    )
+    _least_squares(parser)
 
 
 def _head(parser: ArgumentParser) -> None:
@@ -105,6 +161,9 @@ def _mtp(families: Any) -> None:
     parser.add_argument("--iterations", type=seed, default=1000, metavar="N", help="at most")
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of the start and of what is held back")
     parser.add_argument("--starts", type=count, default=4, metavar="N", help="seeds, of which the best goes on")
+    parser.add_argument(
+        "--committee", type=count, metavar="N", help="one potential of each of N seeds, OUT.0.almtp and so on"
+    )
     parser.add_argument("--threads", type=count, metavar="N", help="(all)")
     parser.add_argument(
         "--active-set", choices=("neighborhood", "configuration"), default="neighborhood", help="of an .almtp file"
@@ -117,7 +176,8 @@ def _nep(families: Any) -> None:
     parser.set_defaults(module="fit_nep")
     parser.add_argument(
         "files", nargs="+", metavar="FILE", help="structures with energies, forces and, if known, virials or stresses"
-    )
+        "; with dipole= or pol= for model_type 1 or 2"
+    )  # fmt: skip
     parser.add_argument(
         "-o", "--output", required=True, metavar="nep.txt", help="model; errors go to a report beside it"
     )
@@ -146,5 +206,8 @@ def _nep(families: Any) -> None:
     parser.add_argument("--seed", type=seed, metavar="N", help="of the start and the order of frames (nep.in's or 0)")
     parser.add_argument(
         "--threads", type=count, metavar="N", help="that share the work (1); of no influence on results"
+    )
+    parser.add_argument(
+        "--committee", type=count, metavar="N", help="models of N seeds from --seed on: nep.0.txt, nep.1.txt, .."
     )
     parser.add_argument("--gpumd", metavar="FOLDER", help="write loss.out, energy_train.out, force_train.out, .. there")

@@ -7,7 +7,11 @@ from typing import Any
 
 from .arguments import Symbols, count
 
-MODEL = "file of a potential (NEP: nep.txt; MTP: .mtp, .almtp; SNAP: .snapcoeff, .snap, .mod, ...), or embedded:Si"
+MODEL = (
+    "file of a potential (NEP: nep.txt; MTP: .mtp, .almtp; ACE: .yace, .yaml; POD: _param.pod; SNAP: .snapcoeff, .snap,"
+    " .mod, ...), or"
+    " embedded:Si"
+)
 STRUCTURE = "any file that ASE reads; file.xyz@-1 picks a frame"
 
 

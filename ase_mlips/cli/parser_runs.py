@@ -34,6 +34,14 @@ def add_md(commands: Any) -> None:
     )
     parser.add_argument("--heat-flux", metavar="FILE", help="record the heat flux, for ase-mlips kappa")
     parser.add_argument("--log", metavar="FILE", help="table of temperature and energies (default: md.log for md.traj)")
+    parser.add_argument(
+        "--selected", metavar="FILE", help="extended xyz of --grade-select (default: md.selected.extxyz for md.traj)"
+    )
+    parser.add_argument(
+        "--active-set",
+        metavar="FILE",
+        help="of the grades: NEP .asi, SNAP .npz, or another .almtp (default: that of MODEL)",
+    )
     again = parser.add_mutually_exclusive_group()
     again.add_argument(
         "--restart", action="store_true", help="continue the run of the trajectory; begin it if that holds no frame"
@@ -91,7 +99,14 @@ def _add_dynamics(parser: Any) -> None:
         "--heat-interval", type=count, default=5, metavar="N", help="steps from one heat flux to the next"
     )
     parser.add_argument(
-        "--max-grade", type=positive, metavar="G", help="log the extrapolation grade of an MTP, and end above this one"
+        "--max-grade", type=positive, metavar="G", help="log the extrapolation grade, and fail above this one"
+    )
+    parser.add_argument(
+        "--grade-select", type=positive, metavar="G", help="keep structures whose grade is above, e.g. 3"
+    )
+    parser.add_argument("--grade-break", type=positive, metavar="G", help="end the run above this grade, e.g. 10")
+    parser.add_argument(
+        "--grade-interval", type=count, default=10, metavar="N", help="steps from one of these grades to the next"
     )
     parser.add_argument(
         "--max-deviation",

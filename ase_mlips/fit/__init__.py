@@ -1,4 +1,4 @@
-"""Fitting potentials to labelled configurations: SNAP by least squares or with networks, MTP and NEP by gradients.
+"""Fitting potentials to labelled configurations: SNAP and POD by least squares, networks and MTP and NEP by gradients.
 
 >>> from ase_mlips.fit import Loss, fit_snap, read_frames, snap_template, split_frames
 >>> template = snap_template(["Si"], radii=[0.5], twojmax=8, rcutfac=4.9)
@@ -31,6 +31,8 @@ from .training import Training
 if TYPE_CHECKING:
     from ..mtp.fitting import MlipLoss, MtpFit, fit_mtp, fit_mtp_committee, grown
     from ..nep.fitting import NepFit, NepSettings, NepTraining, fit_nep, fit_nep_committee, read_nep_in
+    from ..overlay.fitting import OverlayDesign, OverlayFit, fit_overlay
+    from ..pod.fitting import PodDesign, PodFit, fit_pod
     from ..snap.fitting import (
         NetworkFit,
         SnapDesign,
@@ -45,16 +47,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Committee", "EnergyOffsets", "FrameFile", "FullBatch", "LabelledFrame", "Loss", "MlipLoss", "MtpFit", "NepFit",
-    "NepSettings", "NepTraining", "NetworkFit", "Report", "RmseLoss", "SnapDesign", "SnapEquations", "SnapFit", "Sweep",
+    "NepSettings", "NepTraining", "NetworkFit", "OverlayDesign", "OverlayFit", "PodDesign", "PodFit", "Report",
+    "RmseLoss", "SnapDesign", "SnapEquations", "SnapFit", "Sweep",
     "Training", "compare", "energy_offsets", "fit_committee", "fit_mtp", "fit_mtp_committee", "fit_nep",
-    "fit_nep_committee", "fit_network", "fit_snap", "grown", "read_frames", "read_nep_in", "snap_template",
-    "split_frames", "warn_of_cells", "weight_sweep",
+    "fit_nep_committee", "fit_network", "fit_overlay", "fit_pod", "fit_snap", "grown", "read_frames", "read_nep_in",
+    "snap_template", "split_frames", "warn_of_cells", "weight_sweep",
 ]  # fmt: skip
 
 # the families import this package for its protocols, and their names are looked up when they are asked for
 _FAMILIES = {
     "..mtp.fitting": ("MlipLoss", "MtpFit", "fit_mtp", "fit_mtp_committee", "grown"),
     "..nep.fitting": ("NepFit", "NepSettings", "NepTraining", "fit_nep", "fit_nep_committee", "read_nep_in"),
+    "..overlay.fitting": ("OverlayDesign", "OverlayFit", "fit_overlay"),
+    "..pod.fitting": ("PodDesign", "PodFit", "fit_pod"),
     "..snap.fitting": (
         "NetworkFit", "SnapDesign", "SnapEquations", "SnapFit", "fit_committee", "fit_network", "fit_snap",
         "weight_sweep",

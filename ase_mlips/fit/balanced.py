@@ -19,10 +19,12 @@ from .protocols import Evaluated, Slopes, TrainableModel
 
 _KEPT = 0.99  # of the running mean squares at each step
 _LEAST = 1e-8  # of a root mean square, relative to that of constant energies: no weight is infinite
-_VOIGT = np.array([0, 1, 2, 1, 0, 0]), np.array([0, 1, 2, 2, 2, 1])
-_TENSOR = np.array([[0, 5, 4], [5, 1, 3], [4, 3, 2]])  # places of the six components
-_SHARE = np.array([[1.0, 0.5, 0.5], [0.5, 1.0, 0.5], [0.5, 0.5, 1.0]])
+# (9, 6): six components xx yy zz yz xz xy of the symmetric part of a raveled tensor, and in the same way back to slopes
+_VOIGT = 0.5 * np.array([np.eye(3)[:, None, a] * np.eye(3)[b] + np.eye(3)[:, None, b] * np.eye(3)[a]
+                         for a, b in ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))]).reshape(6, 9).T  # fmt: skip
 _FRAMES = 16
+_MOST_CURVED = 4000  # parameters: their matrix then takes 128 MB and its decomposition seconds
+_SKETCHES, _ROWS = 10, 512  # of each frame, and how many are multiplied at once
 
 
 @dataclass(frozen=True)
@@ -91,18 +93,28 @@ class BalancedObjective(Objective):
     species : sequence of int arrays
         Of the atoms of each frame, for the weights of types.
     loss : RmseLoss
+    components : int
+        How many of the components xx yy zz yz xz xy a virial has; fewer where something else stands in its place.
     """
 
     def __init__(
-        self, model: TrainableModel[Any], targets: Sequence[Target], species: Sequence[IntArray], loss: RmseLoss
+        self,
+        model: TrainableModel[Any],
+        targets: Sequence[Target],
+        species: Sequence[IntArray],
+        loss: RmseLoss,
+        *,
+        components: int = 6,
     ) -> None:
         super().__init__(model, targets)
         self._loss = loss
         weights = np.array([loss.type_weights.get(element, 1.0) for element in model.elements])
-        self._rows = [_row(target, weights[own], loss) for target, own in zip(targets, species, strict=True)]
+        self._rows = [
+            _row(target, weights[own], loss, components) for target, own in zip(targets, species, strict=True)
+        ]
         self._table = _Table.of(self._rows)
         self._shares = np.array([loss.energy, loss.force, loss.stress])
-        self._shear = np.array([1.0, 1.0, 1.0, *[loss.shear**2] * 3])
+        self._shear = np.array([1.0, 1.0, 1.0, *[loss.shear**2] * 3])[:components]
         self.beginning = self._spread()
         self.memory = self.beginning
 
@@ -152,6 +164,43 @@ class BalancedObjective(Objective):
             squares += self._batch(parameters, frames[first : first + _FRAMES], gradient=False).squares
         self.memory = np.where(counts > 0, squares / np.maximum(counts, 1.0), self.memory)
 
+    def curvature(self, parameters: FloatArray, frames: Int64Array, rng: np.random.Generator) -> FloatArray | None:
+        """The Gauss-Newton matrix ``sum_q rate_q sum w r' r'^T`` of `total`, from sketches; None for many parameters.
+
+        A gradient of residuals with random signs costs as little as that of the loss, and the mean of its outer
+        product is the sum over the residuals.  Energies have a gradient each.
+        """
+        if parameters.size > _MOST_CURVED:
+            return None
+        rates = np.sqrt(2.0 * self._rates(self._table.counts[frames].sum(axis=0)))
+        total, rows = np.zeros((parameters.size, parameters.size)), []
+        for number in frames.tolist():
+            rows += self._sketches(parameters, number, rates, rng)
+            if len(rows) >= _ROWS or number == frames[-1]:
+                part = np.array(rows)
+                total += part.T @ part
+                rows = []
+        return total
+
+    def _sketches(
+        self, parameters: FloatArray, number: int, rates: FloatArray, rng: np.random.Generator
+    ) -> list[FloatArray]:
+        """Gradients whose outer products sum up to about the Gauss-Newton matrix of one frame."""
+        found = self._model.evaluate(parameters, np.array([number]))
+        atoms, (by_energy, by_virial) = int(self._table.atoms[number]), np.sqrt(self._table.factors[number])
+        factors, components = self._rows[number].factors[1], len(self._shear)
+        still, rows = np.zeros((atoms, 3)), []
+        if by_energy > 0.0:
+            slope = np.array([rates[0] * by_energy / atoms])
+            rows.append(found.gradient(Slopes(slope, [still], np.zeros((1, 3, 3))))[0])
+        for _ in range(_SKETCHES if factors.size or by_virial > 0.0 else 0):
+            signs = rng.choice([-1.0, 1.0], (atoms + 2, 3))
+            forces = rates[1] * np.sqrt(factors)[:, None] * signs[:-2] if factors.size else still
+            virial = rates[2] * by_virial / atoms * np.sqrt(self._shear) * signs[-2:].ravel()[:components]
+            strain = (virial @ _VOIGT[:, :components].T).reshape(1, 3, 3)
+            rows.append(found.gradient(Slopes(np.zeros(1), [forces], strain))[0] / math.sqrt(_SKETCHES))
+        return rows
+
     def _batch(self, parameters: FloatArray, frames: Int64Array, *, gradient: bool = True) -> _Batch:
         found: Evaluated = self._model.evaluate(parameters, frames, gradient=gradient)
         return _Batch(
@@ -165,16 +214,22 @@ class BalancedObjective(Objective):
         parts = zip(self._shares.tolist(), roots, counts.tolist(), strict=True)
         return np.array([0.5 * share / (root * count) if count else 0.0 for share, root, count in parts])
 
-    def _penalty(self, parameters: FloatArray) -> tuple[float, FloatArray | float]:
-        loss, size = self._loss, parameters.size
-        if loss.first == loss.second == 0.0:
+    def penalties(self, parameters: FloatArray) -> tuple[float, float]:
+        """``first * sum |p| / P`` and ``second * sqrt(sum p^2 / P)``."""
+        first, second = self._loss.first, self._loss.second
+        if first == second == 0.0:
             return 0.0, 0.0
-        length = float(np.sqrt(np.sum(parameters**2) / size))
-        value = loss.first * float(np.abs(parameters).mean()) + loss.second * length
-        pull = loss.first / size * np.sign(parameters)
-        if length > 0.0:
-            pull = pull + loss.second / (size * length) * parameters
-        return value, pull
+        return first * float(np.abs(parameters).mean()), second * float(np.sqrt(np.mean(parameters**2)))
+
+    def _penalty(self, parameters: FloatArray) -> tuple[float, FloatArray | float]:
+        """Their sum and its derivatives."""
+        loss, (by_first, by_second) = self._loss, self.penalties(parameters)
+        if by_first == by_second == 0.0:
+            return 0.0, 0.0
+        pull = loss.first / parameters.size * np.sign(parameters)
+        if by_second > 0.0:
+            pull = pull + loss.second**2 / (parameters.size * by_second) * parameters
+        return by_first + by_second, pull
 
     def _spread(self) -> FloatArray:
         """Mean squares of the labels, energies and virials less their means; 1 for no spread, 0 for no labels."""
@@ -189,7 +244,7 @@ class BalancedObjective(Objective):
         return np.array([[(value if value > 0.0 else 1.0) if size else 0.0 for size, value in found]])
 
 
-def _row(target: Target, type_weights: FloatArray, loss: RmseLoss) -> _Row:
+def _row(target: Target, type_weights: FloatArray, loss: RmseLoss, components: int) -> _Row:
     labels, weights = target.labels, {name: loss.relative(name, weight) for name, weight in target.weights.items()}
     n, nobody = len(type_weights), np.zeros(0)
     forces = labels["force"].reshape(-1, 3) if "force" in labels else np.zeros((0, 3))
@@ -202,7 +257,7 @@ def _row(target: Target, type_weights: FloatArray, loss: RmseLoss) -> _Row:
         n,
         float(labels["energy"][0]) if "energy" in labels else 0.0,
         forces,
-        labels["stress"] * (target.volume / n) if "stress" in labels else np.zeros(6),
+        labels["stress"] * (target.volume / n) if "stress" in labels else np.zeros(components),
         (
             weights["energy"] ** 2 if "energy" in labels else 0.0,
             factors,
@@ -225,8 +280,9 @@ class _Table(NamedTuple):
         """From the rows of all frames."""
         factors = np.array([(row.factors[0], row.factors[2]) for row in rows])
         forces = np.array([3.0 * len(row.factors[1]) for row in rows])
-        counts = np.stack([1.0 * (factors[:, 0] > 0.0), forces, 6.0 * (factors[:, 1] > 0.0)], axis=1)
         energies, virials = np.array([row.energy for row in rows]), np.array([row.virial for row in rows])
+        components = float(virials.shape[1])
+        counts = np.stack([1.0 * (factors[:, 0] > 0.0), forces, components * (factors[:, 1] > 0.0)], axis=1)
         return cls(np.array([row.atoms for row in rows]), energies, virials, factors, counts)
 
 
@@ -247,25 +303,24 @@ class _Batch:
             self._labelled = np.repeat(counts[:, 1] > 0.0, self._atoms)
             forces = forces[self._labelled]
         self._forces = forces - np.concatenate([row.forces for row in rows])
-        strains, (a, b) = found.strains, _VOIGT
-        self._virial = 0.5 * (strains[:, a, b] + strains[:, b, a]) / self._atoms[:, None] - virials
+        self._components = _VOIGT[:, : len(shear)]
+        self._virial = found.strains.reshape(-1, 9) @ self._components / self._atoms[:, None] - virials
 
     @property
     def squares(self) -> FloatArray:
         """Weighted sums of the squares of the residuals of each quantity."""
         energy = self._factors[:, 0] @ self._energy**2
-        force = self._force_factors @ np.einsum("ia,ia->i", self._forces, self._forces)
+        force = self._force_factors @ (self._forces**2).sum(axis=1)
         virial = self._factors[:, 1] @ (self._virial**2 @ self._shear)
         return np.array([energy, force, virial])
 
     @property
     def residuals(self) -> dict[str, FloatArray]:
         """Of energies and forces in the units of `labels_of`; virials in eV/atom."""
-        return {
-            "energy": self._energy[self._factors[:, 0] > 0.0],
-            "force": self._forces.ravel(),
-            "stress": self._virial[self._factors[:, 1] > 0.0].ravel(),
-        }
+        seen = self._factors > 0.0
+        energy, virial = (self._energy, self._virial) if seen.all() else (
+            self._energy[seen[:, 0]], self._virial[seen[:, 1]])  # fmt: skip
+        return {"energy": energy, "force": self._forces.ravel(), "stress": virial.ravel()}
 
     def gradient(self, rates: FloatArray, parameters: FloatArray) -> FloatArray:
         """Derivatives with respect to the parameters, from those with respect to the sums of squares."""
@@ -278,4 +333,4 @@ class _Batch:
         voigt = (2.0 * rates[2] * self._factors[:, 1] / self._atoms)[:, None] * self._virial * self._shear
         edges = [0, *accumulate(self._atoms.tolist())]
         parts = [forces[first:last] for first, last in pairwise(edges)]
-        return self._found.gradient(Slopes(energies, parts, voigt[:, _TENSOR] * _SHARE))
+        return self._found.gradient(Slopes(energies, parts, (voigt @ self._components.T).reshape(-1, 3, 3)))

@@ -20,6 +20,7 @@ DIGESTS = ("frames or descriptors", "labels", "weights")  # entries of a fingerp
 HISTORY = (
     *("rate", "loss", "validation", "energy_mae", "force_mae"),
     *("energy_rmse", "force_rmse", "stress_rmse", "train_energy_rmse", "train_force_rmse", "train_stress_rmse"),
+    *("first_penalty", "second_penalty"),
 )
 _KINDS = {
     **dict.fromkeys(("fingerprint", "generator"), ("U", 0)),
@@ -42,7 +43,8 @@ class State:
     history : list of tuple
         One of `HISTORY` for each epoch: learning rate (0 for L-BFGS), loss per frame of the training and of the
         judging frames, mean absolute errors of the latter in eV/atom and eV/A, and root mean square errors of the
-        judging frames and, as they were seen, of the training frames; in the units of `Outcome.residuals`.
+        judging frames and, as they were seen, of the training frames, in the units of `Outcome.residuals`; at last the
+        penalties of the parameters, `Objective.penalties`.
     best_epoch : int
         Index in the history, -1 before the first epoch.
     memory : array
@@ -107,7 +109,7 @@ class State:
             generator = np.random.default_rng()
             generator.bit_generator.state = json.loads(found["generator"])
             mean, square, parameters, best = (found[name].copy() for name in ("mean", "square", "parameters", "best"))
-            history = [tuple(row) for row in found["history"].tolist()]
+            history = [tuple(row) for row in found["history"].reshape(-1, len(HISTORY)).tolist()]
             adam, memory = Adam(mean, square, found["steps"]), found["memory"].copy()
             state = cls(parameters, best, adam, generator, history, found["best_epoch"], memory)
         except (ValueError, KeyError, TypeError, OverflowError) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,12 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
 from ..arrays import FloatArray
+from ..grades.grade import Grade
+from .dataset import LabelledFrame
 from .problem import TrainingProblem
 from .protocols import Model
+from .report import UNITS, Report
+from .tables import text_table
 from .trained import TrainedFit, train
 from .training import Schedule
 
@@ -77,8 +81,98 @@ class Committee(Calculator):  # type: ignore[misc]
         deviations: FloatArray = self._deviations["forces"].copy()
         return deviations
 
+    def get_extrapolation_grade(self, atoms: Atoms) -> Grade:
+        """Standard deviation of the force on each atom, and of the structure the largest, in eV/A.
 
-def train_members(problem: TrainingProblem[Model], members: int, first: Schedule) -> list[TrainedFit[Model]]:
+        It stands where potentials that have an active set give their grade, which has no unit.
+        """
+        deviations = np.linalg.norm(self.get_force_deviations(atoms), axis=1)
+        return Grade(float(deviations.max(initial=0.0)), deviations)
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """How far the members of a committee differ in one quantity over the frames of a set, in `report.UNITS`.
+
+    Attributes
+    ----------
+    set, quantity : str
+    count : int
+        Of energies or components.
+    deviation, largest : float
+        Root mean square and maximum of the members' standard deviation.
+    rmse : float
+        Of the members' mean.
+    members_rmse : tuple of float
+        Of each member.
+    worst : str
+        Source of the frame with the largest standard deviation.
+    """
+
+    set: str
+    quantity: str
+    count: int
+    deviation: float
+    largest: float
+    rmse: float
+    members_rmse: tuple[float, ...]
+    worst: str
+
+
+def deviations(reports: Sequence[Report]) -> list[Deviation]:
+    """Compare the reports of several members on the same frames.
+
+    Raises
+    ------
+    ValueError
+        There are fewer than two, or they are of other frames.
+    """
+    if len(reports) < 2:
+        raise ValueError(f"reports: expected two or more, got {len(reports)}")
+    found = []
+    for parity in reports[0].parities:
+        own = [report.parity(parity.set, parity.quantity) for report in reports]
+        if any(list(other.sources) != list(parity.sources) for other in own):
+            raise ValueError(f"reports: expected those of the same {parity.set} frames")
+        predicted = np.stack([other.predicted for other in own])
+        spread = predicted.std(axis=0, ddof=1)
+        missed = np.array([predicted.mean(axis=0), *predicted]) - parity.reference
+        rmse = np.sqrt(np.mean(missed**2, axis=1)).tolist()
+        worst = parity.sources[int(parity.frames[int(np.argmax(spread))])]
+        found.append(
+            Deviation(
+                parity.set,
+                parity.quantity,
+                len(spread),
+                float(np.sqrt(np.mean(spread**2))),
+                float(spread.max()),
+                rmse[0],
+                tuple(rmse[1:]),
+                worst,
+            )
+        )
+    return found
+
+
+def deviation_table(rows: Sequence[Deviation]) -> str:
+    """The same as text."""
+    header = ("set", "quantity", "count", "deviation", "largest", "RMSE of mean", "of members", "unit", "worst frame")
+    lines = []
+    for row in rows:
+        numbers = [f"{value:.4g}" for value in (row.deviation, row.largest, row.rmse)]
+        members = f"{min(row.members_rmse):.4g} to {max(row.members_rmse):.4g}"
+        lines.append([row.set, row.quantity, str(row.count), *numbers, members, UNITS[row.quantity], row.worst])
+    return text_table(header, lines, left=2)
+
+
+def deviation_summary(rows: Sequence[Deviation], members: Sequence[str]) -> dict[str, Any]:
+    """What a file on the deviations holds; `members` are the names of the models."""
+    return {"members": list(members), "units": UNITS, "deviations": [asdict(row) for row in rows]}
+
+
+def train_members(
+    problem: TrainingProblem[Model], members: int, first: Schedule, *, test: Sequence[LabelledFrame] = ()
+) -> list[TrainedFit[Model]]:
     """Train several models that differ in their seeds, which count upwards from that of `first`.
 
     A checkpoint gets the number of the member before its ending.  Ctrl-C ends the member that is being trained and the
@@ -94,7 +188,7 @@ def train_members(problem: TrainingProblem[Model], members: int, first: Schedule
         path = Path(first.checkpoint) if first.checkpoint else None
         own = path.with_name(f"{path.stem}.{number}{path.suffix}") if path else None
         try:
-            fits.append(train(problem, replace(first, seed=first.seed + number, checkpoint=own)))
+            fits.append(train(problem, replace(first, seed=first.seed + number, checkpoint=own), test=test))
         except KeyboardInterrupt:
             if not fits:
                 raise

@@ -16,6 +16,7 @@ from ..arrays import FloatArray, Int64Array, IntArray
 from .labels import Labels, chosen_keys, structures
 
 QUANTITIES = ("energy", "force", "stress")
+_LABELS = ("energy", "forces", "stress", "dipole", "polarizability")
 _GROUP_KEYS = ("config_type", "group")
 
 
@@ -41,6 +42,10 @@ class LabelledFrame:
         Multiplies the weights of all residuals of the frame, so that its part of the loss grows with the square.
     energy_weight : float
         Multiplies the square of the residual of the energy, as in GPUMD.
+    dipole : (3,) array or None
+        Of the whole frame, in any unit.
+    polarizability : (3, 3) array or None
+        Of the whole frame, in any unit.
     """
 
     atoms: Atoms
@@ -51,9 +56,11 @@ class LabelledFrame:
     source: str
     weight: float = 1.0
     energy_weight: float = 1.0
+    dipole: FloatArray | None = None
+    polarizability: FloatArray | None = None
 
     def __repr__(self) -> str:
-        labels = [name for name in ("energy", "forces", "stress") if getattr(self, name) is not None]
+        labels = [name for name in _LABELS if getattr(self, name) is not None]
         said = ", ".join([self.atoms.get_chemical_formula(), *(labels or ["no labels"])])
         weights = {name: getattr(self, name) for name in ("weight", "energy_weight")}
         others = "".join(f"; {name} {value:g}" for name, value in weights.items() if value != 1.0)
@@ -74,6 +81,8 @@ def read_frames(
 ) -> list[LabelledFrame]:
     """Read labelled frames; each must have an energy, forces, a stress or a virial, and counts with what it has.
 
+    A dipole (``dipole=``) or a polarizability (``pol=``) of the whole frame will do, too.
+
     ``weight=`` and ``energy_weight=`` of a frame are read, too (see `LabelledFrame`); with 0 its labels, or its energy,
     are not used: they are None.  A file that is larger than the memory is for `FrameFile`.
 
@@ -82,10 +91,11 @@ def read_frames(
     source : path or iterable of ase.Atoms
         Extended xyz or any other file that ASE reads.
     keys : mapping, optional
-        The names in the file of "energy", "forces", "stress" (eV/A^3, tension positive) and "virial" (eV,
-        ``-volume * stress``).  Without it the usual names are recognised in upper and lower case, alone or with
-        ``REF_`` or ``DFT_`` before or ``_ref`` or ``_dft`` after them.  Six numbers of a stress are in ASE's order,
-        xx yy zz yz xz xy, and those of a virial in GPUMD's, xx yy zz xy yz zx.
+        The names in the file of "energy", "forces", "stress" (eV/A^3, tension positive), "virial" (eV,
+        ``-volume * stress``), "dipole" and "polarizability".  Without it the usual names are recognised in upper and
+        lower case, alone or with ``REF_`` or ``DFT_`` before or ``_ref`` or ``_dft`` after them.  Six numbers of a
+        stress are in ASE's order, xx yy zz yz xz xy, and those of a virial or a polarizability in GPUMD's, xx yy zz xy
+        yz zx.
     group_key : str, optional
         Name of the entry of ``atoms.info`` that holds the group; otherwise ``config_type`` or ``group``, in any
         case.  A frame without it belongs to the group "all".
@@ -230,14 +240,17 @@ def frame_of(
     if forces is None and energy is not None and len(atoms) == 1:
         forces = np.zeros((1, 3))  # a single atom feels no force, and files of isolated atoms omit it
     stress = labels.stress(names["stress"], names["virial"])
+    dipole, polarizability = labels.dipole(names["dipole"]), labels.polarizability(names["polarizability"])
     weight, energy_weight = labels.weight("weight"), labels.weight("energy_weight")
     if weight == 0.0:
-        energy = forces = stress = None
+        energy = forces = stress = dipole = polarizability = None
     if energy_weight == 0.0:
         energy = None
     bare = Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
     group = labels.group((group_key.lower(),) if group_key else _GROUP_KEYS)
-    return LabelledFrame(bare, energy, forces, stress, group, source, weight, energy_weight)
+    return LabelledFrame(
+        bare, energy, forces, stress, group, source, weight, energy_weight, dipole, polarizability
+    )  # fmt: skip
 
 
 def labelled_frame(
@@ -246,7 +259,7 @@ def labelled_frame(
     """The same, but ValueError where there is no label and no weight of 0 that would say why."""
     frame = frame_of(atoms, source, keys, group_key)
     unused = 0.0 in (frame.weight, frame.energy_weight)
-    if frame.energy is None and frame.forces is None and frame.stress is None and not unused:
+    if all(getattr(frame, name) is None for name in _LABELS) and not unused:
         there = Labels(atoms, source).shown()
         raise ValueError(f"{source}: no energy, forces or stress among {there}; name them with keys={{'energy': ...}}")
     return frame

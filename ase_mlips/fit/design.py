@@ -43,7 +43,14 @@ class DescriptorDesign:
     quadratic : bool
     constants : bool
         Whether one constant per element is fitted; without, isolated atoms keep their energies.
+
+    Attributes
+    ----------
+    reach : float
+        How many times the labels the part of a column may be large, see `extrapolating`.
     """
+
+    reach = LARGEST_REACH
 
     def __init__(
         self,
@@ -104,7 +111,7 @@ class DescriptorDesign:
     def extrapolating(self, solution: Solution) -> BoolArray:
         """Columns (n,) with coefficients that come from rounding errors or noise, as the frames hardly determine them.
 
-        Their parts of the labels are more than `LARGEST_REACH` times as large as these are, so that they cancel each
+        Their parts of the labels are more than `reach` times as large as these are, so that they cancel each
         other; or they would be, were a column that is shorter than 1e-4 of the longest of its kind (linear or
         quadratic) as long as that.
         """
@@ -114,7 +121,7 @@ class DescriptorDesign:
         for kind in (slice(None, linear), slice(linear, None)):
             largest[:, kind] = lengths[:, kind].max(initial=0.0)
         possible = np.where(lengths < 1e-4 * largest, largest, lengths).ravel()
-        found = possible * np.abs(solution.coefficients[first:]) > LARGEST_REACH * solution.target_length
+        found = possible * np.abs(solution.coefficients[first:]) > self.reach * solution.target_length
         return np.concatenate([np.zeros(first, dtype=bool), found])
 
     def coefficient_numbers(self, columns: BoolArray) -> dict[str, Int64Array]:

@@ -11,7 +11,7 @@ import io
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,7 +30,7 @@ _KINDS = {
     "fingerprint": ("U", 0),
     **dict.fromkeys(("x", "gradient", "best"), ("f", 1)),
     **dict.fromkeys(("inverse", "history"), ("f", 2)),
-    "value": ("f", 0),
+    **dict.fromkeys(("value", "gain"), ("f", 0)),
     **dict.fromkeys(("fresh", "evaluations", "best_iteration"), ("i", 0)),
 }
 
@@ -44,7 +44,8 @@ class FullBatch:
     iterations : int
         At most.
     projected : int
-        So many iterations solve for the linear parameters at each step; the later ones move all together.
+        So many iterations solve for the linear parameters at each step; the later ones move all together, as do all
+        those of a trained start.
     window, tolerance : int, float
         The training ends when that many iterations have lowered the loss by less than this share of it.  Plateaus of
         some tens of iterations are usual.
@@ -69,20 +70,20 @@ class FullBatch:
     """
 
     iterations: int = 1000
-    projected: int = 60
+    projected: int = 10
     window: int = 100
     tolerance: float = 1e-3
     patience: int | None = 100
     seed: int = 0
     starts: int = 4
-    trial: int = 20
+    trial: int = 10
     threads: int = 1
     checkpoint: str | Path | None = None
 
     def __post_init__(self) -> None:
         least = {
             "iterations": 0,
-            "projected": 1,
+            "projected": 0,
             "window": 1,
             "tolerance": 0.0,
             "seed": 0,
@@ -95,6 +96,13 @@ class FullBatch:
                 raise ValueError(f"{name}: expected at least {lowest}, got {getattr(self, name)}")
         if self.patience is not None and self.patience < 1:
             raise ValueError(f"patience: expected at least 1 or None, got {self.patience}")
+
+    def numbered(self, number: int) -> FullBatch:
+        """The same from one start with a later seed, and with a checkpoint of its own behind the first."""
+        path = Path(self.checkpoint) if self.checkpoint else None
+        if path is not None and number:
+            path = path.with_name(f"{path.stem}.{number}{path.suffix}")
+        return replace(self, seed=self.seed + number, starts=1, checkpoint=path)
 
 
 class Losses(Protocol):
@@ -200,6 +208,7 @@ class Run:
             inverse=self.descent.inverse,
             fresh=int(self.descent.fresh),
             evaluations=self.descent.evaluations,
+            gain=self.descent.gain,
             best=self.best,
             best_iteration=self.best_iteration,
             history=np.array(self.history).reshape(-1, len(HISTORY)),
@@ -222,7 +231,8 @@ class Run:
             found = read_arrays(path, members, _KINDS)
             other = dict(json.loads(found["fingerprint"]))
             point = Point(found["x"].copy(), found["value"], found["gradient"].copy())
-            descent = Descent(point, found["inverse"].copy(), bool(found["fresh"]), found["evaluations"])
+            fresh, evaluations = bool(found["fresh"]), found["evaluations"]
+            descent = Descent(point, found["inverse"].copy(), fresh, evaluations, found["gain"])
             history = [tuple(row) for row in found["history"].tolist()]
             run = cls(descent, found["best"].copy(), found["best_iteration"], history)
         except (ValueError, KeyError, TypeError, OverflowError) as error:

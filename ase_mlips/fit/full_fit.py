@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from html import escape
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Generic
 
@@ -139,4 +139,11 @@ class FullBatchFit(Generic[Model]):
 
 def provenance(**more: Any) -> dict[str, Any]:
     """Versions of the programs that a result depends on, and what else is given."""
-    return {**{name: version(name) for name in _PROGRAMS}, "python": platform.python_version(), **more}
+    return {**{name: _version(name) for name in _PROGRAMS}, "python": platform.python_version(), **more}
+
+
+def _version(program: str) -> str:
+    try:
+        return version(program)
+    except PackageNotFoundError:  # run from a checkout
+        return "not installed"

@@ -14,16 +14,18 @@ from ..arrays import FloatArray
 from ..engine.neighbors import NeighborList
 from ..files.text import replace_files
 from ..potential import Potential
-from .dataset import LabelledFrame, species_of
+from .dataset import QUANTITIES, LabelledFrame, species_of
 
-_MISSING = -1.0e6
-_ORDER = [0, 1, 2, 5, 3, 4]  # xx yy zz xy yz zx out of ASE's xx yy zz yz xz xy
+MISSING = -1.0e6
+ORDER = [0, 1, 2, 5, 3, 4]  # xx yy zz xy yz zx out of ASE's xx yy zz yz xz xy
 _KINDS = ("energy", "force", "virial", "stress")
 
 
-def gpumd_names(folder: str | os.PathLike[str], sets: Sequence[str]) -> list[Path]:
-    """Names of the files that `write_gpumd_files` writes."""
-    names = ["loss.out", *(f"{kind}_{name}.out" for name in sets for kind in _KINDS)]
+def gpumd_names(
+    folder: str | os.PathLike[str], sets: Sequence[str], kinds: Sequence[str] = _KINDS
+) -> list[Path]:  # fmt: skip
+    """Names of the files that `write_gpumd_files` and, with one kind of response, `write_response_files` write."""
+    names = ["loss.out", *(f"{kind}_{name}.out" for name in sets for kind in kinds)]
     return [Path(folder) / name for name in names]
 
 
@@ -37,8 +39,9 @@ def write_gpumd_files(
 
     Predictions stand first, labels behind them, -1e6 where there is none.  Energies and virials are in eV/atom, forces
     in eV/A, stresses in GPa with the sign of the virial (compression is positive); components xx yy zz xy yz zx.
-    loss.out has a row for each epoch in place of every hundredth generation: its number, the loss, two zeros for
-    penalties, and the root mean squares of energy, force and virial of the training and of the judging frames.
+    loss.out has a row for each epoch in place of every hundredth generation: its number, the loss, the parts that
+    lambda_1 and lambda_2 add to it, and the root mean squares of energy, force and virial of the training and of the
+    judging frames.
 
     Parameters
     ----------
@@ -59,11 +62,32 @@ def write_gpumd_files(
     replace_files(texts)
 
 
-def _losses(history: Mapping[str, FloatArray]) -> FloatArray:
-    names = [f"{own}{quantity}_rmse" for own in ("train_", "") for quantity in ("energy", "force", "stress")]
+def write_response_files(
+    folder: str | os.PathLike[str], kind: str, rows: Mapping[str, FloatArray], history: Mapping[str, FloatArray]
+) -> None:
+    """Write loss.out and, of each set, ``dipole_<set>.out`` or ``polarizability_<set>.out``.
+
+    As in `write_gpumd_files`, but loss.out has one root mean square of the training and one of the judging frames.
+
+    Parameters
+    ----------
+    folder : path
+    kind : str
+    rows : mapping
+        By the name of each set, predictions and labels per atom of its frames.
+    history : mapping
+        Of `TrainedFit`.
+    """
+    texts = {os.fspath(Path(folder) / "loss.out"): _text(_losses(history, ("stress",)))}
+    texts |= {os.fspath(Path(folder) / f"{kind}_{name}.out"): _text(own) for name, own in rows.items()}
+    replace_files(texts)
+
+
+def _losses(history: Mapping[str, FloatArray], quantities: Sequence[str] = QUANTITIES) -> FloatArray:
+    names = ["loss", "first_penalty", "second_penalty"]
+    names += [f"{own}{quantity}_rmse" for own in ("train_", "") for quantity in quantities]
     count = len(history["loss"])
-    head = [np.arange(1.0, count + 1.0), history["loss"], np.zeros(count), np.zeros(count)]
-    return np.nan_to_num(np.column_stack([*head, *(history[name] for name in names)]))
+    return np.nan_to_num(np.column_stack([np.arange(1.0, count + 1.0), *(history[name] for name in names)]))
 
 
 def _predicted(
@@ -73,10 +97,10 @@ def _predicted(
     atoms, n = frame.atoms, len(frame.atoms)
     neighbors.update(atoms.positions, atoms.cell.array, atoms.pbc)
     found = potential.evaluate(neighbors, species_of(frame, potential.elements))
-    energy = np.array([[found.energies.mean(), _MISSING if frame.energy is None else frame.energy / n]])
-    forces = np.full((n, 3), _MISSING) if frame.forces is None else frame.forces
-    virial, label = _voigt(found.virials.sum(axis=0)) / n, np.full(6, _MISSING)
-    pressure, target = np.full(6, _MISSING), np.full(6, _MISSING)
+    energy = np.array([[found.energies.mean(), MISSING if frame.energy is None else frame.energy / n]])
+    forces = np.full((n, 3), MISSING) if frame.forces is None else frame.forces
+    virial, label = _voigt(found.virials.sum(axis=0)) / n, np.full(6, MISSING)
+    pressure, target = np.full(6, MISSING), np.full(6, MISSING)
     if atoms.cell.rank == 3:
         scale = n / (atoms.get_volume() * units.GPa)
         pressure = virial * scale
@@ -92,7 +116,7 @@ def _predicted(
 
 
 def _voigt(tensor: FloatArray) -> FloatArray:
-    six: FloatArray = full_3x3_to_voigt_6_stress(0.5 * (tensor + tensor.T))[_ORDER]
+    six: FloatArray = full_3x3_to_voigt_6_stress(0.5 * (tensor + tensor.T))[ORDER]
     return six
 
 

@@ -17,7 +17,10 @@ from ase.stress import full_3x3_to_voigt_6_stress, voigt_6_to_full_3x3_stress
 from ..arrays import FloatArray
 from ..files.reading import readable
 
-_BASES = {"energy": ("energy",), "forces": ("forces", "force"), "stress": ("stress",), "virial": ("virial", "virials")}
+_BASES = {
+    "energy": ("energy",), "forces": ("forces", "force"), "stress": ("stress",), "virial": ("virial", "virials"),
+    "dipole": ("dipole",), "polarizability": ("pol", "polarizability"),
+}  # fmt: skip
 KEYS = {
     label: {p + base for p, base in product(("", "ref_", "dft_"), bases)}
     | {base + s for base, s in product(bases, ("_ref", "_dft"))}
@@ -133,6 +136,16 @@ class Labels:
             self._require_agreement(*found)
         return found[0] if found else None
 
+    def dipole(self, names: Iterable[str]) -> FloatArray | None:
+        """(3,) of the whole frame, or None."""
+        dipole = self._label(names, "dipole")
+        return dipole.ravel() if dipole is not None and dipole.size == 3 else None
+
+    def polarizability(self, names: Iterable[str]) -> FloatArray | None:
+        """(3, 3) of the whole frame, or None."""
+        values = self._label(names, "polarizability")
+        return self._tensor(values, "polarizability") if values is not None and values.size in (6, 9) else None
+
     def weight(self, name: str) -> float:
         """A factor of the frame in the loss, at least 0; 1 where there is none.
 
@@ -182,7 +195,7 @@ class Labels:
         if values.size == 9:
             full = values.reshape(3, 3)
         else:
-            full = values.ravel()[_VIRIAL] if label == "virial" else voigt_6_to_full_3x3_stress(values.ravel())
+            full = voigt_6_to_full_3x3_stress(values.ravel()) if label == "stress" else values.ravel()[_VIRIAL]
         return np.asarray(0.5 * (full + full.T), dtype=np.float64)
 
     def _require_agreement(self, stress: FloatArray, other: FloatArray) -> None:

@@ -132,6 +132,14 @@ class Objective:
         slope = np.sum([part.gradient for part in parts], axis=0)
         return Outcome(sum(part.loss for part in parts), slope, residuals)
 
+    def penalties(self, parameters: FloatArray) -> tuple[float, float]:
+        """Parts of the loss that depend on the parameters alone, of first and of second order; none here."""
+        return 0.0, 0.0
+
+    def curvature(self, parameters: FloatArray, frames: Int64Array, rng: np.random.Generator) -> FloatArray | None:
+        """About the second derivatives (P, P) of the loss of these frames per frame; None where there are none."""
+        return None
+
     def balance(self, parameters: FloatArray, frames: Int64Array) -> None:
         """Make `memory` fit the parameters, before a minimisation over these frames; nothing to do here."""
 

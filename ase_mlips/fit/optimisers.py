@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize
 
 from ..arrays import FloatArray
@@ -14,6 +15,7 @@ from ..arrays import FloatArray
 _DECAYS = 0.9, 0.999
 _SMALL = 1e-8
 _CORRECTIONS = 20
+_DAMPING = 1e-6  # of the mean curvature
 
 
 @dataclass
@@ -36,11 +38,15 @@ class Adam:
         """What to add to the parameters (algorithm 1 of the paper)."""
         self.steps += 1
         first, second = _DECAYS
-        self.mean = first * self.mean + (1.0 - first) * gradient
-        self.square = second * self.square + (1.0 - second) * gradient**2
-        mean = self.mean / (1.0 - first**self.steps)
-        square = self.square / (1.0 - second**self.steps)
-        change: FloatArray = -rate * mean / (np.sqrt(square) + _SMALL)
+        self.mean *= first
+        self.mean += (1.0 - first) * gradient
+        self.square *= second
+        self.square += (1.0 - second) * gradient**2
+        change = self.square / (1.0 - second**self.steps)
+        np.sqrt(change, out=change)
+        change += _SMALL
+        np.divide(self.mean, change, out=change)
+        change *= -rate / (1.0 - first**self.steps)
         return change
 
 
@@ -49,14 +55,35 @@ def cosine(highest: float, lowest: float, progress: float) -> float:
     return lowest + 0.5 * (highest - lowest) * (1.0 + math.cos(math.pi * progress))
 
 
-def lbfgs(function: Callable[[FloatArray], tuple[float, FloatArray]], start: FloatArray, steps: int) -> FloatArray:
-    """Up to `steps` iterations of L-BFGS-B; `function` gives loss and gradient in the shape of `start`."""
+def lbfgs(
+    function: Callable[[FloatArray], tuple[float, FloatArray]],
+    start: FloatArray,
+    steps: int,
+    curvature: FloatArray | None = None,
+) -> FloatArray:
+    """Up to `steps` iterations of L-BFGS-B; `function` gives loss and gradient in the shape of `start`.
 
-    def flat(x: FloatArray) -> tuple[float, FloatArray]:
-        value, gradient = function(x.reshape(start.shape))
-        return value, gradient.ravel()
+    With `curvature` (P, P), about the second derivatives, the variables are such that these are the unit matrix.
+    """
+    triangle = None if curvature is None else _triangle(curvature)
+
+    def place(y: FloatArray) -> FloatArray:
+        step = y if triangle is None else solve_triangular(triangle, y, lower=True, trans=1)
+        return start + step.reshape(start.shape)
+
+    def flat(y: FloatArray) -> tuple[float, FloatArray]:
+        value, gradient = function(place(y))
+        slope = gradient.ravel()
+        return value, slope if triangle is None else solve_triangular(triangle, slope, lower=True)
 
     options = {"maxiter": steps, "maxfun": 10 * steps, "maxcor": _CORRECTIONS, "ftol": 0.0, "gtol": 0.0}
-    found = minimize(flat, start.ravel(), jac=True, method="L-BFGS-B", options=options)
-    result: FloatArray = found.x.reshape(start.shape)
-    return result
+    found = minimize(flat, np.zeros(start.size), jac=True, method="L-BFGS-B", options=options)
+    return place(found.x)
+
+
+def _triangle(curvature: FloatArray) -> FloatArray:
+    """The Cholesky factor of the matrix with a little more on its diagonal."""
+    damped = curvature.copy()
+    damped[np.diag_indices_from(damped)] += _DAMPING * np.diagonal(curvature).mean()
+    factor: FloatArray = cholesky(damped, lower=True, overwrite_a=True)
+    return factor

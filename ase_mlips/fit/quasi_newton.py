@@ -18,6 +18,7 @@ Function = Callable[[FloatArray], tuple[float, FloatArray]]
 
 _DECREASE, _CURVATURE = 1e-4, 0.9  # of the Wolfe conditions
 _TRIALS = 30  # points along a line
+_HOPE = 10.0  # a step may promise so many times what the last one has gained
 _EDGE = 0.1  # share of an interval that the next point keeps from its ends
 
 
@@ -49,12 +50,15 @@ class Descent:
         Nothing is known yet: `inverse` is the unit matrix.
     evaluations : int
         Of the function, so far.
+    gain : float
+        By how much the last iteration has lowered the function.
     """
 
     point: Point
     inverse: FloatArray
     fresh: bool
     evaluations: int
+    gain: float = np.inf
 
     @classmethod
     def begin(cls, function: Function, x: FloatArray) -> Descent:
@@ -70,8 +74,9 @@ class Descent:
         fresh = self.fresh
         if not direction @ start.gradient < 0.0:
             direction, fresh = -start.gradient, True
-        first = min(1.0, 1.0 / float(np.sum(np.abs(direction)))) if fresh else 1.0
-        found, trials = line_search(function, start, direction, first)
+        slope = -float(direction @ start.gradient)
+        longest = 1.0 / float(np.sum(np.abs(direction))) if fresh else _HOPE * self.gain / slope
+        found, trials = line_search(function, start, direction, min(1.0, longest))
         if found is None:
             if fresh:
                 return None
@@ -79,7 +84,8 @@ class Descent:
             return again.step(function)
         inverse = np.eye(len(start.x)) if fresh else self.inverse
         inverse, known = _updated(inverse, found.x - start.x, found.gradient - start.gradient, fresh)
-        return Descent(found, inverse, fresh and not known, self.evaluations + trials)
+        gain = start.value - found.value
+        return Descent(found, inverse, fresh and not known, self.evaluations + trials, gain)
 
 
 def _updated(inverse: FloatArray, s: FloatArray, y: FloatArray, fresh: bool) -> tuple[FloatArray, bool]:

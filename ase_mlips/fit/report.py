@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from ..potential import Potential
 from .dataset import QUANTITIES, LabelledFrame, species_of
 from .tables import html_table, text_table
 
-UNITS = {"energy": "eV/atom", "force": "eV/A", "stress": "GPa"}
+UNITS = {"energy": "eV/atom", "force": "eV/A", "stress": "GPa", "dipole": "1/atom", "polarizability": "1/atom"}
 _EVERYTHING = "*all"
 _HEADER = ("set", "group", "quantity", "count", "MAE", "RMSE", "largest", "unit", "worst frame")
 
@@ -51,7 +51,8 @@ class Parity:
     set : str
         Name of the set of frames, for example "train".
     quantity : str
-        "energy" (per atom), "force" (components) or "stress" (xx yy zz yz xz xy).
+        "energy" (per atom), "force" (components), "stress" (xx yy zz yz xz xy), "dipole" or "polarizability" (per
+        atom, in the unit of the labels).
     reference, predicted : (m,) arrays
     groups : (m,) array of str
     frames : (m,) int array
@@ -125,12 +126,14 @@ class Report:
         """Write the scores as JSON, complete or not at all."""
         write_json(path, {"units": UNITS, "scores": [asdict(score) for score in self.scores()]})
 
-    def plot(self, axes: Any = None) -> Any:
-        """Parity plots of energy, force and stress side by side, every set in its colour.
+    def plot(self, axes: Any = None, *, quantities: Sequence[str] = QUANTITIES) -> Any:
+        """Parity plots side by side, every set in its colour.
 
         Parameters
         ----------
-        axes : three matplotlib Axes, optional
+        axes : matplotlib Axes, optional
+            As many as there are quantities.
+        quantities : sequence of str
 
         Returns
         -------
@@ -139,8 +142,8 @@ class Report:
         if axes is None:
             import matplotlib.pyplot as plt
 
-            _, axes = plt.subplots(1, len(QUANTITIES), figsize=(12.0, 4.0), layout="constrained")
-        for ax, quantity in zip(axes, QUANTITIES, strict=True):
+            _, axes = plt.subplots(1, len(quantities), figsize=(12.0, 4.0), layout="constrained")
+        for ax, quantity in zip(axes, quantities, strict=True):
             for parity in (p for p in self.parities if p.quantity == quantity):
                 label = f"{Path(parity.set).name}, MAE {parity.score().mae:.3g}"  # a set may be called like its file
                 ax.plot(parity.reference, parity.predicted, ".", markersize=3, label=label, rasterized=True)
@@ -172,13 +175,17 @@ def compare(potential: Potential, sets: Mapping[str, Sequence[LabelledFrame]]) -
     return gathered((name, frame, predict(potential, frame, neighbors)) for name, frame in bar)
 
 
-def gathered(predictions: Iterable[tuple[str, LabelledFrame, Mapping[str, FloatArray]]]) -> Report:
-    """The report on predictions, each with the name of its set and its frame."""
+def gathered(
+    predictions: Iterable[tuple[str, LabelledFrame, Mapping[str, FloatArray]]],
+    labels: Callable[[LabelledFrame], Mapping[str, FloatArray]] | None = None,
+) -> Report:
+    """The report on predictions, each with the name of its set and its frame; `labels` is `labels_of` by default."""
+    labels = labels or labels_of
     found: dict[tuple[str, str], list[tuple[FloatArray, FloatArray, str, int]]] = {}
     sources: dict[str, list[str]] = {}
     for name, frame, predicted in predictions:
         own = sources.setdefault(name, [])
-        for quantity, label in labels_of(frame).items():
+        for quantity, label in labels(frame).items():
             found.setdefault((name, quantity), []).append((label, predicted[quantity], frame.group, len(own)))
         own.append(frame.source)
     parities = []

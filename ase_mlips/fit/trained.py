@@ -36,7 +36,8 @@ class TrainedFit(Generic[Model]):
         For each epoch "rate" (learning rate, 0 for L-BFGS), "loss" and "validation" (per frame, of the training and
         the validation frames), the mean absolute errors of the latter: "energy_mae" (eV/atom), "force_mae" (eV/A), and
         root mean squares of the residuals, "energy_rmse", "force_rmse", "stress_rmse", of the training frames, as they
-        were seen, "train_energy_rmse" and so on.  Without validation frames the training frames stand in.
+        were seen, "train_energy_rmse" and so on; "first_penalty" and "second_penalty" are the parts of the loss that
+        come from the parameters.  Without validation frames the training frames stand in.
     loss : Loss
     training : Schedule
     interrupted : bool
@@ -106,13 +107,17 @@ class TrainedFit(Generic[Model]):
 
             _, grid = plt.subplots(2, 2, figsize=(10.0, 8.0), layout="constrained")
             axes = grid.ravel()
-        epochs = np.arange(1, 1 + len(self.history["loss"]))
-        axes[0].semilogy(epochs, self.history["loss"], label="train")
-        if "validation" in self.sets:
-            axes[0].semilogy(epochs, self.history["validation"], label="validation")
-        axes[0].legend()
-        axes[0].set(xlabel="epoch", ylabel="loss per frame")
+        self.plot_history(axes[0])
         return self.report.plot(axes[1:])
+
+    def plot_history(self, ax: Any) -> None:
+        """Draw the loss of every epoch."""
+        epochs = np.arange(1, 1 + len(self.history["loss"]))
+        ax.semilogy(epochs, self.history["loss"], label="train")
+        if "validation" in self.sets:
+            ax.semilogy(epochs, self.history["validation"], label="validation")
+        ax.legend()
+        ax.set(xlabel="epoch", ylabel="loss per frame")
 
 
 def train(

@@ -35,7 +35,8 @@ class Schedule:
         At the start and at the end of Adam's epochs, half a cosine in between.
     lbfgs_steps : int
         Iterations of L-BFGS over all training frames after Adam.  20 of them count as an epoch, after which L-BFGS
-        begins anew, so that a resumed training takes the same steps.
+        begins anew, so that a resumed training takes the same steps; for NEP each time in variables of which the
+        Gauss-Newton matrix of the loss, estimated from random signs of the residuals, is about the unit matrix.
     patience : int or None
         Epochs without a better validation loss (without validation frames: training loss) after which Adam gives way
         to L-BFGS, and L-BFGS ends; None never stops early.  The best parameters are kept in any case.
@@ -187,9 +188,7 @@ def minimise(task: Task, training: Schedule, fingerprint: Mapping[str, Any]) -> 
                     if path:
                         state.write(path, fingerprint)
                 bar.update()
-                bar.set_postfix_str(
-                    f"loss {row[1]:.4g}, validation {row[2]:.4g}, {row[3]:.3g} eV/atom, {row[4]:.3g} eV/A"
-                )
+                bar.set_postfix_str(_shown(row))
         except KeyboardInterrupt:
             if not state.history:
                 raise
@@ -199,6 +198,14 @@ def minimise(task: Task, training: Schedule, fingerprint: Mapping[str, Any]) -> 
                 raise
             warnings.warn(f"{error}; the best model so far is kept", RuntimeWarning, stacklevel=3)
     return state, False
+
+
+def _shown(row: Sequence[float]) -> str:
+    """A row of the history in short."""
+    errors = "".join(
+        f", {value:.3g} {unit}" for value, unit in zip(row[3:5], ("eV/atom", "eV/A"), strict=True) if np.isfinite(value)
+    )
+    return f"loss {row[1]:.4g}, validation {row[2]:.4g}{errors}"
 
 
 def _stage(state: State, training: Schedule) -> str:
@@ -224,7 +231,8 @@ def _adam(task: Task, training: Schedule, state: State) -> tuple[float, ...]:
         state.parameters = state.parameters + state.adam.step(outcome.gradient / len(batch), rate)
         loss += outcome.loss
         squares += outcome.squares()
-    return rate, loss / len(order), *_judge(task, state), *roots(squares)
+    ends = task.objective.penalties(state.parameters)
+    return rate, loss / len(order), *_judge(task, state), *roots(squares), *ends
 
 
 def _lbfgs(task: Task, training: Schedule, state: State) -> tuple[float, ...]:
@@ -239,9 +247,11 @@ def _lbfgs(task: Task, training: Schedule, state: State) -> tuple[float, ...]:
     if state.history and state.history[-1][0] > 0.0:
         state.parameters = state.best
     task.objective.balance(state.parameters, task.train)
-    state.parameters = lbfgs(function, state.parameters, min(ROUND, left))
+    curvature = task.objective.curvature(state.parameters, task.train, state.generator)
+    state.parameters = lbfgs(function, state.parameters, min(ROUND, left), curvature)
     outcome = task.objective.total(state.parameters, task.train, gradient=False)
-    return 0.0, outcome.loss / count, *_judge(task, state), *roots(outcome.squares())
+    ends = task.objective.penalties(state.parameters)
+    return 0.0, outcome.loss / count, *_judge(task, state), *roots(outcome.squares()), *ends
 
 
 def _judge(task: Task, state: State) -> tuple[float, ...]:

@@ -7,16 +7,18 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 from ase import Atoms
 
-from ..arrays import FloatArray
+from ..arrays import FloatArray, IntArray
 from ..calculator import PotentialCalculator
+from ..extrapolation import ExtrapolationError, ExtrapolationObserver
+from ..grades.grade import Grade
 from ..results import checked
 from .active_set import ActiveSet
 from .files import looks_like_mtp, read_active_set, read_mtp
-from .grade import Grade, extrapolation_grade, select, warn_if_incomplete
+from .grade import Grader, extrapolation_grade, grade_rows, grader, select, warn_if_incomplete
 from .model import MtpModel, Species
-from .observer import ExtrapolationError, ExtrapolationObserver
 from .potential import MtpPotential
 from .templates import untrained
 from .writing import write_mtp
@@ -46,8 +48,9 @@ class MTP(PotentialCalculator):
     species : sequence of str, or dict of str to int, optional
         Chemical symbols in MLIP's type order, or the type of each as in ``{"Si": 0, "O": 1}``; needed where the file
         does not hold atomic numbers.
-    active_set : ActiveSet, optional
-        What `get_extrapolation_grade` compares with; by default the one that the file holds.
+    active_set : path or ActiveSet, optional
+        What `get_extrapolation_grade` compares with: an ``.almtp`` file that holds one, or what `select_active_set`
+        gave; by default the one that the file of the model holds.
     **kwargs
         ``skin`` and ``num_threads``, see `PotentialCalculator`.
 
@@ -63,28 +66,33 @@ class MTP(PotentialCalculator):
     """
 
     file_endings: ClassVar[tuple[str, ...]] = (".mtp", ".almtp")
+    _grader: tuple[ActiveSet, Grader | None] | None = None  # of the present active set, made when it is used
+    grade_rcond = None  # as in MLIP, rows compete as they are
 
     def __init__(
         self,
         model: str | Path | MtpModel,
         species: Species | None = None,
         *,
-        active_set: ActiveSet | None = None,
+        active_set: str | Path | ActiveSet | None = None,
         **kwargs: Any,
     ) -> None:
         if isinstance(model, MtpModel):
             mtp = model if species is None else model.with_species(species)
         else:
             mtp = read_mtp(model, species=species)
-            active_set = read_active_set(model) if active_set is None else active_set
+            active_set = model if active_set is None else active_set
         try:
             potential = MtpPotential(mtp)
         except ValueError as error:
             raise ValueError(str(error) if isinstance(model, MtpModel) else f"{model}: {error}") from None
         super().__init__(potential, **kwargs)
-        if active_set is not None:
-            warn_if_incomplete(mtp, active_set)
-        self.active_set = active_set
+        found = active_set if active_set is None or isinstance(active_set, ActiveSet) else read_active_set(active_set)
+        if found is None and active_set is not None and active_set != model:
+            raise ValueError(f"{active_set}: expected an MLIP-3 file with an active set, got one without")
+        if found is not None:
+            warn_if_incomplete(mtp, found)
+        self.active_set = found
         if not isinstance(model, MtpModel):
             self.parameters["model"] = str(model)
 
@@ -127,7 +135,22 @@ class MTP(PotentialCalculator):
         """
         if self.active_set is None:
             raise ValueError(f"{self!r} has no active set: read an MLIP-3 .almtp file, or give active_set=")
-        return extrapolation_grade(self.model, self.active_set, self.get_parameter_gradients(atoms))
+        if self._grader is None or self._grader[0] is not self.active_set:
+            self._grader = self.active_set, grader(self.model, self.active_set)
+        fast = self._grader[1]
+        if fast is None:
+            return extrapolation_grade(self.model, self.active_set, self.get_parameter_gradients(atoms))
+        with self._listed(atoms) as (neighbors, species):
+            terms = self._mtp.gradient_terms(neighbors, species, self._num_threads)
+        return fast(species, checked("parameter gradients", terms))
+
+    def get_grade_rows(self, atoms: Atoms) -> tuple[IntArray, FloatArray]:
+        """Group (N,), 0 for all, and row (N, n) of every atom; of the structure, (1,) and (1, n), if that is graded.
+
+        The present active set says which it is, and which parameters count; without one, atoms and all parameters.
+        """
+        rows = grade_rows(self.model, self.active_set, self.get_parameter_gradients(atoms))
+        return np.zeros(len(rows), np.int32), rows
 
     def select_active_set(self, frames: Iterable[Atoms], **options: Any) -> ActiveSet:
         """Select the active set of a training set and grade with it from now on.

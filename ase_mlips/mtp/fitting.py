@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import FloatArray
 from ..files.places import require_place
@@ -21,11 +22,12 @@ from ..fit.problem import digest, training_sets
 from ..fit.quasi_newton import Descent, Point
 from ..fit.report import labels_of
 from ..fit.results import require_elements, write_fit
+from ..fit.shards import Communicator, Shards
 from . import MTP
 from .active_set import ActiveSet
 from .grade import Mode
-from .growth import grown, with_min_dist, with_more_species
-from .linear import RIDGE, block, solved
+from .growth import SPREAD, grown, with_min_dist, with_more_species
+from .linear import RIDGE, Block, block, solved
 from .loss import MlipLoss
 from .model import MtpModel
 from .templates import untrained
@@ -36,6 +38,8 @@ from .writing import write_mtp
 __all__ = ["MlipLoss", "MtpFit", "fit_mtp", "fit_mtp_committee", "grown"]
 
 CLOSEST = 0.99  # of the smallest distance in the training frames is min_dist, as in MLIP
+STEP, FLAT = 1e-6, 1e-4  # of differences of the gradient; least curvature in terms of the largest
+SAMPLE = 5  # groups of frames suffice for second derivatives
 COINCIDENT = 0.1  # A; atoms that are nearer stand on one site
 
 
@@ -50,35 +54,81 @@ class MtpLosses:
     ridge : float
         Of the linear parameters, see `ase_mlips.mtp.linear.solved`.
     threads : int
+    shards : Shards, optional
+        The process that these frames are the share of.
     """
 
     def __init__(
-        self, template: MtpModel, groups: Mapping[str, Sequence[Group]], *, ridge: float = RIDGE, threads: int = 1
+        self,
+        template: MtpModel,
+        groups: Mapping[str, Sequence[Group]],
+        *,
+        ridge: float = RIDGE,
+        threads: int = 1,
+        shards: Shards | None = None,
     ) -> None:
+        self.shards = shards or Shards()
         self.potential = ParametricMtp(template)
         self.template, self._groups, self._ridge = self.potential.model, groups, ridge
-        self._losses = {name: FrameLoss(self.potential, own, threads=threads) for name, own in groups.items()}
+        self._losses = {
+            name: FrameLoss(self.potential, own, threads=threads, shards=shards) for name, own in groups.items()
+        }
+        self._last: tuple[bytes, Block] | None = None
+        weighted = [own for own in groups["train"] if own.weighted]
+        self._sample = FrameLoss(
+            self.potential, weighted[:: max(1, len(weighted) // SAMPLE)], threads=threads, shards=shards
+        )
 
     def projected(self, c: FloatArray) -> tuple[float, FloatArray, FloatArray]:
         """Least loss of the training frames with these radial coefficients, its gradient, and all parameters."""
         loss = self._losses["train"]
         x = np.concatenate([c, np.zeros(self.potential.n_linear)])
         try:
-            own = block(loss, x, ridge=self._ridge)
+            own = self._block(x)
         except FloatingPointError:  # a step that was far too long: the next one will be shorter
             return np.inf, np.full(len(c), np.nan), x
         x[len(c) :] = own.solve(own.target)
         value, gradient = loss(x)
         return value, gradient[: len(c)], x
 
+    def _block(self, x: FloatArray) -> Block:
+        """That of the training frames; the last one is kept."""
+        radial = x[: -self.potential.n_linear].tobytes()
+        if self._last is None or self._last[0] != radial:
+            self._last = radial, block(self._losses["train"], x, ridge=self._ridge)
+        return self._last[1]
+
     def together(self, descent: Descent) -> Descent:
-        """The descent of the radial coefficients goes on as one of all parameters."""
+        """The descent of the radial coefficients goes on as one of all parameters, with their second derivatives."""
         c, loss = descent.point.x, self._losses["train"]
-        _, _, x = self.projected(c)
-        inverse = np.zeros((len(x), len(x)))
-        inverse[: len(c), : len(c)] = descent.inverse
-        inverse[len(c) :, len(c) :] = 0.5 * block(loss, x, ridge=self._ridge).solve(np.eye(len(x) - len(c)))
-        return Descent(Point(x, *loss(x)), inverse, descent.fresh, descent.evaluations + 2)
+        x = np.concatenate([c, np.zeros(self.potential.n_linear)])
+        own = self._block(x)
+        x[len(c) :] = own.solve(own.target)
+        inverse = self._inverse(x, len(c), own)
+        return Descent(Point(x, *loss(x)), inverse, False, descent.evaluations + 2, descent.gain)
+
+    def _inverse(self, x: FloatArray, size: int, own: Block) -> FloatArray:
+        """A positive matrix (P, P) like the inverse of the second derivatives of the loss.
+
+        That of the linear parameters is known; that of the `size` radial ones, with the linear ones at their best, has
+        the eigenvectors of the second derivatives, from some of the frames, and the absolute values of their
+        eigenvalues, of which none is small.
+        """
+        _, here = self._sample(x)
+        rows = np.empty((size, len(x)))
+        for k, step in enumerate(STEP * np.maximum(np.abs(x[:size]), SPREAD / self.template.scaling)):
+            moved = x.copy()
+            moved[k] += step
+            rows[k] = (self._sample(moved)[1] - here) / step
+        # how the best linear parameters change, with the other sign
+        follow = 0.5 * block(self._sample, x, ridge=self._ridge).solve(rows[:, size:].T)
+        curved = rows[:, :size] - rows[:, size:] @ follow
+        values, directions = np.linalg.eigh(0.5 * (curved + curved.T))
+        values = np.maximum(np.abs(values), FLAT * np.abs(values).max(initial=0.0) or 1.0)
+        moves = np.concatenate([directions, -follow @ directions]).T
+        inverse: FloatArray = moves.T @ (moves / values[:, None])
+        inverse[size:, size:] += 0.5 * own.solve(np.eye(len(x) - size))
+        return inverse
 
     def whole(self, x: FloatArray) -> tuple[float, FloatArray]:
         """Loss of the training frames and its gradient."""
@@ -105,10 +155,13 @@ class MtpLosses:
             "seed": settings.seed,
             "projected": settings.projected,
             "training frames": self._losses["train"].count,
-            "frames or descriptors": digest([*seen(self.template, groups), start]),
-            "labels": digest(labels),
-            "weights": digest(weights),
+            "frames or descriptors": self._digest([*seen(self.template, groups), start]),
+            "labels": self._digest(labels),
+            "weights": self._digest(weights),
         }
+
+    def _digest(self, arrays: Sequence[NDArray[Any]]) -> str:
+        return " ".join(self.shards.all_of(digest(arrays)))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -151,6 +204,7 @@ def fit_mtp(
     loss: MlipLoss | Loss | None = None,
     training: FullBatch | None = None,
     active_set: Mode = "neighborhood",
+    communicator: Communicator | None = None,
 ) -> MtpFit:
     """Train an MTP: radial, species and moment coefficients; Ctrl-C ends it with the best parameters so far.
 
@@ -173,6 +227,10 @@ def fit_mtp(
     training : FullBatch, optional
     active_set : {"neighborhood", "configuration"}
         Whether atoms or configurations compete for the active set, which is selected when it is asked for.
+    communicator : optional
+        Of mpi4py, such as ``MPI.COMM_WORLD``, where the frames are too many for one process: each calls this function
+        with its own frames, at least one, and gets the same model; its report and active set are those of its frames.
+        The first one writes the checkpoint.
 
     Raises
     ------
@@ -209,18 +267,21 @@ def fit_mtp(
     >>> bool(abs(MTP(fit.model).get_forces(atoms) - atoms.get_forces()).max() < 0.2)
     True
     """
-    training, loss = training or FullBatch(), loss or MlipLoss()
+    training, loss, shards = training or FullBatch(), loss or MlipLoss(), Shards(communicator)
     if training.checkpoint:
         require_place(training.checkpoint)
-    model = first_model(template, train, training.seed)
+    shards.require_frames(len(train), "train")
+    model = first_model(template, train, training.seed, shards)
     elements = ParametricMtp(model).elements
     sets = training_sets(train, validation, elements=elements, loss=loss, seed=training.seed)  # type: ignore[arg-type]
     require_frames("test", test)
     require_elements(test, elements)
+    shards.require_frames(len(sets.get("validation", ())), "validation", all_or_none=True)
     groups = {name: _groups(frames, model, loss) for name, frames in sets.items()}
-    model = _fitting_range(model, groups["train"])
-    _warn_of_few(sets["train"], model)
-    losses = MtpLosses(model, groups, ridge=getattr(loss, "ridge", 0.0) or RIDGE, threads=training.threads)
+    model = _fitting_range(model, groups["train"], shards)
+    _warn_of_few(sets["train"], model, shards)
+    ridge = getattr(loss, "ridge", 0.0) or RIDGE
+    losses = MtpLosses(model, groups, ridge=ridge, threads=training.threads, shards=shards)
     run, own, interrupted = _best_run(losses, model, training)
     sets = {**sets} | ({"test": test} if test else {})
     history = dict(zip(HISTORY, np.array(run.history).T.copy(), strict=True))
@@ -235,11 +296,16 @@ def _best_run(losses: MtpLosses, model: MtpModel, training: FullBatch) -> tuple[
     runs: list[tuple[Run, FullBatch, dict[str, object]]] = []
     interrupted = False
     for number in range(starts):
-        own = _numbered(training, number)
+        own = training.numbered(number)
+        if model.trained:
+            own = replace(own, projected=0)
         x = parameters_of(model) if model.trained else first_parameters(model, own.seed, np.zeros(species))
         fingerprint = losses.fingerprint(x, own)
         try:
-            runs.append((opened(losses, x[radial], own, fingerprint), own, fingerprint))
+            run = opened(losses, x[radial], own, fingerprint)
+            if not losses.shards.first:
+                own = replace(own, checkpoint=None)
+            runs.append((losses.shards.of_first(run), own, fingerprint))
         except KeyboardInterrupt:
             if not runs:
                 raise
@@ -288,7 +354,7 @@ def fit_mtp_committee(
     first: FullBatch = options.pop("training", None) or FullBatch()
     fits: list[MtpFit] = []
     for number in range(members):
-        own = _numbered(replace(first, starts=1), number)
+        own = first.numbered(number)
         try:
             fits.append(fit_mtp(template, train, training=own, **options))
         except KeyboardInterrupt:
@@ -300,10 +366,12 @@ def fit_mtp_committee(
     return fits
 
 
-def first_model(template: MtpModel | int, train: Sequence[LabelledFrame], seed: int) -> MtpModel:
+def first_model(
+    template: MtpModel | int, train: Sequence[LabelledFrame], seed: int, shards: Shards | None = None
+) -> MtpModel:
     """The template of a level, or a trained model with the elements that the training frames have beside its own."""
     require_frames("train", train)
-    there = sorted({symbol for frame in train for symbol in frame.atoms.get_chemical_symbols()})
+    there = (shards or Shards()).union(symbol for frame in train for symbol in frame.atoms.get_chemical_symbols())
     if isinstance(template, int):
         return untrained(template, there or ["H"])
     if not isinstance(template, MtpModel):
@@ -325,9 +393,9 @@ def _groups(frames: Sequence[LabelledFrame], model: MtpModel, loss: Loss | MlipL
     return groups
 
 
-def _fitting_range(model: MtpModel, groups: Sequence[Group]) -> MtpModel:
+def _fitting_range(model: MtpModel, groups: Sequence[Group], shards: Shards) -> MtpModel:
     """The model with a `min_dist` below all distances."""
-    smallest = float(min(own.joined.smallest.min() for own in groups))
+    smallest = min(shards.all_of(float(min(own.joined.smallest.min() for own in groups))))
     if not np.isfinite(smallest):
         raise ValueError(f"no frame has two atoms within the cutoff of {model.max_dist:g} A")
     if model.trained and model.min_dist <= smallest:
@@ -335,8 +403,8 @@ def _fitting_range(model: MtpModel, groups: Sequence[Group]) -> MtpModel:
     return with_min_dist(model, CLOSEST * smallest)
 
 
-def _warn_of_few(train: Sequence[LabelledFrame], model: MtpModel) -> None:
-    count = sum(sum(np.size(values) for values in labels_of(frame).values()) for frame in train)
+def _warn_of_few(train: Sequence[LabelledFrame], model: MtpModel, shards: Shards) -> None:
+    count = sum(shards.all_of(sum(sum(np.size(values) for values in labels_of(frame).values()) for frame in train)))
     if count < model.n_parameters:
         warnings.warn(
             f"{count} labels cannot determine {model.n_parameters} parameters: errors on the training frames will be"
@@ -346,11 +414,3 @@ def _warn_of_few(train: Sequence[LabelledFrame], model: MtpModel) -> None:
         )
     if all(frame.energy is None for frame in train):
         warnings.warn("no training frame has an energy: those of the model have no meaning", UserWarning, stacklevel=3)
-
-
-def _numbered(training: FullBatch, number: int) -> FullBatch:
-    """The same with a later seed, and a checkpoint of its own where there are several."""
-    path = Path(training.checkpoint) if training.checkpoint else None
-    if path is not None and number:
-        path = path.with_name(f"{path.stem}.{number}{path.suffix}")
-    return replace(training, seed=training.seed + number, starts=1, checkpoint=path)

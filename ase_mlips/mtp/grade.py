@@ -1,7 +1,6 @@
-"""The extrapolation grade: MaxVol active sets and how far a structure lies outside of one.
+"""The extrapolation grade of an MTP, as MLIP-3 selects active sets and grades with them.
 
-E. V. Podryabinkin and A. V. Shapeev, Comput. Mater. Sci. 140, 171 (2017); S. A. Goreinov et al., in Matrix Methods:
-Theory, Algorithms and Applications, 247 (World Scientific, 2010) (MaxVol); E. V. Podryabinkin et al., J. Chem. Phys.
+E. V. Podryabinkin and A. V. Shapeev, Comput. Mater. Sci. 140, 171 (2017); E. V. Podryabinkin et al., J. Chem. Phys.
 159, 084112 (2023) (neighbourhoods, MLIP-3).
 """
 
@@ -15,115 +14,21 @@ from typing import Literal
 
 import numpy as np
 
-from ..arrays import FloatArray, Int64Array
-from ..files.records import one_line
+from ..arrays import FloatArray, Int64Array, IntArray
+from ..grades.grade import Grade
+from ..grades.maxvol import THRESHOLD, initial, maxvol
 from .active_set import ActiveSet
 from .model import MtpModel
+from .tables import to_chebyshev
 
 Mode = Literal["configuration", "neighborhood"]
 Parameters = Literal["full", "linear"]
 
-THRESHOLD = 1.001  # MLIP's for the selection
-INITIAL_ROW = 1e-6  # A begins as this multiple of the unit matrix
 BATCH = 9999  # configurations that compete at a time, as in MLIP
 WEIGHT_SCALING = 2
 WEIGHTS = {"configuration": (1.0, 0.0, 0.0, 0.0), "neighborhood": (0.0, 0.0, 0.0, 1.0)}  # energy .. site energies
 ENERGY_EQUATION = 0  # of a configuration; one of its site energies is the equation FIRST_SITE + 3 N + i
 FIRST_SITE = 10
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class MaxVol:
-    """n rows that span a volume which no exchange enlarges by more than the threshold.
-
-    Attributes
-    ----------
-    A : (n, n) array
-        The rows.
-    S : (n, n) array
-        Transpose of the inverse of A, kept by rank-one updates as MLIP does.
-    sources : (n,) array
-        Where each row of A comes from: ``k < n`` is row k of the start, ``n + i`` is candidate i.
-    swaps : int
-        Number of exchanges that were made.
-    """
-
-    A: FloatArray
-    S: FloatArray
-    sources: Int64Array
-    swaps: int
-
-    def __repr__(self) -> str:
-        return one_line(self)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Grade:
-    """How far a structure lies outside of an active set: up to 1 it is interpolated.
-
-    Attributes
-    ----------
-    configuration : float
-        Grade of the structure; that of its worst atom where atoms are graded.  Zero without atoms.
-    neighborhoods : (N,) array or None
-        Grade of each atom; None in configuration mode.
-    """
-
-    configuration: float
-    neighborhoods: FloatArray | None
-
-    def __repr__(self) -> str:
-        return one_line(self)
-
-
-def maxvol(
-    rows: FloatArray, *, threshold: float = THRESHOLD, start: tuple[FloatArray, FloatArray] | None = None
-) -> MaxVol:
-    """Exchange rows of a square matrix for candidates as long as its determinant grows by more than `threshold`.
-
-    The largest element of ``C = rows A^-1`` is the factor by which that exchange changes the volume; of several equal
-    ones the first in row-major order is taken.  A row that was exchanged takes the candidate's place and may come back.
-
-    Parameters
-    ----------
-    rows : (P, n) array
-        Candidates.
-    threshold : float
-        Above 1.
-    start : (A, S), optional
-        Matrix to begin with and the transpose of its inverse; by default 1e-6 of the unit matrix.
-
-    Raises
-    ------
-    ValueError
-        Threshold not above 1, wrong shapes, or candidates that are not finite.
-    """
-    if not threshold > 1.0:
-        raise ValueError(f"expected a threshold above 1, got {threshold}")
-    B = np.array(rows, dtype=np.float64)
-    if B.ndim != 2 or not np.all(np.isfinite(B)):
-        raise ValueError(f"expected candidates as a finite array of shape (P, n), got shape {B.shape}")
-    n = B.shape[1]
-    A, S = _initial(n) if start is None else (np.array(part, dtype=np.float64) for part in start)
-    if A.shape != (n, n) or S.shape != (n, n):
-        raise ValueError(f"expected a start of shape {(n, n)}, got {A.shape} and {S.shape}")
-    sources, candidates, swaps = np.arange(n), np.arange(n, n + len(B)), 0
-    C = B @ S.T
-    work = np.empty_like(C)
-    while C.size:
-        i, j = divmod(int(np.argmax(np.abs(C, out=work))), n)
-        pivot = C[i, j]
-        if not abs(pivot) > threshold:
-            break
-        S -= np.outer(S @ (B[i] - A[j]) / pivot, S[j])
-        column, row = C[:, j] / pivot, C[i].copy()
-        column[i] += 1.0 / pivot
-        row[j] -= 1.0
-        C -= np.multiply(column[:, None], row, out=work)
-        A[j], B[i] = B[i], A[j].copy()
-        sources[j], candidates[i] = candidates[i], sources[j]
-        swaps += 1
-    return MaxVol(A, S, sources, swaps)
 
 
 def select(
@@ -166,7 +71,7 @@ def select(
     if parameters not in ("full", "linear"):
         raise ValueError(f"expected parameters full or linear, got {parameters!r}")
     n = model.n_parameters if parameters == "full" else _linear_parameters(model)
-    A, S = _initial(n)
+    A, S = initial(n)
     links, offset, remaining = np.full((n, 2), -1), 0, iter(gradients)
     while batch := list(islice(remaining, BATCH)):
         rows = np.concatenate([_rows(_checked(model, gradient)[:, -n:], mode) for gradient in batch])
@@ -200,14 +105,69 @@ def extrapolation_grade(model: MtpModel, active_set: ActiveSet, gradients: Float
     ValueError
         An active set of another model, or one that mixes several kinds of equations.
     """
+    rows = grade_rows(model, active_set, gradients)
+    grades = np.abs(rows @ active_set.S.T).max(axis=1, initial=0.0)
+    mode = _mode(active_set)
+    return Grade(float(grades.max(initial=0.0)), grades if mode == "neighborhood" else None)
+
+
+@dataclass(frozen=True, repr=False)
+class Grader:
+    """An active set of atoms by the terms of `MtpPotential.gradient_terms`: only what is not zero is multiplied.
+
+    Attributes
+    ----------
+    matrices : (S, S K R + nS, n) array
+        Of each species, what its terms are multiplied by.
+    constants : (S, n) array
+        Share of its species coefficient.
+    """
+
+    matrices: FloatArray
+    constants: FloatArray
+
+    def __call__(self, species: IntArray, terms: FloatArray) -> Grade:
+        """Grade of the atoms of one structure."""
+        grades = np.zeros(len(terms))
+        for kind in np.unique(species):
+            own = slice(None) if len(self.matrices) == 1 else np.flatnonzero(species == kind)
+            product = terms[own] @ self.matrices[kind]
+            product += self.constants[kind]
+            grades[own] = np.abs(product, out=product).max(axis=1)
+        return Grade(float(grades.max(initial=0.0)), grades)
+
+
+def grader(model: MtpModel, active_set: ActiveSet) -> Grader | None:
+    """The grader of an active set; None if it is one of whole configurations."""
+    require_fitting(model, active_set)
+    if _mode(active_set) == "configuration":
+        return None
+    S, K, R, scalars = len(model.species), model.radial_functions, model.radial_size, len(model.mapping)
+    inverse = np.zeros((model.n_parameters, len(active_set.A)))
+    inverse[-len(active_set.A) :] = active_set.site_en_weight * active_set.S.T
+    radial = inverse[: S * S * K * R].reshape(S, S, K, R, -1)
+    by_chebyshev = model.scaling * np.einsum("snkra,rt->snkta", radial, to_chebyshev(model))
+    moments = np.broadcast_to(inverse[-scalars:], (S, scalars, len(active_set.A)))
+    matrices = np.concatenate([by_chebyshev.reshape(S, S * K * R, -1), moments], axis=1)
+    return Grader(matrices, inverse[S * S * K * R : S * S * K * R + S])
+
+
+def require_fitting(model: MtpModel, active_set: ActiveSet) -> None:
+    """ValueError if an active set is not one of all parameters of the model, or of its linear ones."""
     n, full, linear = len(active_set.A), model.n_parameters, _linear_parameters(model)
     if n not in (full, linear):
         raise ValueError(f"expected an active set of {full} or {linear} rows for this potential, got {n}")
-    mode = _mode(active_set)
+
+
+def grade_rows(model: MtpModel, active_set: ActiveSet | None, gradients: FloatArray) -> FloatArray:
+    """The rows that an active set grades, of the atoms or of the structure; raises like `extrapolation_grade`."""
+    if active_set is None:
+        return _checked(model, gradients)
+    require_fitting(model, active_set)
+    n, mode = len(active_set.A), _mode(active_set)
     weight = active_set.energy_weight if mode == "configuration" else active_set.site_en_weight
-    rows = weight * _rows(_checked(model, gradients)[:, -n:], mode, active_set.weight_scaling)
-    grades = np.abs(rows @ active_set.S.T).max(axis=1, initial=0.0)
-    return Grade(float(grades.max(initial=0.0)), grades if mode == "neighborhood" else None)
+    rows: FloatArray = weight * _rows(_checked(model, gradients)[:, -n:], mode, active_set.weight_scaling)
+    return rows
 
 
 def missing_directions(model: MtpModel, active_set: ActiveSet) -> int:
@@ -247,10 +207,6 @@ def warn_if_incomplete(model: MtpModel, active_set: ActiveSet) -> None:
             " grades may be huge for structures that are close to it",
             stacklevel=3,
         )
-
-
-def _initial(n: int) -> tuple[FloatArray, FloatArray]:
-    return INITIAL_ROW * np.eye(n), np.eye(n) / INITIAL_ROW
 
 
 def _linear_parameters(model: MtpModel) -> int:

@@ -23,7 +23,24 @@ from ..engine.lanes import (
 )
 from ..engine.neighbors.kernels_pairs import pointers
 from ..engine.radial import contract_pairs, expand, polynomials
-from ..engine.simd import W, fma, ldf, ldi, load, load_splat, off, ptr, splat, stf, store, vmax, vmin, vsqrt, where_less
+from ..engine.simd import (
+    W,
+    fma,
+    ldf,
+    ldi,
+    load,
+    load_splat,
+    off,
+    ptr,
+    splat,
+    stf,
+    store,
+    vabs,
+    vmax,
+    vmin,
+    vsqrt,
+    where_less,
+)
 from ..engine.vector_math import vexp
 from .kernels_products import product_derivatives, products
 from .layout import GEOMETRY_WORDS, Head
@@ -123,9 +140,12 @@ def moment_derivatives(head: Head, ints: Any, floats: Any, work: Any) -> None:
 
 
 @device
-def pair_forces(head: Head, ints: Any, used: int, report: Any, members: Any, work: Any) -> None:
-    """p_ij = dU_i/dr_j of every slot; with REPORT_RADIAL also dU_i/dc of the radial coefficients."""
+def pair_forces(head: Head, ints: Any, used: int, work: Any) -> None:
+    """p_ij = dU_i/dr_j of every slot; with report_radial also dU_i/dc of the radial coefficients."""
     functions, total = head.functions, head.channels
+    if head.request.report_radial == 1:
+        for at in range(head.types * functions * head.basis):
+            store(work, head.area.gradients + at * W, splat(0.0))
     limits, offsets = off(ints, head.ints.limits), off(ints, head.ints.offsets)
     which, odd = off(ints, head.ints.function), off(ints, head.ints.odd)
     v, zero = off(work, head.area.derivatives), splat(0.0)
@@ -151,7 +171,7 @@ def pair_forces(head: Head, ints: Any, used: int, report: Any, members: Any, wor
             gy = fma(f, load(part, 4 * W), gy)
             gz = fma(f, load(part, 8 * W), gz)
         if head.request.report_radial == 1:
-            radial_gradients(head, ints, k, x, report, members, work)
+            radial_gradients(head, ints, k, x, work)
         radial = fma(-rinv, fma(gx, x, fma(gy, y, gz * z)), radial)
         out = off(work, head.area.forces + 3 * k * W)
         store(out, 0, fma(radial, x, gx * rinv))
@@ -160,28 +180,39 @@ def pair_forces(head: Head, ints: Any, used: int, report: Any, members: Any, wor
 
 
 @device
-def radial_gradients(head: Head, ints: Any, k: int, x: Any, report: Any, members: Any, work: Any) -> None:
-    """Add one slot to dU_i/dc[z_i][z_j][mu][n] in terms of T_n, scaling left out."""
-    count, functions = head.basis, head.functions
-    width = head.types * head.types * functions * count
+def radial_gradients(head: Head, ints: Any, k: int, x: Any, work: Any) -> None:
+    """Add one slot to dU_i/dc[z_i][z_j][mu][n] of the eight atoms in terms of T_n, scaling left out."""
+    count, functions, zero = head.basis, head.functions, splat(0.0)
     v, which, odd = off(work, head.area.derivatives), off(ints, head.ints.function), off(ints, head.ints.odd)
     geometry, total = off(work, head.area.geometry + k * GEOMETRY_WORDS * W), off(work, head.area.values)
     for mu in range(functions):
-        store(total, mu * W, splat(0.0))
+        store(total, mu * W, zero)
     for ch in range(head.channels):
         value, at = load(v, (12 * ch + k % 4) * W), ldi(which, ch) * W
         store(total, at, load(total, at) + (value * x if ldi(odd, ch) == 1 else value))
-    for lane in range(W):
-        i = ldi(members, lane)
-        weight, xi = ldf(geometry, W + lane), ldf(geometry, 3 * W + lane)
-        if i >= head.atoms or weight == 0.0:
-            continue
-        row = off(report, i * width + int(ldf(geometry, 5 * W + lane)) * functions * count)
-        before, now = xi, 1.0  # T_{-1} and T_0
+    weight, xi = load(geometry, W), load(geometry, 3 * W)
+    other = fma(load(work, head.area.types), splat(-float(head.types)), load(geometry, 5 * W))
+    for z in range(head.types):
+        now = weight if head.types == 1 else where_less(vabs(other - splat(float(z))), splat(0.5), weight, zero)
+        before, twice = now * xi, xi + xi
+        out = off(work, head.area.gradients + z * functions * count * W)
         for n in range(count):
             for mu in range(functions):
-                stf(row, mu * count + n, ldf(row, mu * count + n) + weight * now * ldf(total, mu * W + lane))
-            before, now = now, 2.0 * xi * now - before
+                at = (mu * count + n) * W
+                store(out, at, fma(now, load(total, mu * W), load(out, at)))
+            before, now = now, fma(twice, now, -before)
+
+
+@device
+def report_gradients(head: Head, members: Any, report: Any, work: Any) -> None:
+    """Write what `radial_gradients` has summed up to the rows of the eight atoms."""
+    size = head.types * head.functions * head.basis
+    for lane in range(W):
+        i = ldi(members, lane)
+        if i < head.centers:
+            row = off(report, i * (size + head.request.report_basis * head.scalars))
+            for at in range(size):
+                stf(row, at, ldf(work, head.area.gradients + at * W + lane))
 
 
 @device
@@ -221,7 +252,9 @@ def evaluate_block(
         total = fma(load_splat(floats, head.floats.moments + k), load(m, ldi(mapping, k) * W), total)
     if head.request.derivatives == 1:
         moment_derivatives(head, ints, floats, work)
-        pair_forces(head, ints, used, report, members, work)
+        pair_forces(head, ints, used, work)
+        if head.request.report_radial == 1:
+            report_gradients(head, members, report, work)
         if head.repulsive == 1:
             total = total + close_repulsion(head, floats, used, work)
         scatter(slots, off(work, head.area.forces), used, members, n, rows)
@@ -235,12 +268,13 @@ def evaluate(
 ) -> None:  # fmt: skip
     """Evaluate the chunks first .. last-1 of a configuration; see `potential.evaluate_blocks`.
 
-    `report` receives, with report_basis, the basis values [n][scalars] or, with report_radial, the derivatives by the
-    radial coefficients [n][S][S][K][R].
+    `report` receives a row for each atom: with report_radial the derivatives by the radial coefficients of its species
+    [S][K][R], and behind them, with report_basis, the basis values [scalars].
     """
     head, scratch, neighbors = view(ptr(call), Head), ptr(work), pointers(memory, pairs)
     species, order = off(ptr(call), head.species), off(ptr(call), head.order)
     n, scalars = head.atoms, head.scalars
+    basis = head.request.report_radial * head.types * head.functions * head.basis
     for chunk in range(first, last):
         begin, end, rows = open_chunk(neighbors, head, ptr(accumulators), chunk)
         for block in range(begin, end):
@@ -252,6 +286,6 @@ def evaluate(
                 if head.request.report_basis == 1:
                     for k in range(scalars):
                         at = head.area.moments + ints[head.ints.mapping + k] * W + lane
-                        report[i * scalars + k] = ldf(scratch, at)
+                        report[i * (basis + scalars) + basis + k] = ldf(scratch, at)
     if head.chunks == 1:
         sum_rows(ptr(accumulators), 1, n, ptr(forces), ptr(virials))

@@ -263,3 +263,54 @@ def loss_gradient(
             out[k] = hsum(load(scratch, place.radial + k * W))
     for k in range(scalars):
         out[size + k] = hsum(load(scratch, place.linear + k * W))
+
+
+@kernel
+def residuals(
+    first: Any, energies: Any, forces: Any, virials: Any, wanted_energies: Any, wanted_forces: Any,
+    wanted_virials: Any, energy_weights: Any, force_weights: Any, virial_weights: Any, field: Any, slopes: Any
+) -> float:  # fmt: skip
+    """Weighted squares of what some frames miss, and the field of the slopes of their sum.
+
+    Parameters
+    ----------
+    first : (F + 1,) int64 array
+        Where the atoms of each frame begin.
+    energies, forces, virials : (N,), (N, 3), (N, 3, 3) arrays
+        Of each atom.
+    wanted_energies, wanted_forces, wanted_virials : (F,), (N, 3), (F, 3, 3) arrays
+    energy_weights, force_weights, virial_weights : (F,), (N, 1), (F, 3, 3) arrays
+        Of the squares.
+    field : (N + 1, 16) array
+        Receives the field.
+    slopes : (F,) array
+        Receives the derivatives by the energies of the frames.
+    """
+    total = 0.0
+    for frame in range(first.shape[0] - 1):
+        begin, end = first[frame], first[frame + 1]
+        missed = -wanted_energies[frame]
+        for i in range(begin, end):
+            missed += energies[i]
+        total += energy_weights[frame] * missed * missed
+        slopes[frame] = 2.0 * energy_weights[frame] * missed
+        for i in range(begin, end):
+            field[i, 3] = slopes[frame]
+            for axis in range(3):
+                miss = forces[i, axis] - wanted_forces[i, axis]
+                total += force_weights[i, 0] * miss * miss
+                field[i, axis] = 2.0 * force_weights[i, 0] * miss
+        for a in range(3):
+            for b in range(3):
+                missed = -wanted_virials[frame, a, b]
+                for i in range(begin, end):
+                    missed += virials[i, a, b]
+                total += virial_weights[frame, a, b] * missed * missed
+                for i in range(begin, end):
+                    field[i, 4 + 3 * a + b] = -2.0 * virial_weights[frame, a, b] * missed
+        for i in range(begin, end):
+            for k in range(13, FIELD):
+                field[i, k] = 0.0
+    for k in range(FIELD):
+        field[field.shape[0] - 1, k] = 0.0
+    return total

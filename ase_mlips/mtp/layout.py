@@ -62,6 +62,7 @@ class Areas(NamedTuple):
     moment_derivatives: int
     types: int
     energy: int
+    gradients: int  # dU_i/dc by the species of the neighbour, mu and n
 
 
 class Request(NamedTuple):

@@ -110,7 +110,7 @@ def block(loss: FrameLoss, parameters: FloatArray, *, ridge: float = RIDGE) -> B
             parts[part].matrix()
 
     run_chunks(work, len(parts), loss.threads)
-    gram = np.sum([np.triu(part.matrix()) for part in parts], axis=0) / loss.count
+    gram = loss.shards.total(np.sum([np.triu(part.matrix()) for part in parts], axis=0)) / loss.count
     lengths = np.sqrt(gram.diagonal()[:-1])
     if not np.isfinite(lengths).all() or not lengths.max(initial=0.0) > 0.0:
         raise FloatingPointError("the derivatives of the basis functions are not finite, or all zero")

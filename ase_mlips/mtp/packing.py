@@ -65,4 +65,5 @@ def _areas(head: layout.Head, slots: int) -> layout.Areas:
         moment_derivatives=head.moments,
         types=1,
         energy=1,
+        gradients=head.types * head.functions * head.basis,
     )

@@ -13,7 +13,8 @@ from .model import MtpModel
 from .packing import pack
 
 _NOTHING = np.zeros(0)
-_FORCES, _BASIS, _RADIAL = Request(), Request(derivatives=False, report_basis=True), Request(report_radial=True)
+_FORCES, _BASIS = Request(), Request(derivatives=False, report_basis=True)
+_GRADIENTS = Request(report_basis=True, report_radial=True)
 
 
 class MtpPotential(BlockPotential[MtpModel]):
@@ -53,19 +54,32 @@ class MtpPotential(BlockPotential[MtpModel]):
         self._run(neighbors, species, report, request=_BASIS)
         return report.reshape(neighbors.n, len(self.model.mapping))
 
+    def gradient_terms(self, neighbors: NeighborList, species: IntArray, num_threads: int = 1) -> FloatArray:
+        """What derivatives of atomic energies by parameters are made of, in one pass, (N, S K R + nS).
+
+        Of each atom those by the radial coefficients of its own species, by T_k and without scaling, in the order
+        [neighbour][mu][k], and then its basis functions.
+        """
+        model = self.model
+        width = len(model.species) * model.radial_functions * model.radial_size + len(model.mapping)
+        report = np.zeros(neighbors.n * width)
+        self._run(neighbors, species, report, request=_GRADIENTS, num_threads=num_threads)
+        return report.reshape(neighbors.n, width)
+
     def parameter_gradients(self, neighbors: NeighborList, species: IntArray) -> FloatArray:
         """Derivatives of every atomic energy by all parameters, (N, n): radial, species, moment coefficients.
 
         Radial ones are ordered [centre][neighbour][mu][n] as in MLIP's files.
         """
-        model, n = self.model, neighbors.n
-        count = len(model.species)
-        shape = (n, count, count, model.radial_functions, model.radial_size)
-        report = np.zeros(int(np.prod(shape)))
-        self._run(neighbors, species, report, request=_RADIAL)
-        radial = model.scaling * report.reshape(shape) @ tables.to_chebyshev(model).T
-        own = np.eye(count)[np.asarray(species, np.intp)]
-        return np.concatenate([radial.reshape(n, int(np.prod(shape[1:]))), own, self.basis(neighbors, species)], axis=1)
+        model, n, count = self.model, neighbors.n, len(self.model.species)
+        terms, scalars = self.gradient_terms(neighbors, species), len(model.mapping)
+        own = terms[:, : terms.shape[1] - scalars].reshape(n, count, model.radial_functions, model.radial_size)
+        radial = np.zeros((n, count, *own.shape[1:]))
+        kinds = np.asarray(species, np.intp)
+        radial[np.arange(n), kinds] = model.scaling * own @ tables.to_chebyshev(model).T
+        width = count * int(np.prod(own.shape[1:]))
+        basis = terms[:, terms.shape[1] - scalars :]
+        return np.concatenate([radial.reshape(n, width), np.eye(count)[kinds], basis], axis=1)
 
     def _run(
         self,

@@ -196,6 +196,9 @@ def first_parameters(template: MtpModel, seed: int, constants: FloatArray) -> Fl
 
 def seen(template: MtpModel, groups: Sequence[Group]) -> list[NDArray[Any]]:
     """Arrays that stand for the frames and the template."""
-    lists = [part for own in groups for part in (*own.joined.list.buffers, own.species)]
+    lists: list[NDArray[Any]] = []
+    for own in groups:  # and not their buffers, whose padding is never written
+        joined = own.joined
+        lists += [joined.positions[:-1, :3], joined.shifts[:, :3], joined.start, joined.idx, joined.code, own.species]
     limits = np.array([template.min_dist, template.max_dist, template.scaling])
     return [*lists, template.basic, template.times, template.mapping, limits, np.array([template.radial_basis])]

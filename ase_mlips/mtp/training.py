@@ -16,6 +16,7 @@ from ..engine.simd import W
 from ..engine.threads import run_chunks, scratch
 from ..fit.dataset import LabelledFrame, species_of
 from ..fit.loss import Loss
+from ..fit.shards import Shards
 from ..potential import Evaluation, evaluate_blocks
 from . import kernels, kernels_training, layout, tables
 from .joined import JoinedFrames, groups_of, join, listed
@@ -166,6 +167,11 @@ class Group:
     force_weights: FloatArray
     virial_weights: FloatArray
 
+    @property
+    def weighted(self) -> bool:
+        """Whether anything in it counts."""
+        return any(part.any() for part in (self.energy_weights, self.force_weights, self.virial_weights))
+
 
 def group(frames: Sequence[LabelledFrame], elements: Sequence[str], cutoff: float, loss: Loss | MlipLoss) -> Group:
     """Frames with what is wanted of them."""
@@ -212,11 +218,16 @@ class FrameLoss:
         Its parameters are those that were asked for last.
     groups : sequence of Group
     threads : int
+    shards : Shards, optional
+        The groups are those of one of several processes, whose loss is that of the frames of all.
     """
 
-    def __init__(self, potential: ParametricMtp, groups: Sequence[Group], *, threads: int = 1) -> None:
+    def __init__(
+        self, potential: ParametricMtp, groups: Sequence[Group], *, threads: int = 1, shards: Shards | None = None
+    ) -> None:
         self.potential, self.groups, self.threads = potential, groups, threads
-        self.count = sum(len(own.energies) for own in groups)
+        self.shards = shards or Shards()
+        self.count = sum(self.shards.all_of(sum(len(own.energies) for own in groups)))
         self._plans = [potential.plan(own.joined, own.species) for own in groups]
 
     def __call__(self, parameters: FloatArray) -> tuple[float, FloatArray]:
@@ -231,8 +242,9 @@ class FrameLoss:
 
         run_chunks(work, len(self.groups), self.threads)
         radial, moments = self.potential.gradient(sums.sum(axis=0))
-        gradient = np.concatenate([radial.ravel(), energies.sum(axis=0), moments])
-        return float(losses.sum()) / self.count, gradient / self.count
+        own = np.concatenate([[losses.sum()], radial.ravel(), energies.sum(axis=0), moments])
+        found = self.shards.total(own) / self.count
+        return float(found[0]), found[1:]
 
     def value(self, parameters: FloatArray) -> float:
         """The loss alone."""
@@ -244,27 +256,24 @@ class FrameLoss:
                 losses[number] = self._residuals(number)[0]
 
         run_chunks(work, len(self.groups), self.threads)
-        return float(losses.sum()) / self.count
+        return float(self.shards.total(losses.sum(keepdims=True))[0]) / self.count
 
-    def _residuals(self, number: int) -> tuple[float, FloatArray, FloatArray, FloatArray]:
-        """Loss of a group and its derivatives by energies, forces and virials."""
+    def _residuals(self, number: int) -> tuple[float, FloatArray, FloatArray]:
+        """Loss of a group, the field of its slopes, and its derivatives by the energies of the frames."""
         own = self.groups[number]
         found = self.potential.energies(own.joined, self._plans[number][0])
-        begin = own.joined.first[:-1]
-        dE = np.add.reduceat(found.energies, begin) - own.energies
-        dF = found.forces - own.forces
-        dW = np.add.reduceat(found.virials, begin) - own.virials
-        by_energy, by_force, by_virial = own.energy_weights * dE, own.force_weights * dF, own.virial_weights * dW
-        loss = float(np.sum(by_energy * dE) + np.sum(by_force * dF) + np.sum(by_virial * dW))
-        return loss, 2.0 * by_energy, 2.0 * by_force, 2.0 * by_virial
+        field, slopes = np.empty((own.joined.n + 1, layout.FIELD)), np.empty(len(own.energies))
+        wanted = own.energies, own.forces, own.virials
+        weights = own.energy_weights, own.force_weights, own.virial_weights
+        loss = kernels_training.residuals(own.joined.first, *found, *wanted, *weights, field, slopes)
+        return loss, field, slopes
 
     def _gradient(self, number: int, sums: FloatArray) -> tuple[float, FloatArray]:
         """Loss of a group and its derivatives by the species coefficients; the others go to `sums`."""
         own, (plan, places, size) = self.groups[number], self._plans[number]
-        loss, by_energy, by_force, by_virial = self._residuals(number)
-        fields = field_of(own.joined, by_energy, by_force, -by_virial)
+        loss, field, by_energy = self._residuals(number)
         model = plan.call, plan.ints, plan.floats
-        kernels_training.loss_gradient(*own.joined.list.buffers, *model, places, fields, scratch("work", size), sums)
+        kernels_training.loss_gradient(*own.joined.list.buffers, *model, places, field, scratch("work", size), sums)
         return loss, by_energy @ own.counts
 
 

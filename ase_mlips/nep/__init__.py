@@ -10,13 +10,16 @@ from ase import Atoms
 from ase.calculators.calculator import CalculatorSetupError, PropertyNotImplementedError, all_changes
 
 from ..arrays import FloatArray, IntArray
-from ..calculator import PotentialCalculator
 from ..engine.neighbors import NeighborList
+from ..graded import SpeciesGraded
+from ..grades.active_rows import SpeciesActiveSet
 from ..potential import Evaluation
 from ..registry import register_name
 from ..results import checked
+from .active_set import read_asi, write_asi
 from .charges import require_cost
 from .files import first_word, looks_like_nep, read_nep, write_nep
+from .grade import RCOND, row_length, weight_gradients
 from .model import NepModel, NepNetwork, NepZbl
 from .potential import NepPotential
 
@@ -29,12 +32,14 @@ __all__ = [
     "NepNetwork",
     "NepPotential",
     "NepZbl",
+    "read_asi",
     "read_nep",
+    "write_asi",
     "write_nep",
 ]
 
 
-class NEP(PotentialCalculator):
+class NEP(SpeciesGraded):
     """ASE calculator for NEP2, NEP3, NEP4 and NEP5 models; of the energy, unless the file is one of another quantity.
 
     ``NEP(model)`` makes a `QNEP` of a model with charges, a `NEPDipole` or a `NEPPolarizability`, which derive from it.
@@ -45,6 +50,8 @@ class NEP(PotentialCalculator):
         A ``nep.txt`` as GPUMD, NEP_CPU or calorine write it.
     temperature : float, optional
         In K, of the electrons: needed by ``_temperature`` models, which `write` keeps as they are at this temperature.
+    active_set : path or SpeciesActiveSet, optional
+        What `get_extrapolation_grade` compares with: an ``.asi`` file of GPUMD, or what `select_active_set` gave.
     **kwargs
         ``skin`` and ``num_threads``, see `PotentialCalculator`.
 
@@ -60,6 +67,7 @@ class NEP(PotentialCalculator):
     (2024).
     """
 
+    grade_rcond = RCOND
     file_endings: ClassVar[tuple[str, ...]] = ("nep.txt", "any text file that begins with nep, nep3, nep4 or nep5")
 
     def __new__(cls, model: str | Path | NepModel | None = None, *args: Any, **kwargs: Any) -> Self:
@@ -71,7 +79,14 @@ class NEP(PotentialCalculator):
         calculator: Self = super().__new__(kind)
         return calculator
 
-    def __init__(self, model: str | Path | NepModel, *, temperature: float | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        model: str | Path | NepModel,
+        *,
+        temperature: float | None = None,
+        active_set: str | Path | SpeciesActiveSet | None = None,
+        **kwargs: Any,
+    ) -> None:
         if isinstance(model, NepModel) and temperature is not None:
             raise ValueError("temperature: expected one only with the file of a _temperature model, got a NepModel")
         nep = model if isinstance(model, NepModel) else read_nep(model, temperature=temperature)
@@ -79,6 +94,7 @@ class NEP(PotentialCalculator):
         if own is not right:
             raise ValueError(f"expected a model for {own.__name__}, got one for {right.__name__}: {nep.token}")
         super().__init__(NepPotential(nep), **kwargs)
+        self._take_active_set(active_set, lambda path: read_asi(path, nep))
         if not isinstance(model, NepModel):
             self.parameters["model"] = str(model)
         if temperature is not None:
@@ -97,6 +113,29 @@ class NEP(PotentialCalculator):
     def write(self, path: str | Path) -> None:
         """Write the model as a ``nep.txt``."""
         write_nep(path, self.model)
+
+    def write_active_set(self, path: str | Path) -> None:
+        """Write the active set as an ``.asi`` file of GPUMD; raises ValueError where there is none."""
+        if self.active_set is None:
+            raise ValueError(f"{path}: {self!r} has no active set to be written")
+        write_asi(path, self.active_set)
+
+    @property
+    def grade_length(self) -> int:
+        """How many weights of the network act on an atom."""
+        return row_length(self.model)
+
+    def _ungraded(self) -> str:
+        if self.model.kind != "potential" or self.model.charge_mode:
+            return f"there is none of a {self.model.token} model"
+        return ""
+
+    def _grade_features(self, atoms: Atoms) -> tuple[IntArray, FloatArray]:
+        with self._listed(atoms) as (neighbors, species):
+            return species, checked("descriptors", self._nep.outputs(neighbors, species).descriptors.copy())
+
+    def _grade_rows(self, features: FloatArray, kind: int) -> FloatArray:
+        return weight_gradients(self.model, features, kind)
 
     def subset(self, elements: list[str] | tuple[str, ...]) -> NEP:
         """The same potential for some of its elements only; energies and forces stay what they were."""

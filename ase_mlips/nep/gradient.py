@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ..arrays import FloatArray, IntArray
 from ..engine.packing import W, flatten, named, padded
 from ..engine.plans import Plan, block_order, capacity
 from ..engine.threads import run_chunks, scratch
-from ..potential import evaluate_blocks
+from ..potential import Evaluation, evaluate_blocks
 from . import kernels, layout, layout_training
 from .kernels_training import accumulate
 from .layout import Pass
@@ -24,6 +24,31 @@ from .parameters import ParameterVector
 from .potential import NepPotential
 
 _ATOMS_PER_CHUNK, _MOST_CHUNKS = 56, 16
+_MOST_CALLS = 64
+_NOTHING = np.zeros(0)
+
+
+class _Call(NamedTuple):
+    """What the two kernels need beside the lists of some frames.
+
+    Attributes
+    ----------
+    plan : Plan
+        Of the forces.
+    head, train : int32 arrays
+        Flattened heads of the gradient.
+    order, kinds : int32 arrays
+        Of `blocks_of_types`.
+    size : int
+        Doubles of scratch for the gradient.
+    """
+
+    plan: Plan
+    head: IntArray
+    train: IntArray
+    order: IntArray
+    kinds: IntArray
+    size: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,17 +62,20 @@ class EvaluatedFrames:
     forces : sequence of (N, 3) arrays
         eV/A; views of one array.
     strains : (F, 3, 3) array
-        dE / d(strain) in eV.
+        dE / d(strain) in eV; of a model of dipoles in their place a diagonal matrix of the dipole, and of a model of
+        polarizabilities these (`ase_mlips.nep.responses`).
+    pull : callable
+        `gradient` of the concatenated slopes.
     """
 
     energies: FloatArray
     forces: Sequence[FloatArray]
     strains: FloatArray
-    _pull: Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
+    pull: Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
 
     def gradient(self, slopes: Any) -> FloatArray:
         """Derivatives with respect to the parameters; see `ase_mlips.fit.protocols.Evaluated.gradient`."""
-        return self._pull(slopes.energies, np.concatenate(slopes.forces), slopes.strains)
+        return self.pull(slopes.energies, np.concatenate(slopes.forces), slopes.strains)
 
 
 class NepGradient:
@@ -61,6 +89,8 @@ class NepGradient:
         Results do not depend on it.
     """
 
+    _what = Pass()
+
     def __init__(self, model: NepModel, num_threads: int = 1) -> None:
         self.vector = ParameterVector(model)
         self._potential = NepPotential(model)
@@ -70,11 +100,8 @@ class NepGradient:
         self._threads = num_threads
         self._types = len(model.elements)
         self._train, self._own_ints, self._own_floats = _training_tables(self._potential)
-        self._atoms_at = int(np.flatnonzero(flatten(self._head._replace(atoms=-1)) == -1)[0])
-        fields = layout_training.TrainingHead._fields  # those in front are integers
-        self._rows_at, self._blocks_at = fields.index("rows"), fields.index("blocks")
         self._laid_out: dict[int, tuple[Any, Any, int, int]] = {}
-        self._heads: dict[int, tuple[IntArray, IntArray, IntArray]] = {}
+        self._calls: dict[tuple[int, bytes], _Call] = {}
         self._filled: FloatArray = np.empty(0)
 
     @property
@@ -84,52 +111,63 @@ class NepGradient:
 
     def evaluate(self, parameters: FloatArray, frames: Sequence[Neighborhood]) -> EvaluatedFrames:
         """Energies, forces and strain derivatives with parameters (1, P)."""
-        joined = join(frames)
-        self._fill(parameters)
-        plan = self._plan(joined)
-        lam, report = np.zeros(joined.n + 1), np.zeros(0)
-        found = evaluate_blocks(kernels.evaluate, joined.list, plan, lam, report, num_threads=self._threads)
-        begin = joined.begin
-        energies = np.add.reduceat(found.energies, begin[:-1])
-        virials = np.add.reduceat(found.virials, begin[:-1], axis=0)
+        joined, call, found, _ = self._run(parameters, frames)
+        begin = joined.begin[:-1]
+        energies = np.add.reduceat(found.energies, begin)
+        virials = np.add.reduceat(found.virials, begin, axis=0)
         strains = -0.5 * (virials + virials.transpose(0, 2, 1))
-        forces = [found.forces[first:last] for first, last in pairwise(begin.tolist())]
+        forces = [found.forces[first:last] for first, last in pairwise(joined.begin.tolist())]
 
         def pull(by_energy: FloatArray, by_forces: FloatArray, by_strain: FloatArray) -> FloatArray:
-            return self._gradient(parameters, joined, by_energy, by_forces, by_strain)
+            self._fill(parameters)
+            motion = np.zeros((len(by_strain), layout_training.FRAME_WORDS))
+            motion[:, :9] = by_strain.reshape(-1, 9)
+            return self._gradient(joined, call, by_energy, by_forces, motion)
 
         return EvaluatedFrames(energies, forces, strains, pull)
 
-    def _plan(self, joined: JoinedFrames) -> Plan:
+    def _run(
+        self, parameters: FloatArray, frames: Sequence[Neighborhood]
+    ) -> tuple[JoinedFrames, _Call, Evaluation, FloatArray]:
+        """The frames as one, what kernels need of them, and what the forces' kernel finds, its report last."""
+        joined = join(frames)
+        self._fill(parameters)
+        call = self._call(joined)
+        lam, report = np.zeros(joined.n + 1), _NOTHING
+        if self._what.report:
+            report = np.zeros(joined.n * self._potential.width)
+        found = evaluate_blocks(kernels.evaluate, joined.list, call.plan, lam, report, num_threads=self._threads)
+        return joined, call, found, report
+
+    def _call(self, joined: JoinedFrames) -> _Call:
+        """What both kernels need for atoms like these; kept, because most batches are like an earlier one."""
+        key = capacity(joined.list.longest), joined.species.tobytes()
+        call = self._calls.get(key)
+        if call is None:
+            if len(self._calls) > _MOST_CALLS:
+                self._calls.clear()
+            call = self._calls[key] = self._made(key[0], joined.species)
+        return call
+
+    def _made(self, slots: int, species: IntArray) -> _Call:
         """As `packing.Plans` makes it, but with the tables of these parameters and chunks of fewer atoms."""
-        n, slots = joined.n, capacity(joined.list.longest)
-        chunks = _chunks(n)
-        kinds: IntArray = np.append(joined.species, np.int32(0))
-        order = block_order(joined.species, chunks, dummy=n, by_type=self._types > 1)
-        call = np.concatenate([self._flat_heads(n, slots)[0], kinds, order])
-        return Plan(call, self._ints, self._floats, self._layout(slots)[2], chunks)
+        n, chunks = len(species), _chunks(len(species))
+        area, (shared, own), size, own_size = self._layout(slots)
+        head = self._head._replace(slots=slots, request=self._what, atoms=n, centers=n, chunks=chunks)
+        end = len(flatten(head))
+        flat = flatten(head._replace(area=area, species=end, order=end + n + 1))
+        kinds: IntArray = np.append(species, np.int32(0))
+        blocks = block_order(species, chunks, dummy=n, by_type=self._types > 1)
+        plan = Plan(np.concatenate([flat, kinds, blocks]), self._ints, self._floats, size, chunks)
+        order, types = blocks_of_types(species, self._types)
+        train = self._train._replace(area=own, rows=n + 1, blocks=len(types))
+        return _Call(plan, flatten(head._replace(area=shared)), flatten(train), order, types, own_size)
 
     def _fill(self, parameters: FloatArray) -> None:
         """Make the tables of both kernels, unless they are those of these parameters."""
         if not np.array_equal(parameters, self._filled):
-            self.vector.fill(parameters, self._floats, self._head.floats)
-            self.vector.fill_weights(parameters, self._own_floats, self._train)
+            self.vector.fill(parameters, (self._floats, self._head.floats), (self._own_floats, self._train))
             self._filled = parameters.copy()
-
-    def _flat_heads(self, n: int, slots: int) -> tuple[IntArray, IntArray, IntArray]:
-        """Flattened heads for so many atoms: of the forces' kernel, and both of the gradient's."""
-        if slots not in self._heads:
-            area, (shared, own), _, _ = self._layout(slots)
-            head = self._head._replace(slots=slots, request=Pass())
-            flat = flatten(head._replace(area=area)), flatten(head._replace(area=shared))
-            self._heads[slots] = *flat, flatten(self._train._replace(area=own))
-        forces, shared, train = (head.copy() for head in self._heads[slots])
-        at, end = self._atoms_at, len(forces)
-        forces[at - 2 : at + 2] = end, end + n + 1, n, n  # species, order, atoms, centers
-        forces[at + 3] = _chunks(n)
-        shared[self._atoms_at] = n
-        train[self._rows_at] = n + 1
-        return forces, shared, train
 
     def _layout(self, slots: int) -> tuple[Any, Any, int, int]:
         """Areas of both kernels and the doubles that they take."""
@@ -140,31 +178,18 @@ class NepGradient:
         return self._laid_out[slots]
 
     def _gradient(
-        self,
-        parameters: FloatArray,
-        joined: JoinedFrames,
-        by_energy: FloatArray,
-        by_forces: FloatArray,
-        by_strain: FloatArray,
+        self, joined: JoinedFrames, call: _Call, by_energy: FloatArray, by_forces: FloatArray, motion: FloatArray
     ) -> FloatArray:
-        self._fill(parameters)
-        n, slots = joined.n, capacity(joined.list.longest)
-        size = self._layout(slots)[3]
-        order, kinds = blocks_of_types(joined.species, self._types)
-        head, train = self._flat_heads(n, slots)[1:]
-        train[self._blocks_at] = len(kinds)
+        n, chunks = joined.n, call.plan.chunks
         moves = np.zeros((n + 2, layout_training.MOVE_WORDS))
         moves[:n, :3], moves[:n, 3] = by_forces, by_energy[joined.owners]
-        chunks = _chunks(n)
         parts = np.zeros((chunks, self._train.gradient.size))
-        strains = np.ascontiguousarray(by_strain)
-        positions, shifts = joined.positions, joined.shifts
 
         def work(first: int, last: int) -> None:
             accumulate(
-                positions, shifts, *joined.by_type, head, self._ints, self._floats,
-                train, self._own_ints, self._own_floats, order, kinds, moves, strains, joined.owners,
-                scratch("training", size), parts, chunks, first, last,
+                joined.positions, joined.shifts, *joined.by_type, call.head, self._ints, self._floats,
+                call.train, self._own_ints, self._own_floats, call.order, call.kinds, moves, motion, joined.owners,
+                scratch("training", call.size), parts, chunks, first, last,
             )  # fmt: skip
 
         run_chunks(work, chunks, self._threads)
@@ -253,7 +278,7 @@ def _training_areas(
         tangents_adjoint=descriptors,
         hidden=head.hidden,
         hidden_tangents=head.hidden,
-        strain=13,
+        strain=layout_training.FRAME_WORDS + layout_training.MOVE_WORDS,
         tile=W,
         present=-(-head.types // W),
         accumulators=train.accumulated,

@@ -14,7 +14,7 @@ from ..engine.lanes import sum_tile
 from ..engine.simd import W, fma, ldf, ldi, load, load_splat, off, splat, stf, store, transpose8, vsqrt
 from .kernels_basis import cutoff_terms
 from .layout import Head
-from .layout_training import CHANNELS, MOVE_WORDS, TERMS_WORDS, TrainingHead
+from .layout_training import CHANNELS, FRAME_WORDS, MOVE_WORDS, TERMS_WORDS, TrainingHead
 
 
 @device
@@ -35,19 +35,23 @@ def displacement(moves: Any, slot: Any) -> Any:
 
 @device
 def directions(train: TrainingHead, moves: Any, slots: Any, inverse: Any, angular: int, work: Any) -> None:
-    """Of four slots: cutoff terms, y/r and z/r, and the tangents along ``d_ij = u_i - u_j + e r_ij``.
+    """Of four slots: cutoff terms, y/r and z/r, and the tangents along ``d_ij = u_i - u_j + e r_ij + m r_ij^2``.
 
-    `inverse` are the reciprocal cutoffs of the pair of types; the strain e and u_i are in the area `strain`.
+    `inverse` are the reciprocal cutoffs of the pair of types; the strain e, m and u_i are in the area `strain`.
     """
     own, pq, out = off(work, train.area.strain), off(work, train.area.variables), off(work, train.area.directions)
     for k in range(4):
         slot, terms = off(slots, 4 * k * W), off(work, train.area.terms + k * TERMS_WORDS * W)
         x, y, z = load(slot, 0), load(slot, W), load(slot, 2 * W)
         ux, uy, uz = displacement(moves, slot)
-        dx = fma(load(own, 0), x, fma(load(own, W), y, fma(load(own, 2 * W), z, load(own, 9 * W) - ux)))
-        dy = fma(load(own, 3 * W), x, fma(load(own, 4 * W), y, fma(load(own, 5 * W), z, load(own, 10 * W) - uy)))
-        dz = fma(load(own, 6 * W), x, fma(load(own, 7 * W), y, fma(load(own, 8 * W), z, load(own, 11 * W) - uz)))
-        r = vsqrt(fma(x, x, fma(y, y, z * z)))
+        square = fma(x, x, fma(y, y, z * z))
+        dx = fma(load(own, 9 * W), square, load(own, 12 * W) - ux)
+        dy = fma(load(own, 10 * W), square, load(own, 13 * W) - uy)
+        dz = fma(load(own, 11 * W), square, load(own, 14 * W) - uz)
+        dx = fma(load(own, 0), x, fma(load(own, W), y, fma(load(own, 2 * W), z, dx)))
+        dy = fma(load(own, 3 * W), x, fma(load(own, 4 * W), y, fma(load(own, 5 * W), z, dy)))
+        dz = fma(load(own, 6 * W), x, fma(load(own, 7 * W), y, fma(load(own, 8 * W), z, dz)))
+        r = vsqrt(square)
         rinv = 1.0 / r
         x, y, z = x * rinv, y * rinv, z * rinv
         rate = fma(x, dx, fma(y, dy, z * dz))
@@ -201,14 +205,17 @@ def correlate(functions: int, count: int, width: int, adjoints: Any, sources: An
 
 
 @device
-def own_motion(train: TrainingHead, moves: Any, strains: Any, owners: Any, members: Any, n: int, work: Any) -> Any:
-    """Strain (nine vectors) and u (three) of eight atoms to the area `strain`; returns factors of their energies."""
+def own_motion(train: TrainingHead, moves: Any, frames: Any, owners: Any, members: Any, n: int, work: Any) -> Any:
+    """Motion of the frame (twelve vectors) and u (three) of eight atoms to the area `strain`.
+
+    Returns the factors of their energies.
+    """
     from_atom = off(work, train.area.strain)
     for lane in range(W):
         i = ldi(members, lane)
         frame = ldi(owners, i) if i < n else 0
-        for axis in range(9):
-            stf(from_atom, axis * W + lane, ldf(strains, 9 * frame + axis) if i < n else 0.0)
-        for axis in range(4):
-            stf(from_atom, (9 + axis) * W + lane, ldf(moves, MOVE_WORDS * i + axis))
-    return load(from_atom, 12 * W)
+        for axis in range(FRAME_WORDS):
+            stf(from_atom, axis * W + lane, ldf(frames, FRAME_WORDS * frame + axis) if i < n else 0.0)
+        for axis in range(MOVE_WORDS):
+            stf(from_atom, (FRAME_WORDS + axis) * W + lane, ldf(moves, MOVE_WORDS * i + axis))
+    return load(from_atom, (FRAME_WORDS + 3) * W)

@@ -1,8 +1,9 @@
 """Entry point of the training of NEP: the derivatives of a loss with respect to all parameters.
 
-With the derivatives of the loss by energies, forces and strains held fixed as a_i, u_i and e, its derivatives are those
-of ``Phi = sum_i (a_i U_i + sum_j dU_i/dr_ij . d_ij)``, ``d_ij = u_i - u_j + e r_ij``: a pass of tangents along d and
-one reverse pass, for eight atoms of one type at a time.  A dot over a quantity is its tangent, a bar its adjoint.
+With the derivatives of the loss by energies, forces and strains held fixed as a_i, u_i and e, and those by dipoles as
+-m, its derivatives are those of ``Phi = sum_i (a_i U_i + sum_j dU_i/dr_ij . d_ij)`` with ``d_ij = u_i - u_j + e r_ij +
+m r_ij^2``: a pass of tangents along d and one reverse pass, for eight atoms of one type at a time.  A dot over a
+quantity is its tangent, a bar its adjoint.
 """
 
 from __future__ import annotations
@@ -225,8 +226,8 @@ def add_block(
 ) -> None:
     """Add what eight atoms of type `kind` give to the sums for the parameters."""
     ints, floats, integers, doubles = tables
-    moves, strains, owners = motion
-    weight = own_motion(train, moves, strains, owners, members, head.atoms, work)
+    moves, frames, owners = motion
+    weight = own_motion(train, moves, frames, owners, members, head.atoms, work)
     clear(off(work, head.area.descriptors), head.descriptors)
     clear(off(work, train.area.descriptor_tangents), head.descriptors)
     clear(off(work, train.area.mixed), head.sums)
@@ -291,18 +292,19 @@ def add_lanes(sums: Any, count: int, out: Any) -> None:
 @kernel
 def accumulate(
     positions: Any, shifts: Any, start: Any, idx: Any, code: Any, integers: Any, ints: Any, floats: Any,
-    own_integers: Any, own_ints: Any, own_floats: Any, order: Any, kinds: Any, moves: Any, strains: Any, owners: Any,
+    own_integers: Any, own_ints: Any, own_floats: Any, order: Any, kinds: Any, moves: Any, frames: Any, owners: Any,
     work: Any, gradients: Any, chunks: int, first: int, last: int
 ) -> None:  # fmt: skip
     """Add the gradient of the atoms of the chunks first .. last-1 to the rows of `gradients`, one for each chunk.
 
     `start` [types][atoms + 1] has for each type of neighbours where those of an atom begin in `idx` and `code`.
-    `order` [blocks][8] are the atoms, those of a block all of the type `kinds` [blocks].
+    `order` [blocks][8] are the atoms, those of a block all of the type `kinds` [blocks].  `frames` [frames][12] are
+    the strain and m of each frame, `moves` [n + 2][4] u and the factor of the energy of each atom.
     """
     head, train = view(ptr(integers), Head), view(ptr(own_integers), TrainingHead)
     listing = Listing(ptr(positions), ptr(shifts), ptr(start), ptr(idx), ptr(code))
     tables = ptr(ints), ptr(floats), ptr(own_ints), ptr(own_floats)
-    motion, scratch = (ptr(moves), ptr(strains), ptr(owners)), ptr(work)
+    motion, scratch = (ptr(moves), ptr(frames), ptr(owners)), ptr(work)
     clear(off(scratch, train.area.accumulators), train.accumulated)
     for chunk in range(first, last):
         begin, end = train.blocks * chunk // chunks, train.blocks * (chunk + 1) // chunks

@@ -12,6 +12,7 @@ TERMS_WORDS = 8  # of a slot: fc, fc', x, x' of the radial and of the angular fu
 DIRECTION_WORDS = 5  # of a slot: tangents of r, x/r, y/r and z/r, and x/r itself
 CUTOFF_WORDS = 2  # of a pair of types: radial, angular
 MOVE_WORDS = 4  # of an atom: u, factor of its energy
+FRAME_WORDS = 12  # of a frame: strain (3, 3), m
 
 
 class Accumulators(NamedTuple):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from functools import cached_property
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from ase import Atoms
 
 from ..arrays import FloatArray, Int64Array, IntArray
 from ..engine.neighbors import NeighborList
-from ..engine.neighbors.joined import StaticList, static_list
+from ..engine.neighbors.joined import StaticList, blank_list
 from ..engine.packing import W, padded
 
 _NOBODY = 1 << 30  # the neighbour that fills up rows
@@ -52,6 +53,11 @@ class Neighborhood:
         """Memory that it takes."""
         tables = {id(array): array.nbytes for rows in (self.rows, *self.by_type) for array in rows}
         return self.positions.nbytes + self.shifts.nbytes + sum(tables.values())
+
+    @cached_property
+    def longest(self) -> int:
+        """Entries of the atom that has most, padding included."""
+        return int(np.diff(self.rows.start).max(initial=0))
 
     def most(self, cutoff: float) -> int:
         """Neighbours within a distance in A of the atom that has most."""
@@ -164,39 +170,45 @@ def join(frames: Sequence[Neighborhood]) -> JoinedFrames:
     sizes = [len(frame.species) for frame in frames]
     begin, images = ([0, *accumulate(numbers)] for numbers in (sizes, [len(frame.shifts) for frame in frames]))
     n = begin[-1]
-    positions = np.concatenate([*(frame.positions for frame in frames), _DUMMY])
-    shifts = np.concatenate([frame.shifts for frame in frames])
-    rows = _joined_rows([frame.rows for frame in frames], begin, images)
-    types = len(frames[0].by_type)
-    if types == 1:
-        by_type = Rows(rows.start[None], rows.idx, rows.code)
-    else:
-        kinds = [_joined_rows([frame.by_type[t] for frame in frames], begin, images) for t in range(types)]
-        ends = accumulate((len(kind.idx) for kind in kinds), initial=0)
-        starts = np.stack([kind.start + end for kind, end in zip(kinds, ends, strict=False)])
-        by_type = Rows(starts, np.concatenate([kind.idx for kind in kinds]), np.concatenate([k.code for k in kinds]))
+    places = [*zip(pairwise(begin), pairwise(images), strict=True)]
+    parts, buffers = blank_list(n, images[-1], sum(len(frame.rows.idx) for frame in frames))
+    parts.positions[n] = _FAR
+    for frame, ((first, last), (low, high)) in zip(frames, places, strict=True):
+        parts.positions[first:last] = frame.positions
+        parts.shifts[low:high] = frame.shifts
+    rows = Rows(parts.start, parts.idx, parts.code)
+    _join_rows([frame.rows for frame in frames], places, rows, 0)
+    by_type, types = Rows(rows.start[None], rows.idx, rows.code), len(frames[0].by_type)
+    if types > 1:
+        kinds = [[frame.by_type[t] for frame in frames] for t in range(types)]
+        ends = [0, *accumulate(sum(len(part.idx) for part in own) for own in kinds)]
+        idx = np.empty((2, ends[-1]), np.int32)
+        by_type = Rows(np.empty((types, n + 1), np.int64), *idx)
+        for own, start, (first, last) in zip(kinds, by_type.start, pairwise(ends), strict=True):
+            _join_rows(own, places, Rows(start, *idx[:, first:last]), first)
+    longest = max(frame.longest for frame in frames)
+    species = np.concatenate([frame.species for frame in frames])
+    owners = np.repeat(np.arange(len(frames), dtype=np.int32), sizes)
     return JoinedFrames(
-        n,
-        positions,
-        shifts,
-        static_list(positions, shifts, *rows),
-        by_type,
-        np.concatenate([frame.species for frame in frames]),
-        np.repeat(np.arange(len(frames), dtype=np.int32), sizes),
-        np.array(begin),
+        n, parts.positions, parts.shifts, StaticList(n, n, longest, buffers), by_type, species, owners, np.array(begin)
     )
 
 
-_DUMMY = np.array([[1.0e9, 0.0, 0.0, 0.0]])
+_FAR = 1.0e9, 0.0, 0.0, 0.0  # where the dummy atom is
+_Places = Sequence[tuple[tuple[int, int], tuple[int, int]]]  # atoms and images of each frame
 
 
-def _joined_rows(parts: Sequence[Rows], begin: Sequence[int], images: Sequence[int]) -> Rows:
-    n = begin[-1]
-    entries = [0, *accumulate(len(part.idx) for part in parts)]
-    start = np.concatenate([*(part.start[:-1] + at for part, at in zip(parts, entries, strict=False)), entries[-1:]])
-    idx = np.concatenate([part.idx + np.int32(at) for part, at in zip(parts, begin, strict=False)])
-    code = np.concatenate([part.code + np.int32(at) for part, at in zip(parts, images, strict=False)])
-    return Rows(start, np.minimum(idx, np.int32(n)), code)
+def _join_rows(parts: Sequence[Rows], places: _Places, out: Rows, origin: int) -> None:
+    """Write the rows of all frames to `out`, whose first entry has the number `origin` among those of all types."""
+    at = 0
+    for part, ((first, last), (low, _)) in zip(parts, places, strict=True):
+        end = at + len(part.idx)
+        np.add(part.start[:-1], origin + at, out=out.start[first:last])
+        np.add(part.idx, np.int32(first), out=out.idx[at:end])
+        np.add(part.code, np.int32(low), out=out.code[at:end])
+        at = end
+    out.start[-1] = origin + at
+    np.minimum(out.idx, np.int32(len(out.start) - 1), out=out.idx)
 
 
 def blocks_of_types(species: IntArray, types: int) -> tuple[IntArray, IntArray]:

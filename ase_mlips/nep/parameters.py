@@ -42,9 +42,12 @@ class ParameterVector:
         self._radial = self.bias + 1
         self._angular = self._radial + model.radial.size
         self.size = self._angular + model.angular.size
-        self._with_slopes = [_chebyshev(model.basis_size[n] + 1) for n in (0, 1)]
-        self._values = [np.ascontiguousarray(_halves(both)[0]) for both in self._with_slopes]
-        self._sources = self._network_sources()
+        self._chebyshev = [_chebyshev(model.basis_size[n] + 1) for n in (0, 1)]
+        sizes = [self.size + 1, model.radial.size, model.radial.size, model.angular.size, model.angular.size]
+        self._doubles = np.zeros(sum(sizes))  # parameters, 0; coefficients of T_k and of its derivative, twice
+        self._parts = np.split(self._doubles, np.cumsum(sizes)[:-1])
+        self._networks = self._network_sources()
+        self._functions, self._weights = self._function_sources()
 
     def of(self, model: NepModel) -> FloatArray:
         """The vector (1, size) of a model of this shape."""
@@ -85,49 +88,58 @@ class ParameterVector:
     # -----------------------------------------------------------------------------------------------
     # to the tables and back
 
-    def fill(self, parameters: FloatArray, floats: FloatArray, places: Any) -> None:
-        """Write the tables of `NepPotential`, at `places` (`layout.Floats`), with these parameters."""
-        vector = np.append(parameters[0], 0.0)
-        size = len(self._sources)
-        table = floats[places.network : places.network + size]
-        np.take(vector, self._sources, out=table, mode="clip")  # twice as fast as the default
-        biases = table.reshape(self.nets, -1)[:, -1]
-        biases[:] = vector[self.bias]
+    def fill(self, parameters: FloatArray, forces: tuple[FloatArray, Any], training: tuple[FloatArray, Any]) -> None:
+        """Write all tables that depend on parameters.
+
+        Parameters
+        ----------
+        parameters : (1, size) array
+        forces : (array, `layout.Floats`)
+            Tables of `NepPotential` and where they begin.
+        training : (array, `layout_training.TrainingHead`)
+            Those of the gradient, and where ``radial`` and ``angular`` begin.
+        """
+        self._parts[0][:-1] = parameters[0]
+        for order, c in enumerate(self.coefficients(parameters)):
+            rows = c.reshape(*c.shape[:2], -1)
+            for matrix, out in zip(self._chebyshev[order], self._parts[1 + 2 * order :], strict=False):
+                np.matmul(matrix, rows, out=out.reshape(rows.shape))
+        (floats, places), (own, own_places) = forces, training
+        table = self._take(self._networks, floats, places.network).reshape(self.nets, -1)
+        biases = table[:, -1]
+        biases[:] = parameters[0, self.bias]
         if self._with_bias:
             biases += self.blocks(parameters)[:, -1]
-        for c, both, place in zip(
-            self.coefficients(parameters), self._with_slopes, (places.radial, places.angular), strict=True
+        for target, begin, sources in (
+            (floats, places.radial, self._functions[0]),
+            (floats, places.angular, self._functions[1]),
+            (own, own_places.radial, self._weights[0]),
+            (own, own_places.angular, self._weights[1]),
         ):
-            n, k = c.shape[:2]
-            if self._types == 1:  # [n][k][2]
-                np.matmul(c.reshape(n, k), both, out=floats[place : place + 2 * n * k].reshape(n, 2 * k))
-            else:
-                _write_tiles(floats[place:], np.concatenate([half @ c.reshape(n, k, -1) for half in _halves(both)]))
+            self._take(sources, target, begin)
 
-    def fill_weights(self, parameters: FloatArray, floats: FloatArray, places: Any) -> None:
-        """Write Chebyshev coefficients by tiles of eight functions at ``places.radial`` and ``places.angular``."""
-        for c, value, place in zip(
-            self.coefficients(parameters), self._values, (places.radial, places.angular), strict=True
-        ):
-            _write_tiles(floats[place:], value @ c.reshape(*c.shape[:2], -1))
+    def _take(self, sources: Int64Array, table: FloatArray, begin: int) -> FloatArray:
+        """Write the doubles of these places to a table from `begin` on; returns this part of it."""
+        part = table[begin : begin + len(sources)]
+        np.take(self._doubles, sources, out=part, mode="clip")  # twice as fast as the default
+        return part
 
     def gradient(self, raw: FloatArray, places: Any) -> FloatArray:
         """Derivatives (1, size) from what the kernel sums up, at `places` (`layout_training.Gradient`)."""
         found = np.empty((1, self.size))
         plain = self._hidden * (self._inputs + 2)
-        own = raw[places.networks : places.networks + self.nets * plain].reshape(self.nets, plain)
         blocks = self.blocks(found)
-        blocks[:, :plain] = own
+        blocks[:, :plain] = raw[places.networks : places.networks + self.nets * plain].reshape(self.nets, plain)
         weights = raw[places.weights : places.weights + self._types]
         if self._with_bias:
             blocks[:, -1] = -weights
         found[0, self.bias] = -weights.sum()
-        for c, value, place in zip(
-            self.coefficients(found), self._values, (places.radial, places.angular), strict=True
+        for c, (value, _), place in zip(
+            self.coefficients(found), self._chebyshev, (places.radial, places.angular), strict=True
         ):
             n, k = c.shape[:2]
             slopes = raw[place : place + c.size].reshape(-1, n, k)  # [pair][n][k]
-            c[:] = (slopes @ value).transpose(1, 2, 0).reshape(c.shape)
+            c.reshape(n, k, -1)[:] = (slopes @ value).transpose(1, 2, 0)
         return found
 
     def _network_sources(self) -> Int64Array:
@@ -144,28 +156,35 @@ class ParameterVector:
         found[found < 0] = self.size
         return found
 
+    def _function_sources(self) -> tuple[list[Int64Array], list[Int64Array]]:
+        """The same for the coefficients of the functions, radial and angular, in the forces' tables and in the own."""
+        numbers = np.split(np.arange(len(self._doubles)), np.cumsum([len(part) for part in self._parts])[:-1])
+        functions, weights = [], []
+        for order, c in enumerate((self._model.radial, self._model.angular)):
+            values, slopes = (own.reshape(*c.shape[:2], -1) for own in numbers[1 + 2 * order : 3 + 2 * order])
+            weights.append(_tiles(values, self.size))
+            if self._types == 1:  # [n][k][2]
+                functions.append(np.stack([values[..., 0], slopes[..., 0]], axis=2).ravel())
+            else:
+                functions.append(_tiles(np.concatenate([values, slopes]), self.size))
+        return functions, weights
 
-def _chebyshev(count: int) -> FloatArray:
-    """Matrix (count, 2 count) from the coefficients of f_k to those of T_k in g_n / fc and, in turn, its derivative."""
+
+def _chebyshev(count: int) -> tuple[FloatArray, FloatArray]:
+    """Matrices (count, count) from the coefficients of f_k to those of T_k in g_n / fc and in its derivative."""
     value = 0.5 * np.eye(count)
     value[0, 0] = 1.0
     value[0, 1:] = 0.5
     slope = np.zeros_like(value)
     if count > 1:
         slope[:-1] = chebyshev.chebder(value, axis=0)
-    return np.stack([value.T, slope.T], axis=2).reshape(count, 2 * count)
+    return value, slope
 
 
-def _halves(both: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The two matrices of `_chebyshev`, which stand on the left of the coefficients."""
-    return both[:, ::2].T, both[:, 1::2].T
-
-
-def _write_tiles(table: FloatArray, rows: FloatArray) -> None:
-    """Rows (m, k, pairs) as [pair][tile of eight rows][k][8], the rest of a tile zero."""
+def _tiles(rows: Int64Array, blank: int) -> Int64Array:
+    """Rows (m, k, pairs) as [pair][tile of eight rows][k][8], the rest of a tile `blank`; raveled."""
     count, k, pairs = rows.shape
     tiles = padded(count) // W
-    whole = np.zeros((tiles * W, k, pairs))
+    whole = np.full((tiles * W, k, pairs), blank)
     whole[:count] = rows
-    view = table[: pairs * tiles * k * W].reshape(pairs, tiles, k, W)
-    view[:] = whole.reshape(tiles, W, k, pairs).transpose(3, 0, 2, 1)
+    return whole.reshape(tiles, W, k, pairs).transpose(3, 0, 2, 1).ravel()

@@ -57,6 +57,8 @@ class NepPotential(BlockPotential[NepModel]):
     ----------
     inexact_flux : str
         Why the heat flux is not exact; empty where it is.
+    width : int
+        Numbers that a pass reports of each atom.
     """
 
     def __init__(self, model: NepModel) -> None:
@@ -70,7 +72,7 @@ class NepPotential(BlockPotential[NepModel]):
             )
         self._charge_cutoff = float(model.radial_cutoffs.max())
         self.cutoff = reach(model)
-        self._width = model.n_descriptors + self._packed.head.neurons + layout.REPORT_WORDS
+        self.width = model.n_descriptors + self._packed.head.neurons + layout.REPORT_WORDS
 
     def evaluate(self, neighbors: NeighborList, species: IntArray, num_threads: int = 1) -> Evaluation:
         """Energies, forces and virials; see `Potential.evaluate`."""
@@ -91,12 +93,12 @@ class NepPotential(BlockPotential[NepModel]):
 
     def outputs(self, neighbors: Listed, species: IntArray) -> Outputs:
         """Descriptors, latent space and charges before they are made neutral."""
-        return self._split(self._run(neighbors, species, Pass(derivatives=False, report=True))[1])
+        return self.split(self._run(neighbors, species, Pass(derivatives=False, report=True))[1])
 
     def charges(self, neighbors: NeighborList, species: IntArray, num_threads: int = 1) -> FloatArray:
         """Charges (N,) in e, made neutral (qNEP)."""
         table = self._run(neighbors, species, Pass(derivatives=False, report=True), num_threads=num_threads)[1]
-        charges = self._split(table).charges
+        charges = self.split(table).charges
         known = charges[np.isfinite(charges)]  # those of coincident atoms are not, and are not to spoil the others
         return charges - known.mean() if known.size else charges.copy()
 
@@ -104,13 +106,13 @@ class NepPotential(BlockPotential[NepModel]):
         """Z_i,ab (N, 3, 3) in e: polarisation along a by a displacement of atom i along b (qNEP)."""
         charges, unit = self.charges(neighbors, species), np.ones(neighbors.n)
         moved, table = self._run(neighbors, species, Pass(energy=False, report=True), coupling=unit)
-        bonds = 0.5 * (self._split(table).tensor + moved.virials)
+        bonds = 0.5 * (self.split(table).tensor + moved.virials)
         return np.asarray((charges[:, None, None] * np.eye(3) + bonds) * (self.model.sqrt_epsilon or 1.0))
 
     def dipole(self, neighbors: NeighborList, species: IntArray) -> FloatArray:
         """Dipole moment (3,) of a dipole model, in the units it was trained in."""
         table = self._run(neighbors, species, Pass(report=True))[1]
-        return np.asarray(-self._split(table).square.sum(0))
+        return np.asarray(-self.split(table).square.sum(0))
 
     def polarizability(self, neighbors: NeighborList, species: IntArray) -> FloatArray:
         """Polarizability (3, 3) of a polarizability model, in the units it was trained in."""
@@ -127,7 +129,7 @@ class NepPotential(BlockPotential[NepModel]):
         coupling: FloatArray | None = None,
         num_threads: int = 1,
     ) -> tuple[Evaluation, FloatArray]:
-        """One pass of the kernel; the second result is its report, see `_split`.
+        """One pass of the kernel; the second result is its report, see `split`.
 
         `coupling` (N,) is the derivative of an energy with respect to each charge: the forces then are those of
         ``energy + sum_i coupling_i q_i`` with these factors held fixed (qNEP).
@@ -137,11 +139,12 @@ class NepPotential(BlockPotential[NepModel]):
         lam = np.zeros(n + 1)
         if coupling is not None:
             lam[:n] = coupling
-        report = np.zeros(n * self._width if what.report else 0)
+        report = np.zeros(n * self.width if what.report else 0)
         return evaluate_blocks(kernels.evaluate, neighbors, plan, lam, report, num_threads=num_threads), report
 
-    def _split(self, report: FloatArray) -> Outputs:
-        table = report.reshape(-1, self._width)
+    def split(self, report: FloatArray) -> Outputs:
+        """The parts of what a pass reports."""
+        table = report.reshape(-1, self.width)
         d, h = self.model.n_descriptors, self._packed.head.neurons
         pairs = table[:, d + h + 1 :]
         return Outputs(table[:, :d], table[:, d : d + h], table[:, d + h], pairs[:, :3], pairs[:, 3:].reshape(-1, 3, 3))

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..files.records import Record
 from ..files.text import FilePath, Row, read_text
-from .model import INVARIANTS, NepModel, NepNetwork, NepZbl, count_descriptors
+from .model import INVARIANTS, KINDS, NepModel, NepNetwork, NepZbl, count_descriptors
 
 _STRATEGY = (
     "batch", "generation", "population", "sigma0", "output_interval", "save_potential", "checkpoint", "lambda_q",
@@ -28,6 +28,8 @@ class NepSettings(Record):
     ----------
     elements : tuple of str
         ``type``.
+    model_type : int
+        0 for a potential, 1 for dipoles, 2 for polarizabilities.
     version : int
         3, 4 or 5.
     cutoff : tuple of float
@@ -41,7 +43,8 @@ class NepSettings(Record):
     zbl : NepZbl, optional
         Kept as it is.
     lambda_e, lambda_f, lambda_v : float
-        Weights of the root mean squares of energy (eV/atom), force (eV/A) and virial (eV/atom).
+        Weights of the root mean squares of energy (eV/atom), force (eV/A) and virial (eV/atom).  With a `model_type`
+        above 0 the last one is that of the response per atom and the only one, 1 where a nep.in file does not give it.
     lambda_shear : float
         Factor of the residuals of shear components of the virial.
     lambda_1, lambda_2 : float
@@ -76,6 +79,7 @@ class NepSettings(Record):
     force_delta: float = 0.0
     type_weight: tuple[float, ...] = ()
     seed: int = 0
+    model_type: int = 0
 
     def __post_init__(self) -> None:
         count = len(self.elements)
@@ -83,6 +87,10 @@ class NepSettings(Record):
             raise ValueError(f"cutoff: expected 2 or {2 * count} numbers, got {len(self.cutoff)}")
         if len(self.type_weight) not in (0, count):
             raise ValueError(f"type_weight: expected {count} numbers, got {len(self.type_weight)}")
+        if not 0 <= self.model_type < len(KINDS):
+            raise ValueError(f"model_type: expected 0, 1 or 2, got {self.model_type}")
+        if self.model_type and self.zbl is not None:
+            raise ValueError("zbl: expected none in a model of dipoles or polarizabilities")
         self.template()
 
     def template(self) -> NepModel:
@@ -100,7 +108,7 @@ class NepSettings(Record):
         )
         return NepModel(
             version=self.version,
-            kind="potential",
+            kind=KINDS[self.model_type],
             elements=self.elements,
             radial_cutoffs=cutoffs[:, 0],
             angular_cutoffs=cutoffs[:, 1],
@@ -109,6 +117,7 @@ class NepSettings(Record):
             l_max=self.l_max,
             invariants=self.invariants,
             network=network,
+            scalar_network=network if KINDS[self.model_type] == "polarizability" else None,
             radial=np.zeros((n_r + 1, k_r + 1, count, count)),
             angular=np.zeros((n_a + 1, k_a + 1, count, count)),
             scaler=np.ones(size),
@@ -160,6 +169,8 @@ def read_nep_in(path: FilePath) -> NepSettings:
     if ignored:
         text = f"{path}: {', '.join(ignored)}: of other training methods, ignored"
         warnings.warn(text, UserWarning, stacklevel=2)
+    if fields.get("model_type"):
+        fields.setdefault("lambda_v", 1.0)
     try:
         return NepSettings(**fields)
     except ValueError as error:
@@ -242,8 +253,8 @@ _READERS: dict[str, Callable[[Row], dict[str, Any]]] = {
     "force_delta": _number("force_delta"),
     "type_weight": lambda row: {"type_weight": tuple(_numbers(row))},
     "seed": _integer("seed"),
-    "model_type": _only(0, "only potentials are trained"),
-    "charge_mode": _only(0, "models with charges are not trained"),
+    "model_type": _integer("model_type"),
+    "charge_mode": _only(0, "models with charges (qNEP) are not trained"),
     "prediction": _only(0, "this is a training"),
     "loss_mode": _only(0, "the loss is that of root mean squares"),
 }

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .executors import evaluate_all, on_executor
     from .jobs import KINDS, Job, Kind, read_job
     from .many import EnsembleRun, run_ensemble
-    from .md import MDFiles, run_md
+    from .md import run_md
     from .neb import NEBRun, minimum_energy_path
     from .neb_result import MinimumEnergyPath
     from .provenance import provenance_of
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .results import MDResult, RelaxResult
     from .settings import MDRun, RelaxRun, Settings
     from .surfaces import SurfaceEnergy, SurfaceRun, surface_energy
-    from .trajectory import read_description
+    from .trajectory import MDFiles, read_description
 
 __all__ = [
     "KINDS",
@@ -71,7 +71,7 @@ _MODULES = {
     "executors": ("evaluate_all", "on_executor"),
     "jobs": ("KINDS", "Job", "Kind", "read_job"),
     "many": ("EnsembleRun", "run_ensemble"),
-    "md": ("MDFiles", "run_md"),
+    "md": ("run_md",),
     "neb": ("NEBRun", "minimum_energy_path"),
     "neb_result": ("MinimumEnergyPath",),
     "provenance": ("provenance_of",),
@@ -79,7 +79,7 @@ _MODULES = {
     "results": ("MDResult", "RelaxResult"),
     "settings": ("MDRun", "RelaxRun", "Settings"),
     "surfaces": ("SurfaceEnergy", "SurfaceRun", "surface_energy"),
-    "trajectory": ("read_description",),
+    "trajectory": ("MDFiles", "read_description"),
 }
 
 

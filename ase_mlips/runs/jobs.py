@@ -52,7 +52,7 @@ class Kind:
 
 # The name of a kind is that of its command, and its keys are the options of that command.
 KINDS: dict[str, Kind] = {
-    "md": Kind("ase_mlips.runs.settings:MDRun", ("trajectory", "log", "heat_flux")),
+    "md": Kind("ase_mlips.runs.settings:MDRun", ("trajectory", "log", "heat_flux", "selected")),
     "ensemble": Kind("ase_mlips.runs.many:EnsembleRun", ("folder",)),
     "relax": Kind("ase_mlips.runs.settings:RelaxRun", ("output", "trajectory")),
     "eos": Kind("ase_mlips.runs.eos:EOSRun"),
@@ -60,6 +60,7 @@ KINDS: dict[str, Kind] = {
     "vacancy": Kind("ase_mlips.runs.defects:VacancyRun"),
     "surface": Kind("ase_mlips.runs.surfaces:SurfaceRun"),
     "neb": Kind("ase_mlips.runs.neb:NEBRun", inputs=("structure", "final")),
+    "active": Kind("ase_mlips.active.settings:ActiveRun", inputs=("structure", "start")),
 }
 
 
@@ -81,6 +82,8 @@ class Job:
         Elements of the types of an MTP file, in their order.
     threads : int, optional
         Of a force call.
+    active_set : str, optional
+        File of the active set that extrapolation grades refer to.
     """
 
     kind: str
@@ -90,10 +93,11 @@ class Job:
     outputs: Mapping[str, str] = field(default_factory=dict)
     species: tuple[str, ...] | None = None
     threads: int | None = None
+    active_set: str | None = None
 
     def options(self) -> dict[str, Any]:
         """Everything but the kind, by the names that the options of the command have."""
-        own = {"model": self.model, "threads": self.threads}
+        own = {"model": self.model, "threads": self.threads, "active_set": self.active_set}
         species = None if self.species is None else list(self.species)
         chosen = {entry.name: getattr(self.settings, entry.name) for entry in fields(self.settings)}
         return {**own, "species": species, **self.inputs, **self.outputs, **chosen}
@@ -104,7 +108,12 @@ class Job:
 
     def text(self) -> str:
         """The job as YAML."""
-        shared = {"model": self.model, "species": self.species, "threads": self.threads}
+        shared = {
+            "model": self.model,
+            "species": self.species,
+            "threads": self.threads,
+            "active_set": self.active_set,
+        }
         given = {name: plain(value) for name, value in shared.items() if value is not None}
         return yaml_text({"run": self.kind, **given, **self.inputs, **self.outputs, **as_mapping(self.settings)})
 
@@ -128,7 +137,7 @@ def read_job(path: _Path) -> Job:
         )
     kind = KINDS[name]
     settings = kind.settings_class()
-    own = ("run", "model", "species", "threads")
+    own = ("run", "model", "species", "threads", "active_set")
     require_known(entries, [*own, *kind.inputs, *kind.outputs, *(entry.name for entry in fields(settings))], path)
     threads = _optional(entries, "threads", int, path)
     if threads is not None and threads < 1:
@@ -142,6 +151,7 @@ def read_job(path: _Path) -> Job:
         outputs=outputs,
         species=_optional(entries, "species", tuple[str, ...], path),
         threads=threads,
+        active_set=_optional(entries, "active_set", str, path),
     )
 
 

@@ -21,9 +21,10 @@ from ase_mlips.files.text import replace_files
 from .ensemble_result import EnsembleMember, EnsembleResult, read_log
 from .executors import as_they_end, own_copy, to_send
 from .fields import chosen
-from .md import MDFiles, run_md
+from .md import run_md
 from .provenance import checksums, provenance_of, require_same_model
 from .settings import MDRun
+from .trajectory import MDFiles
 from .yaml_files import as_mapping, plain
 
 Analysis = Callable[[str], Any]

@@ -16,6 +16,7 @@ from ase.calculators.calculator import BaseCalculator, CalculationFailed, Calcul
 from ase.md.md import MolecularDynamics
 from tqdm import tqdm
 
+from ase_mlips.extrapolation import ExtrapolationError, ExtrapolationObserver, forget_later
 from ase_mlips.files.appending import AppendedFile
 from ase_mlips.files.signals import deferred_interrupt
 
@@ -30,53 +31,14 @@ from .ensembles import (
     temperature_of,
 )
 from .fields import chosen
-from .observers import HOTTEST, KEPT, STATE, Guard, Recorder, Table
+from .observers import HOTTEST, KEPT, STATE, Guard, Recorder, Table, watch
 from .provenance import checksums, provenance_of, require_same_model
 from .results import MDResult, nanoseconds_per_day
 from .settings import MDRun
-from .trajectory import LogFile, Mode, TrajectoryFile, read_description
+from .trajectory import LogFile, MDFiles, Mode, TrajectoryFile, read_description
 
 _SAME_ENERGY = 1e-6  # eV/atom
 _REDRAWN = 0.1  # seconds from one state of the progress bar to the next
-
-
-@dataclass(frozen=True)
-class MDFiles:
-    """Where a run is kept.
-
-    Attributes
-    ----------
-    trajectory : path
-        ``X.traj``, frames with velocities and results; its description says where it comes from.
-    log : path, optional
-        Table of temperature and energies; by default ``X.log``.
-    heat_flux : path, optional
-        Record the heat flux, for `read_heat_flux`; its mean over time means something in nve.
-    mode : {"new", "replace", "continue"}
-        Files that exist are refused, begun anew, or continued; a run to be continued that holds no frame is begun.
-    """
-
-    trajectory: str | os.PathLike[str]
-    log: str | os.PathLike[str] | None = None
-    heat_flux: str | os.PathLike[str] | None = None
-    mode: Mode = "new"
-
-    def __post_init__(self) -> None:
-        if not self.trajectory_path.endswith(".traj") or self.log_path.endswith(".traj"):
-            raise ValueError(
-                f"expected a trajectory FILE.traj and another ending for the log, got {self.trajectory_path}, "
-                f"{self.log_path}"
-            )
-
-    @property
-    def trajectory_path(self) -> str:
-        """Name of the trajectory."""
-        return os.fspath(self.trajectory)
-
-    @property
-    def log_path(self) -> str:
-        """Name of the log."""
-        return os.fspath(self.log) if self.log else os.path.splitext(self.trajectory_path)[0] + ".log"
 
 
 def run_md(
@@ -110,7 +72,7 @@ def run_md(
     Returns
     -------
     MDResult
-        Of the steps that were run in this call.
+        Of the steps that were run in this call.  `MDResult.stopped` says whether an extrapolation grade has ended it.
 
     Raises
     ------
@@ -239,6 +201,8 @@ class Simulation:
         self.finished = start.first >= settings.steps
         self.kept_temperature: float | None = None
         self.atoms = start.atoms
+        self._observer: ExtrapolationObserver | None = None
+        self._stopped = ""
         if self.finished:
             return
         freedom = constrain(settings, start.atoms)
@@ -247,6 +211,7 @@ class Simulation:
         self._renew: Callable[[], None] = getattr(calc, "renew_neighbors", lambda: None)
         self._evaluate(calc)
         self.dynamics = self._make_dynamics(freedom)
+        self._observer = self._watch()
         table = Table(self.dynamics, settings, freedom)
         log = self._open_log(table, held)
         both = None if start.trajectory is None or log is None else (start.trajectory, log)
@@ -307,6 +272,21 @@ class Simulation:
             self._record_heat(os.fspath(files.heat_flux), files.mode, held)
         return log
 
+    def _watch(self) -> ExtrapolationObserver | None:
+        """What keeps configurations that extrapolate, if that is wanted."""
+        if not self._settings.watched:
+            return None
+        path = None
+        if self._files is not None:
+            path = self._files.selected_path
+            if self._start.resumed:
+                forget_later(path, self.first)
+            elif os.path.exists(path):
+                if self._files.mode == "new":
+                    raise ValueError(f"{path}: exists, and would be mixed with the configurations of this run")
+                os.remove(path)
+        return watch(self._settings, self.dynamics, path)
+
     def _record_heat(self, path: str, mode: Mode, held: ExitStack) -> None:
         from ase_mlips.analysis.heat.recorder import HeatFluxRecorder  # here, as few runs have use for it
 
@@ -354,7 +334,7 @@ class Simulation:
         dynamics, shown = self.dynamics, start
         bar = tqdm(total=self._settings.steps, initial=self.first, unit="step", disable=None)
         with bar, deferred_interrupt() as interrupted:
-            for _ in dynamics.irun(self._settings.steps - self.first):
+            for _ in self._trusted_steps():
                 if dynamics.nsteps % self._settings.interval == 0:
                     dynamics.rng = noise(self.seed, dynamics.nsteps)
                 if (dynamics.nsteps + 1) % self._settings.interval == 0:
@@ -370,6 +350,13 @@ class Simulation:
             self._recorder()  # the last step, whatever the interval
             bar.update(dynamics.nsteps - bar.n)
         return False
+
+    def _trusted_steps(self) -> Iterator[Any]:
+        """The steps until the end, or until one from which on the model must not be trusted."""
+        try:
+            yield from self.dynamics.irun(self._settings.steps - self.first)
+        except ExtrapolationError as error:
+            self._stopped = f"step {self.dynamics.nsteps}: {error}"
 
     def _result(self, seconds: float, *, interrupted: bool) -> MDResult:
         atoms = self.atoms
@@ -391,6 +378,9 @@ class Simulation:
                 "pbc": atoms.pbc.copy(),
             },
             origin=json.dumps(self._start.about),
+            stopped=self._stopped,
+            selected=0 if self._observer is None else self._observer.kept,
+            largest_grade=max(self._observer.grades, default=None) if self._observer else None,
         )
 
 

@@ -11,6 +11,7 @@ from ase import Atoms, units
 from ase.calculators.calculator import CalculationFailed
 from ase.md.md import MolecularDynamics
 
+from ase_mlips.extrapolation import ExtrapolationObserver
 from ase_mlips.results import results_frame
 
 from .ensembles import own_constraints, state_of, temperature_of
@@ -96,6 +97,18 @@ def limits(settings: MDRun, calc: Any) -> list[Limit]:
             )
         )
     return found
+
+
+def watch(settings: MDRun, dynamics: MolecularDynamics, path: str | None) -> ExtrapolationObserver:
+    """Attach what keeps the configurations that extrapolate and ends the run; ValueError where there is no grade."""
+    select, stop = settings.grade_limits
+    atoms = dynamics.atoms
+    setting = "grade_break" if settings.grade_select is None else "grade_select"
+    grade = _offered(atoms.calc, setting, "get_extrapolation_grade", "an extrapolation grade, as an MTP does")
+    grade(atoms)  # fails before any file is made
+    observer = ExtrapolationObserver(atoms, path, select=select, stop=stop)
+    dynamics.attach(lambda: observer.watch({"step": dynamics.nsteps}), settings.grade_interval)
+    return observer
 
 
 def _offered(calc: Any, setting: str, method: str, what: str) -> Callable[[Atoms], Any]:

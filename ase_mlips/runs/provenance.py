@@ -90,7 +90,7 @@ def _model_files(name: str, endings: Sequence[str]) -> list[Path]:
         folder = Path(str(files("ase_mlips.data")))
         stem = _embedded_stem(name.removeprefix(_EMBEDDED))
         return sorted(path for path in folder.iterdir() if path.name.startswith(f"{stem}."))
-    own = [ending for ending in endings if ending.startswith(".")]
+    own = [ending for ending in endings if ending.startswith((".", "_"))]
     stem = min((name.removesuffix(ending) for ending in own), key=len, default=name)
     names = [name, *(stem + ending for ending in own)]
     return [Path(path) for path in dict.fromkeys(names) if os.path.isfile(path)]

@@ -35,6 +35,12 @@ class MDResult(Tabulated):
         numbers (N,), positions (N, 3) in A, momenta (N, 3) in ASE's units, cell (3, 3) in A and pbc (3,) of the end.
     origin : str
         `provenance_of` the calculator as JSON.
+    stopped : str
+        Why the run has ended before its time: which extrapolation grade at which step.  Empty otherwise.
+    selected : int
+        How many configurations were kept because they extrapolate.
+    largest_grade : float or None
+        Of those that were graded.
     """
 
     ensemble: str
@@ -46,6 +52,9 @@ class MDResult(Tabulated):
     interrupted: bool
     structure: dict[str, Any]
     origin: str
+    stopped: str = ""
+    selected: int = 0
+    largest_grade: float | None = None
 
     @property
     def atoms(self) -> Atoms:
@@ -87,6 +96,10 @@ class MDResult(Tabulated):
             found["temperature"] = f"{self.temperature:.1f} ± {self.log['temperature/K'].std():.1f} K"
             if "pressure/GPa" in self.log:
                 found["pressure"] = f"{self.log['pressure/GPa'].mean():.3g} GPa"
+        if self.largest_grade is not None:
+            found["largest extrapolation grade"] = f"{self.largest_grade:.3g}, {self.selected} configurations kept"
+        if self.stopped:
+            found["stopped"] = self.stopped
         if self.interrupted:
             found["interrupted"] = "yes"
         return found

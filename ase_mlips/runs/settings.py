@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,9 +69,14 @@ class MDRun(Settings):
     seed : int, optional
         Of velocities and noise; by default a new one.
     max_grade : float, optional
-        Log the extrapolation grade of an `MTP` with an active set, and end the run above this one.
+        Log the extrapolation grade of a potential with an active set, and take it for an error above this one.
     max_deviation : float, optional
         Log the largest deviation of a force among the members of a `Committee` in eV/A, and end the run above this one.
+    grade_select, grade_break : float, optional
+        Keep the configurations whose extrapolation grade is above the one, and end the run above the other, where the
+        result says so.  With one of them only, either none ends the run or the one that does is kept.
+    grade_interval : int
+        Steps from one of these grades to the next.
 
     Raises
     ------
@@ -91,6 +97,9 @@ class MDRun(Settings):
     seed: int | None = None
     max_grade: float | None = None
     max_deviation: float | None = None
+    grade_select: float | None = None
+    grade_break: float | None = None
+    grade_interval: int = 10
 
     def __post_init__(self) -> None:
         conform(self)
@@ -101,6 +110,10 @@ class MDRun(Settings):
         for name in ("pressure", "pressure_end"):
             if getattr(self, name) is not None and not self.has_pressure:
                 raise ValueError(f"{name}: is of npt, and has no meaning in {self.ensemble}")
+        for name in ("grade_select", "grade_break", "grade_interval"):
+            _require(self, name, lambda value: value > 0, "a positive number")
+        if self.watched and not self.grade_limits[0] <= self.grade_limits[1]:
+            raise ValueError(f"grade_select: expected no more than grade_break, got {self.grade_select}")
         if self.temperature_end is not None and self.ensemble == "nve":
             raise ValueError("temperature_end: needs a thermostat; nve has none")
         for name in ("temperature", "temperature_end"):
@@ -111,6 +124,17 @@ class MDRun(Settings):
     def has_pressure(self) -> bool:
         """Whether the cell moves."""
         return self.ensemble in _UNDER_PRESSURE
+
+    @property
+    def watched(self) -> bool:
+        """Whether configurations are graded while it runs."""
+        return self.grade_select is not None or self.grade_break is not None
+
+    @property
+    def grade_limits(self) -> tuple[float, float]:
+        """Above which grade configurations are kept, and above which the run ends."""
+        end = math.inf if self.grade_break is None else self.grade_break
+        return (end if self.grade_select is None else self.grade_select), end
 
     def temperature_at(self, step: int) -> float:
         """Target of the thermostat in K."""

@@ -7,6 +7,7 @@ import os
 import struct
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, TypeAlias
 
@@ -268,3 +269,50 @@ def _step(line: bytes) -> float:
     except ValueError:
         return np.inf
     return step if line.endswith(b"\n") else np.inf
+
+
+@dataclass(frozen=True)
+class MDFiles:
+    """Where a run is kept.
+
+    Attributes
+    ----------
+    trajectory : path
+        ``X.traj``, frames with velocities and results; its description says where it comes from.
+    log : path, optional
+        Table of temperature and energies; by default ``X.log``.
+    heat_flux : path, optional
+        Record the heat flux, for `read_heat_flux`; its mean over time means something in nve.
+    selected : path, optional
+        Extended xyz file of the configurations that `MDRun.grade_select` keeps; by default ``X.selected.extxyz``.
+    mode : {"new", "replace", "continue"}
+        Files that exist are refused, begun anew, or continued; a run to be continued that holds no frame is begun.
+    """
+
+    trajectory: str | os.PathLike[str]
+    log: str | os.PathLike[str] | None = None
+    heat_flux: str | os.PathLike[str] | None = None
+    mode: Mode = "new"
+    selected: str | os.PathLike[str] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.trajectory_path.endswith(".traj") or self.log_path.endswith(".traj"):
+            raise ValueError(
+                f"expected a trajectory FILE.traj and another ending for the log, got {self.trajectory_path}, "
+                f"{self.log_path}"
+            )
+
+    @property
+    def trajectory_path(self) -> str:
+        """Name of the trajectory."""
+        return os.fspath(self.trajectory)
+
+    @property
+    def log_path(self) -> str:
+        """Name of the log."""
+        return os.fspath(self.log) if self.log else os.path.splitext(self.trajectory_path)[0] + ".log"
+
+    @property
+    def selected_path(self) -> str:
+        """Name of the file of selected configurations."""
+        return os.fspath(self.selected or os.path.splitext(self.trajectory_path)[0] + ".selected.extxyz")

@@ -10,9 +10,11 @@ from typing import Any, ClassVar
 import numpy as np
 from ase import Atoms
 
-from ..arrays import FloatArray
-from ..calculator import PotentialCalculator
+from ..arrays import FloatArray, IntArray
+from ..graded import SpeciesGraded
+from ..grades.active_rows import SpeciesActiveSet
 from ..results import checked
+from .active_set import read_active_set, write_active_set
 from .files import read_snap, write_snap
 from .fitsnap import import_fitsnap
 from .model import SnapModel, Zbl
@@ -24,7 +26,7 @@ EMBEDDED = {"Si": "silicon.snap", "Mo": "molybdenum.snap", "Cu7PS6": "copper_arg
 _PREFIX = "embedded:"
 
 
-class SNAP(PotentialCalculator):
+class SNAP(SpeciesGraded):
     """ASE calculator for SNAP potentials in LAMMPS's and FitSNAP's files.
 
     Parameters
@@ -37,6 +39,8 @@ class SNAP(PotentialCalculator):
         The ``.snapparam`` or ``.mliap.descriptor`` file where it has another name.
     elements : sequence of str, optional
         Elements to take from the files, in this order, as LAMMPS's ``pair_coeff`` does.  Default: all of the file.
+    active_set : path or SpeciesActiveSet, optional
+        What `get_extrapolation_grade` compares with: a file of `write_active_set`, or what `select_active_set` gave.
     **kwargs
         ``skin`` and ``num_threads``, see `PotentialCalculator`.
 
@@ -62,6 +66,7 @@ class SNAP(PotentialCalculator):
     ((8, 3), (6,), (8, 55))
     """
 
+    grade_rcond = 1e-5
     file_endings: ClassVar[tuple[str, ...]] = (
         ".snapcoeff",
         ".snapparam",
@@ -79,6 +84,7 @@ class SNAP(PotentialCalculator):
         parameters: str | Path | None = None,
         *,
         elements: list[str] | tuple[str, ...] | None = None,
+        active_set: str | Path | SpeciesActiveSet | None = None,
         **kwargs: Any,
     ) -> None:
         snap = model if isinstance(model, SnapModel) else _read(model, parameters, elements)
@@ -90,6 +96,7 @@ class SNAP(PotentialCalculator):
                 stacklevel=2,
             )
         super().__init__(potential, **kwargs)
+        self._take_active_set(active_set, read_active_set)
         if not isinstance(model, SnapModel):
             self.parameters["model"] = str(model)
 
@@ -124,6 +131,28 @@ class SNAP(PotentialCalculator):
     def write(self, path: str | Path) -> None:
         """Write the model in the files that the name of `path` stands for, see `write_snap`."""
         write_snap(path, self.model)
+
+    def write_active_set(self, path: str | Path) -> None:
+        """Write the active set as one npz file; raises ValueError where there is none."""
+        if self.active_set is None:
+            raise ValueError(f"{path}: {self!r} has no active set to be written")
+        write_active_set(path, self.active_set)
+
+    @property
+    def grade_length(self) -> int:
+        """One, of the constant, and the number of descriptors."""
+        return 1 + self.model.n_descriptors
+
+    def _ungraded(self) -> str:
+        return "" if self.model.network is None else "its energy is a network of the descriptors"
+
+    def _grade_features(self, atoms: Atoms) -> tuple[IntArray, FloatArray]:
+        with self._listed(atoms) as (neighbors, species):
+            return species, checked("descriptors", self._snap.descriptors(neighbors, species))
+
+    def _grade_rows(self, features: FloatArray, kind: int) -> FloatArray:
+        """A one, for the constant, and the descriptors, of which quadratic terms are functions, too."""
+        return np.hstack([np.ones((len(features), 1)), features])
 
     def get_descriptors(self, atoms: Atoms) -> FloatArray:
         """Bispectrum components B of every atom, (N, K), dimensionless, in the order of ``compute sna/atom``."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..files.archive import refusal
+from ..files.lammps_text import Rows
 from ..files.text import FilePath, Row, quoted
 from .fitsnap import import_fitsnap
 from .include import parse_include
@@ -22,7 +23,6 @@ from .network_text import read_network
 from .npz import ENDING, read_npz
 from .selection import select_elements
 from .settings import Settings, read_descriptor, read_snapparam
-from .text import Rows
 from .writing import PAIRS, write_snap
 
 __all__ = ["read_snap", "write_snap"]

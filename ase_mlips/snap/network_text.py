@@ -8,9 +8,9 @@ from itertools import pairwise
 import numpy as np
 
 from ..arrays import FloatArray
+from ..files.lammps_text import Rows
 from ..files.text import Row, quoted
 from ..heads.network import MAX_NEURONS, Network
-from .text import Rows
 
 ACTIVATIONS = ("linear", "sigmoid", "tanh", "relu")
 _PER_LINE = 10  # LAMMPS takes at most 30 numbers and 1023 characters

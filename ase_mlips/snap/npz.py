@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,13 @@ def npz_bytes(model: SnapModel) -> bytes:
     network_scale            float64 (E, K)    likewise
     ======================== ================= ============================================================
     """
+    stream = io.BytesIO()
+    np.savez(stream, **arrays_of(model))
+    return stream.getvalue()
+
+
+def arrays_of(model: SnapModel) -> dict[str, Any]:
+    """The arrays of `npz_bytes` by name."""
     arrays: dict[str, Any] = {"version": VERSION, **{name: getattr(model, name) for name in _REQUIRED}}
     if model.switchinnerflag:
         arrays |= {name: getattr(model, name) for name in _INNER}
@@ -78,10 +86,7 @@ def npz_bytes(model: SnapModel) -> bytes:
     if model.network is not None:
         arrays |= {name: getattr(model.network, name.removeprefix("network_")) for name in _NETWORK}
     kinds = {"version": ("i", 0), **_REQUIRED, **_INNER, **_ZBL, **_NETWORK}
-    typed: dict[str, Any] = {name: np.asarray(value, TYPES[kinds[name][0]]) for name, value in arrays.items()}
-    stream = io.BytesIO()
-    np.savez(stream, **typed)
-    return stream.getvalue()
+    return {name: np.asarray(value, TYPES[kinds[name][0]]) for name, value in arrays.items()}
 
 
 def read_npz(path: FilePath) -> SnapModel:
@@ -94,7 +99,11 @@ def read_npz(path: FilePath) -> SnapModel:
     ValueError
         ``path: expected ..., got ...`` if it is damaged or lacks something.
     """
-    members = {name.removesuffix(".npy"): data for name, data in read_members(path).items()}
+    return from_members(path, {name.removesuffix(".npy"): data for name, data in read_members(path).items()})
+
+
+def from_members(path: FilePath, members: Mapping[str, bytes]) -> SnapModel:
+    """The model in the members of an archive; raises ValueError as `read_npz` does."""
     version = read_arrays(path, members, {"version": ("i", 0)})["version"]
     if version != VERSION:
         raise refusal(path, f"version {VERSION} of the format", str(version))

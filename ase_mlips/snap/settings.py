@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from ..files.lammps_text import Rows
 from ..files.text import FilePath, Row, complaint, quoted
 from .model import MAX_TWOJMAX, SnapModel, bispectrum_labels
-from .text import Rows
 
 _FLOATS = ("rcutfac", "rfac0", "rmin0")
 _FLAGS = ("switchflag", "bzeroflag", "chemflag", "bnormflag", "wselfallflag", "switchinnerflag")

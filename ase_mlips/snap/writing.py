@@ -45,9 +45,15 @@ def write_snap(path: str | PathLike[str], model: SnapModel) -> tuple[str, ...]:
         If the format cannot hold the model.
     """
     name = os.fspath(path)
-    contents: dict[str, str | bytes] = {name: npz_bytes(model)} if name.endswith(ENDING) else _texts(name, model)
-    replace_files(contents)
-    return tuple(contents)
+    written: dict[str, str | bytes] = {name: npz_bytes(model)} if name.endswith(ENDING) else _texts(name, model)
+    replace_files(written)
+    return tuple(written)
+
+
+def contents(stem: str, model: SnapModel) -> dict[str, str | bytes]:
+    """The files of LAMMPS's ``pair_style snap`` by name, whatever nuclear repulsion there is beside it."""
+    settings = _lines(_settings(model, mliap=False))
+    return {f"{stem}{PAIRS['snap'][0]}": _lines(_snapcoeff(model)), f"{stem}{PAIRS['snap'][1]}": settings}
 
 
 def _texts(name: str, model: SnapModel) -> dict[str, str | bytes]:

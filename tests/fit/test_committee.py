@@ -8,8 +8,9 @@ from ase import Atoms
 from support.labelled import labelled_cells, random_cell, random_model
 
 from ase_mlips import SNAP
-from ase_mlips.fit import Committee, Training, fit_committee, fit_network, read_frames
+from ase_mlips.fit import Committee, Training, compare, fit_committee, fit_network, read_frames
 from ase_mlips.fit import training as training_module
+from ase_mlips.fit.committee import deviation_table, deviations
 
 # a few epochs suffice to see how it works, not to learn
 pytestmark = pytest.mark.filterwarnings("ignore:the best model has a loss:UserWarning")
@@ -95,6 +96,26 @@ def test_ctrl_c_keeps_the_members_so_far(case, fits, monkeypatch, epochs, member
     assert found[-1].interrupted == (epochs % 3 != 0)
     if epochs >= 3:
         assert found[0].model == fits[0].model
+
+
+def test_deviations_of_reports_are_those_of_the_committee(case, fits):
+    frames = case[1]
+    reports = [compare(fit.family.ready(fit.model), {"all": frames}) for fit in fits]
+    rows = deviations(reports)
+    committee = Committee([SNAP(fit.model) for fit in fits])
+    force = next(row for row in rows if row.quantity == "force")
+    spread = np.array([committee.get_force_deviations(frame.atoms) for frame in frames])
+    assert force.deviation == pytest.approx(np.sqrt(np.mean(spread**2)), rel=1e-9)
+    assert force.worst == frames[int(np.argmax(spread.max(axis=(1, 2))))].source
+    missed = [committee.get_potential_energy(f.atoms) / len(f.atoms) - f.energy / len(f.atoms) for f in frames]
+    energy = next(row for row in rows if row.quantity == "energy")
+    assert energy.rmse == pytest.approx(np.sqrt(np.mean(np.square(missed))), rel=1e-9)
+    assert energy.members_rmse == tuple(report.parity("all", "energy").score().rmse for report in reports)
+    assert "eV/atom" in deviation_table(rows)
+    with pytest.raises(ValueError, match="reports: expected two or more, got 1"):
+        deviations(reports[:1])
+    with pytest.raises(ValueError, match="the same all frames"):
+        deviations([reports[0], compare(fits[1].family.ready(fits[1].model), {"all": frames[1:]})])
 
 
 def test_one_member_is_no_committee(case, fits):

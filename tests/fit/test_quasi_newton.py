@@ -56,3 +56,18 @@ def test_a_line_may_lead_to_where_nothing_is_finite():
     assert found is not None
     assert found.value < start.value
     assert trials > 1
+
+
+def test_a_step_promises_no_more_than_ten_times_the_last_gain():
+    tried = []
+
+    def function(x):
+        tried.append(x.copy())
+        return float(np.sum(x**2)), 2.0 * x
+
+    x = np.array([1.0, 2.0])
+    start = Descent(Point(x, *function(x)), 1e6 * np.eye(2), False, 1, gain=0.01)
+    found = start.step(function)
+    slope = start.point.gradient @ (tried[1] - x)
+    assert slope == pytest.approx(-0.1, rel=1e-12)
+    assert found.gain == start.point.value - found.point.value > 0.0

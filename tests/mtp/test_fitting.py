@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,10 @@ import pytest
 from ase import Atoms
 from support.mtp_frames import labelled_by, structures
 from support.mtp_models import synthetic_mtp_model
+from support.ranks import Ranks
 
 from ase_mlips import MTP
-from ase_mlips.fit import Committee, FullBatch, Loss, MlipLoss, fit_mtp, fit_mtp_committee, grown, read_frames
+from ase_mlips.fit import Committee, FullBatch, Loss, MlipLoss, fit_mtp, fit_mtp_committee, full_fit, grown, read_frames
 from ase_mlips.fit import full_batch as machinery
 from ase_mlips.mtp import read_active_set, read_mtp
 from ase_mlips.mtp.fitting import first_model
@@ -285,3 +287,38 @@ def test_settings_without_meaning_are_refused(wrong, message):
 def test_the_shared_loss_fits_too(frames):
     fit = fit_mtp(template(4), frames, loss=Loss(100.0, 1.0, 0.1, ridge=1e-8), training=once(iterations=2))
     assert fit.history["loss"][-1] <= fit.history["loss"][0]
+
+
+@pytest.mark.parametrize("start", ["untrained", "trained"])
+def test_frames_may_be_spread_over_processes(start, truth, frames, tmp_path):
+    """The same loss as of all frames in one process, and the same bits in every one."""
+    settings = FullBatch(iterations=6, starts=2, trial=2, projected=3, checkpoint=tmp_path / "state.npz")
+    begin = template() if start == "untrained" else with_min_dist(truth, 0.5)
+    shares = frames[::2], frames[1::2]
+
+    def share(communicator):
+        return fit_mtp(begin, shares[communicator.Get_rank()], training=settings, communicator=communicator)
+
+    first, second = Ranks(2).run(share)
+    assert first.model == second.model
+    assert np.array_equal(first.history["loss"], second.history["loss"])
+    whole = fit_mtp(begin, frames, training=replace(settings, checkpoint=None))
+    np.testing.assert_allclose(first.history["loss"][:3], whole.history["loss"][:3], rtol=1e-5, atol=1e-15)
+    again, _ = Ranks(2).run(share)
+    assert again.model == first.model
+    with pytest.raises(ValueError, match="other frames or descriptors"):
+        fit_mtp(begin, frames, training=settings)
+
+
+def test_every_process_needs_frames(frames):
+    shares = frames, []
+    errors = Ranks(2).run(lambda own: fit_mtp(template(), shares[own.Get_rank()], communicator=own))
+    assert [str(error) for error in errors] == ["train: expected frames in every process, process 1 has none"] * 2
+
+
+def test_a_checkout_that_is_not_installed_has_no_version(monkeypatch):
+    def missing(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(full_fit, "version", missing)
+    assert full_fit.provenance()["ase-mlips"] == "not installed"

@@ -10,11 +10,12 @@ from support.mtp_models import synthetic_mtp_model
 from ase_mlips import MTP
 from ase_mlips.fit import Loss
 from ase_mlips.fit.objective import Objective, target_of
+from ase_mlips.fit.quasi_newton import Descent, Point
 from ase_mlips.mtp.fitting import MtpLosses
 from ase_mlips.mtp.linear import block, solved
 from ase_mlips.mtp.loss import MlipLoss
 from ase_mlips.mtp.trainable import TrainableMtp
-from ase_mlips.mtp.training import FrameLoss, ParametricMtp, grouped, parameters_of, with_parameters
+from ase_mlips.mtp.training import FrameLoss, ParametricMtp, group, grouped, parameters_of, with_parameters
 
 MODELS = ["l06_taylor", "l08", "l08_plain", "l08_one_function", "l10_repuls", "l12_taylor"]
 ONLY = {"energy": (1.0, 0.0, 0.0), "forces": (0.0, 1.0, 0.0), "stress": (0.0, 0.0, 1.0)}
@@ -179,3 +180,44 @@ def test_parameters_out_of_all_proportion_have_an_infinite_loss():
     with np.errstate(all="ignore"):
         assert losses.projected(1e200 * c)[0] == np.inf
     assert losses.projected(c)[0] < np.inf
+
+
+def test_the_descent_of_all_parameters_begins_with_their_second_derivatives():
+    model = synthetic_mtp_model("l08_plain")
+    frames = noisy(model, 12, noise=0.05)
+    losses = MtpLosses(model, {"train": grouped(frames, model.species, model.max_dist, MlipLoss())})
+    size = model.radial_coefficients.size
+    c = parameters_of(model)[:size]
+    value, gradient, x = losses.projected(c)
+    descent = losses.together(Descent(Point(c, value, gradient), np.eye(size), True, 3))
+    assert np.array_equal(descent.point.x, x)
+    assert descent.point.value == pytest.approx(value, rel=1e-9)
+    assert descent.evaluations == 5
+    steps = 1e-4 * np.maximum(np.abs(x), 0.1)
+    second = np.empty((len(x), len(x)))
+    for k, h in enumerate(steps):
+        ahead, behind = (losses.whole(x + sign * h * np.eye(len(x))[k])[1] for sign in (1.0, -1.0))
+        second[k] = (ahead - behind) / (2.0 * h)
+    second = 0.5 * (second + second.T)
+    inverse = descent.inverse
+    np.testing.assert_allclose(inverse, inverse.T, rtol=1e-6, atol=1e-9 * abs(inverse).max())
+    assert np.linalg.eigvalsh(inverse).min() > 0.0
+    follow = np.linalg.lstsq(second[size:, size:], second[size:, :size], rcond=1e-12)[0]
+    values, directions = np.linalg.eigh(second[:size, :size] - second[:size, size:] @ follow)
+    firm = values > 1e-3 * values.max()
+    assert firm.sum() >= 5
+    moves = np.concatenate([directions, -follow @ directions])[:, firm]
+    found = inverse @ second @ moves
+    np.testing.assert_allclose(found[:size], moves[:size], atol=0.01)
+
+
+def test_second_derivatives_come_from_frames_that_count():
+    model = synthetic_mtp_model("l06_taylor")
+    frames = noisy(model, 11)
+    silent = [replace(frame, energy=None, forces=None, stress=None) for frame in frames]
+    groups = [group([own], model.species, model.max_dist, MlipLoss()) for own in (*silent[:-2], *frames[-2:])]
+    losses = MtpLosses(model, {"train": groups})
+    c = parameters_of(model)[: model.radial_coefficients.size]
+    descent = losses.together(Descent(Point(c, *losses.projected(c)[:2]), np.eye(len(c)), True, 1))
+    assert np.isfinite(descent.inverse).all()
+    assert descent.point.gradient @ descent.inverse @ descent.point.gradient > 0.0

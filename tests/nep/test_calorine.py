@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from ase import Atoms
 from support.nep_cells import rattled_cell
+from support.nep_frames import labelled_by, teacher
 from support.nep_models import synthetic_nep_models
 from support.nep_oracle import NepOracle
 
 from ase_mlips import NEP
+from ase_mlips.fit import NepSettings, NepTraining, fit_nep, read_frames
 from ase_mlips.nep.files import read_nep, write_nep
 from ase_mlips.nep.model import NepModel
 
@@ -68,6 +70,21 @@ def test_energies_forces_and_virials(case: Case) -> None:
     if calc.model.charge_mode != 3:  # calorine's forces of that mode are not the gradient of its energy
         assert_close(case.atoms.get_forces(), theirs["forces"])
         assert_close(calc.get_virials(case.atoms).reshape(-1, 9), theirs["stresses"] * volume)
+
+
+@pytest.mark.filterwarnings("ignore:the best model has a loss:UserWarning")
+def test_a_trained_file(tmp_path: Path) -> None:
+    calculators = pytest.importorskip("calorine.calculators")
+    settings = NepSettings(("Te", "Pb"), cutoff=(4.5, 4.0), n_max=(2, 2), basis_size=(3, 3), neuron=4)
+    frames = read_frames(labelled_by(teacher(), 6))
+    fit = fit_nep(settings, frames, validation=0.0, training=NepTraining(epochs=2))
+    fit.save(tmp_path / "nep.txt")
+    for frame in frames:
+        ours, theirs = frame.atoms.copy(), frame.atoms.copy()
+        ours.calc, theirs.calc = NEP(fit.model), calculators.CPUNEP(str(tmp_path / "nep.txt"))
+        assert ours.get_potential_energy() == pytest.approx(theirs.get_potential_energy(), rel=1e-6)
+        largest = np.abs(theirs.get_forces()).max()
+        np.testing.assert_allclose(ours.get_forces(), theirs.get_forces(), rtol=0, atol=1e-6 * largest)
 
 
 @pytest.mark.parametrize("case", POTENTIALS, indirect=True)

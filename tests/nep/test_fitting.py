@@ -8,6 +8,7 @@ from support.nep_frames import labelled_by, teacher
 
 from ase_mlips import NEP
 from ase_mlips.fit import NepSettings, NepTraining, RmseLoss, compare, fit_nep, fit_nep_committee, read_frames
+from ase_mlips.fit import balanced as balanced_module
 from ase_mlips.fit import training as training_module
 from ase_mlips.fit.gpumd_files import write_gpumd_files
 from ase_mlips.fit.overview import dominating, overview
@@ -110,6 +111,15 @@ def test_fine_tuning_shifts_a_potential_to_other_labels(tmp_path):
     assert same.model.network.w0.shape == alone.network.w0.shape
 
 
+def test_elements_that_share_a_network_are_shifted_by_one_constant():
+    model = teacher(version=3)
+    own = read_frames(labelled_by(model, 8, shifts={"Te": -3.0, "Pb": -3.0}))
+    fit = fit_nep(model, own, validation=0.0, training=NepTraining(epochs=1, learning_rate=1e-5))
+    assert rmse(fit, "train", "energy") < 5e-3
+    assert fit.model.network.w0.shape == model.network.w0.shape
+    assert fit.model.network.bias == pytest.approx(model.network.bias + 3.0, abs=1e-2)
+
+
 def test_a_subset_of_elements_is_tuned():
     wide = teacher(("Te", "Pb", "Si"))
     narrow = wide.subset(["Pb"])
@@ -198,8 +208,11 @@ def test_a_committee(frames):
 @pytest.mark.parametrize(
     ("template", "message"),
     [
-        (teacher(kind="dipole"), "expected a potential without charges to be trained, got nep4_dipole"),
-        (teacher(charge_mode=1), "expected a potential without charges"),
+        (teacher(kind="dipole"), "expected a dipole"),
+        (
+            teacher(charge_mode=1),
+            r"charges \(qNEP\) are not trained: .* nep4_charge1",
+        ),
         (NepSettings(("Te",), **SHAPE), "Pb not among the model's elements Te"),
         (NepSettings(("Te", "Pb", "Si"), **SHAPE), "no training frames with Si"),
     ],
@@ -215,6 +228,7 @@ def test_files_of_gpumd(frames, tmp_path):
     write_gpumd_files(tmp_path, fit.family.ready(fit.model), {"train": some}, fit.history)
     tables = {path.name: np.loadtxt(path) for path in tmp_path.iterdir()}
     assert tables["loss.out"].shape == (3, 10)
+    assert np.all(tables["loss.out"][:, 2:4] == 0.0)
     np.testing.assert_allclose(tables["loss.out"][:, 8], fit.history["force_rmse"], rtol=1e-7)
     atoms = frames[1].atoms.copy()
     atoms.calc = NEP(fit.model)
@@ -231,6 +245,16 @@ def test_files_of_gpumd(frames, tmp_path):
     )
     np.testing.assert_allclose(tables["virial_train.out"][1], stress * atoms.get_volume() / 6, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(tables["stress_train.out"][1], stress * 160.21766208, rtol=1e-6, atol=1e-7)
+
+
+def test_loss_out_has_the_penalties_of_the_parameters(frames, tmp_path):
+    loss = RmseLoss(first=0.3, second=0.2)
+    fit = fit_nep(SETTINGS, frames, loss=loss, training=SHORT, validation=0.0)
+    write_gpumd_files(tmp_path, fit.family.ready(fit.model), {}, fit.history)
+    best = int(np.argmin(fit.history["validation"]))
+    parameters = fit.family._gradient.vector.of(fit.model)
+    expected = 0.3 * np.abs(parameters).mean(), 0.2 * np.sqrt(np.mean(parameters**2))
+    np.testing.assert_allclose(np.loadtxt(tmp_path / "loss.out")[best, 2:4], expected, rtol=1e-6)
 
 
 def test_frames_that_spoil_a_training_are_seen(frames):
@@ -259,3 +283,29 @@ def test_frames_that_dominate_the_errors_are_named(frames):
     lines = dominating(compare(NepPotential(teacher()), {"train": odd})).splitlines()
     assert "frame 4 (100.0 %)" in next(line for line in lines if line.startswith("energy"))
     assert "frame 3 (100.0 %)" in next(line for line in lines if line.startswith("force"))
+
+
+def test_the_curvature_is_that_of_gauss_and_newton(frames, monkeypatch):
+    """Its sketches, many of them, against the derivatives of all residuals."""
+    monkeypatch.setattr(balanced_module, "_SKETCHES", 1500)
+    some = [replace(frames[0], stress=None), replace(frames[1], energy=None), frames[2]]
+    loss = RmseLoss(shear=1.5, type_weights={"Te": 2.0})
+    problem = NepProblem(SETTINGS.template(), some, validation=0.0, loss=loss, training=SHORT)
+    task, h = problem.task(SHORT), 1e-5
+    task.objective.balance(task.start, task.train)
+    found = task.objective.curvature(task.start, task.train, np.random.default_rng(1))
+    direction = np.random.default_rng(0).normal(size=task.start.shape)
+    direction /= np.linalg.norm(direction)
+    batches = [task.objective._batch(task.start + s * h * direction, task.train, gradient=False) for s in (1.0, -1.0)]
+    rates = 2.0 * task.objective._rates(batches[0].counts)
+    energy, force, virial = (
+        (getattr(batches[0], name) - getattr(batches[1], name)) / (2.0 * h)
+        for name in ("_energy", "_forces", "_virial")
+    )
+    factors = batches[0]._factors
+    expected = rates[0] * factors[:, 0] @ energy**2 + rates[1] * batches[0]._force_factors @ (force**2).sum(axis=1)
+    expected += rates[2] * factors[:, 1] @ (virial**2 @ batches[0]._shear)
+    assert (direction @ found @ direction.T).item() == pytest.approx(expected, rel=0.1)
+    np.testing.assert_array_equal(found, found.T)
+    monkeypatch.setattr(balanced_module, "_MOST_CURVED", 10)
+    assert task.objective.curvature(task.start, task.train, np.random.default_rng(1)) is None

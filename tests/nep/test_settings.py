@@ -68,6 +68,13 @@ def test_typewise_repulsion(tmp_path):
     assert settings.zbl == NepZbl(0.0, 2.0, 0.7, typewise_inner_half=True)
 
 
+def test_dipoles_and_polarizabilities(tmp_path):
+    for number, kind in ((1, "dipole"), (2, "polarizability")):
+        settings = read(tmp_path, f"type 1 Si\nmodel_type {number}\n")
+        assert (settings.template().kind, settings.lambda_v) == (kind, 1.0)
+    assert read(tmp_path, "type 1 Si\nmodel_type 1\nlambda_v 0.5\n").lambda_v == 0.5
+
+
 def test_what_belongs_to_the_evolution_strategy_is_ignored_aloud(tmp_path):
     with pytest.warns(UserWarning, match=r"nep.in: population, generation: of other training methods, ignored"):
         assert read(tmp_path, "type 1 Si\npopulation 50\ngeneration 100\n") == NepSettings(("Si",))
@@ -83,7 +90,8 @@ def test_what_belongs_to_the_evolution_strategy_is_ignored_aloud(tmp_path):
         ("type 1 Si\nn_max 4\n", "nep.in:2: .*expected n_max and 2 integers"),
         ("type 1 Si\nlambda_e much\n", "nep.in:2: .*expected a finite number for lambda_e, got 'much'"),
         ("type 1 Si\nneuron 5\nneuron 6\n", "nep.in:3: expected neuron once, after line 2"),
-        ("type 1 Si\nmodel_type 1\n", "nep.in:2: .*model_type 0 because only potentials are trained"),
+        ("type 1 Si\nmodel_type 3\n", "nep.in:2: model_type: expected 0, 1 or 2, got 3"),
+        ("type 1 Si\nmodel_type 1\nzbl 2\n", "nep.in:3: zbl: expected none in a model of dipoles"),
         ("type 1 Si\ncharge_mode 1\n", "nep.in:2: .*charge_mode 0 because"),
         ("type 1 Xx\n", "nep.in:1: .*Xx"),
         ("type 1 Si\ntype_weight 1 2\n", "nep.in:2: type_weight: expected 1 numbers, got 2"),

@@ -11,17 +11,22 @@ import llvmlite.binding
 import numpy as np
 from ase.data import chemical_symbols
 
+from ase_mlips.ace import AcePotential, read_ace
 from ase_mlips.mtp.files import read_mtp
 from ase_mlips.mtp.potential import MtpPotential
 from ase_mlips.nep.files import read_nep
 from ase_mlips.nep.potential import NepPotential
+from ase_mlips.pod.files import read_pod
+from ase_mlips.pod.potential import PodPotential
 from ase_mlips.potential import Potential
 from ase_mlips.snap.files import read_snap
 from ase_mlips.snap.potential import SnapPotential
 
+from .ace_models import synthetic_ace_models
 from .evaluations import Configuration, evaluated, scattered
 from .mtp_models import synthetic_mtp_models
 from .nep_models import synthetic_nep_models
+from .pod_models import synthetic_pod_models
 from .snap_models import network_models, synthetic_models
 
 STORED = Path(__file__).parents[1] / "reference" / "digests" / "digests.json"
@@ -45,8 +50,10 @@ def synthetic() -> Iterator[tuple[str, str]]:
     """Names and digests of models that the repository makes."""
     snap = {name: model for name, model in {**synthetic_models(), **network_models()}.items() if model.twojmax <= 6}
     families = {
+        "ace": (AcePotential, synthetic_ace_models()),
         "mtp": (MtpPotential, synthetic_mtp_models()),
         "nep": (NepPotential, synthetic_nep_models()),
+        "pod": (PodPotential, synthetic_pod_models()),
         "snap": (SnapPotential, snap),
     }
     for family, (potential_of, models) in families.items():
@@ -59,8 +66,10 @@ def synthetic() -> Iterator[tuple[str, str]]:
 def reference(shared: Path) -> Iterator[tuple[str, str]]:
     """Names and digests of the models and structures that other codes have evaluated."""
     readers = {
+        "ace": lambda path, entry: AcePotential(read_ace(path)),
         "mtp": lambda path, entry: MtpPotential(read_mtp(path, species=entry["species"])),
         "nep": lambda path, entry: NepPotential(read_nep(path)),
+        "pod": lambda path, entry: PodPotential(read_pod(path)),
         "snap": lambda path, entry: SnapPotential(read_snap(path)),
     }
     for family, read in readers.items():
@@ -75,7 +84,7 @@ def case(folder: Path, entry: dict, read) -> tuple[Potential, Configuration] | N
     """The potential and the structure of a case; None where it is another family's, names no species or is large."""
     numbers = folder / f"{entry['name']}.npz"
     model = folder / "models" / str(entry.get("model"))
-    other = entry.get("kind", "snap") not in ("snap", "qsnap") or entry.get("species", ()) is None
+    other = entry.get("kind", "snap") not in ("snap", "qsnap", folder.name) or entry.get("species", ()) is None
     if other or not (numbers.exists() and model.is_file()):
         return None
     data = np.load(numbers)

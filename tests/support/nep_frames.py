@@ -6,6 +6,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from support.nep_models import Recipe, build_model
 
 from ase_mlips import NEP
+from ase_mlips.nep import NEPDipole, NEPPolarizability
 from ase_mlips.nep.model import NepModel
 
 
@@ -38,5 +39,18 @@ def labelled_by(model: NepModel, count: int, *, shifts: dict[str, float] | None 
         energy = calc.get_potential_energy(atoms) + sum((shifts or {}).get(s, 0.0) for s in atoms.symbols)
         results = {"energy": energy, "forces": calc.get_forces(atoms), "stress": calc.get_stress(atoms)}
         atoms.calc = SinglePointCalculator(atoms, **results)
+        frames.append(atoms)
+    return frames
+
+
+def responding(model: NepModel, count: int, *, first: int = 0) -> list[Atoms]:
+    """Frames with the dipole or the polarizability that a model gives them, as GPUMD reads these."""
+    frames = []
+    for number in range(first, first + count):
+        atoms = scattered(model.elements, number)
+        if model.kind == "dipole":
+            atoms.info["dipole"] = NEPDipole(model).get_property("dipole", atoms)
+        else:
+            atoms.info["pol"] = NEPPolarizability(model).get_polarizability(atoms)
         frames.append(atoms)
     return frames

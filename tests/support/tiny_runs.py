@@ -1,4 +1,4 @@
-"""Tiny evaluations that reach the branches of all SNAP, NEP and neighbour list kernels.
+"""Tiny evaluations that reach the branches of all ACE, NEP, POD, SNAP and neighbour list kernels.
 
 As a program, ``python -m support.tiny_runs results.npz`` does them with memory that does not forgive: allocations hold
 NaN and impossible integers, are exactly as long as was asked for, and the areas of the kernels' scratch lie apart, as
@@ -12,6 +12,8 @@ from dataclasses import replace
 import numpy as np
 from ase import Atoms
 
+import ase_mlips.ace.potential as ace_potential
+import ase_mlips.pod.potential as pod_potential
 import ase_mlips.snap.potential as snap_potential
 from ase_mlips import potential
 from ase_mlips.engine import packing, plans
@@ -26,7 +28,9 @@ from ase_mlips.nep.potential import NepPotential
 from ase_mlips.snap import SnapModel, SnapPotential
 from ase_mlips.snap.model import bispectrum_labels
 
+from .ace_models import synthetic_ace_models
 from .nep_models import synthetic_nep_models
+from .pod_models import synthetic_pod_models
 from .snap_models import NETWORK_VARIANTS, VARIANTS, rattled_cell
 from .synthetic_networks import NETWORKS, random_network
 
@@ -76,6 +80,28 @@ NEP_RUNS = {
     "polarizability_nep3": (9, 1.0),
     "elements16_zbl": (21, 1.0),
     "nep4": (0, 1.0),
+}
+
+# model of `synthetic_pod_models`: (atoms, factor by which they are moved apart, whether to take descriptor gradients)
+POD_RUNS = {
+    "pairs": (4, 1.0, True),
+    "flat": (4, 0.3, False),  # nearer than the table of radial functions begins
+    "four": (72, 1.6, False),
+    "seven": (4, 1.6, True),  # too few neighbours for all terms
+    "two_seven": (4, 1.0, True),
+    "two_clusters": (12, 1.0, False),
+}
+
+
+# model of `synthetic_ace_models`: (atoms, factor by which they are moved apart)
+ACE_RUNS = {
+    "exp_cos": (12, 1.1),
+    "pow": (4, 1.1),
+    "bessel": (4, 1.1),
+    "pairs": (4, 1.1),
+    "zbl": (4, 0.8),  # within the inner cutoff
+    "three": (4, 1.1),
+    "network_two": (4, 1.1),
 }
 
 
@@ -160,6 +186,38 @@ def nep_gradients() -> dict[str, np.ndarray]:
     return results
 
 
+def pod_evaluations() -> dict[str, np.ndarray]:
+    """Energies, forces, virials, and for some models descriptors and pair gradients, by ``model/quantity``."""
+    results = {}
+    for name, (count, spread, gradients) in POD_RUNS.items():
+        model = synthetic_pod_models()[name]
+        species, positions, cell, pbc = rattled_cell(model, atoms=count)
+        neighbors = NeighborList(model.cutoff, 0.2)
+        neighbors.update(spread * positions, spread * cell, pbc)
+        potential = pod_potential.PodPotential(model)
+        found = potential.evaluate(neighbors, species)._asdict()
+        if gradients:
+            found |= vars(potential.descriptor_gradients(neighbors, species))
+        results |= {f"pod/{name}/{key}": value for key, value in found.items()}
+    return results
+
+
+def ace_evaluations() -> dict[str, np.ndarray]:
+    """Energies, forces, virials, descriptors and pair gradients, by ``model/quantity``."""
+    results = {}
+    for name, (count, spread) in ACE_RUNS.items():
+        model = synthetic_ace_models()[name]
+        species, positions, cell, pbc = rattled_cell(model, atoms=count)
+        neighbors = NeighborList(model.cutoff, 0.2)
+        neighbors.update(spread * positions, spread * cell, pbc)
+        potential = ace_potential.AcePotential(model)
+        found = potential.evaluate(neighbors, species)._asdict()
+        if count < 8:
+            found |= vars(potential.descriptor_gradients(neighbors, species))
+        results |= {f"ace/{name}/{key}": value for key, value in found.items()}
+    return results
+
+
 def neighbor_lists() -> dict[str, np.ndarray]:
     """What neighbour lists hold after builds in different cells, growth, refreshes and rebuilds."""
     rng = np.random.default_rng(0)
@@ -194,7 +252,8 @@ def neighbor_lists() -> dict[str, np.ndarray]:
 
 
 def results() -> dict[str, np.ndarray]:
-    return evaluations() | nep_evaluations() | nep_gradients() | neighbor_lists()
+    found = evaluations() | nep_evaluations() | nep_gradients()
+    return found | ace_evaluations() | pod_evaluations() | neighbor_lists()
 
 
 class Unforgiving:
@@ -212,7 +271,7 @@ class Unforgiving:
         plans.capacity = lambda longest: max(longest, W)
         Plans._lay_out = self._spaced(Plans._lay_out)
         plans.ATOMS_PER_CHUNK = 16
-        for module in (potential, snap_potential):
+        for module in (ace_potential, pod_potential, potential, snap_potential):
             module.scratch = self._exact
 
     def _filled(self, *args, **kwargs) -> np.ndarray:

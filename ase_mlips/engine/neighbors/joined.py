@@ -21,6 +21,34 @@ class StaticList(NamedTuple):
     buffers: tuple[FloatArray, IntArray]
 
 
+class ListParts(NamedTuple):
+    """Views of the buffers of a list, to be filled in."""
+
+    positions: FloatArray
+    shifts: FloatArray
+    start: Int64Array
+    idx: IntArray
+    code: IntArray
+
+
+def blank_list(n: int, images: int, entries: int) -> tuple[ListParts, tuple[FloatArray, IntArray]]:
+    """Uninitialised arrays of a list, see `static_list`, and the buffers that hold them."""
+    rows = n // _W * _W + _W
+    memory = np.empty(HEADER + SHIFTS * rows + 4 * images)
+    memory[:HEADER] = 0.0
+    memory[ATOMS], memory[CENTERS], memory[ROWS], memory[CODES] = n, n, rows, images
+    points, first, turned = (HEADER + place * rows for place in (WRAPPED, START, SHIFTS))
+    pairs = np.empty((2, entries), np.int32)
+    parts = ListParts(
+        memory[points : points + 4 * (n + 1)].reshape(-1, 4),
+        memory[turned:].reshape(-1, 4),
+        memory[first : first + n + 1].view(np.int64),
+        pairs[0],
+        pairs[1],
+    )
+    return parts, (memory, pairs)
+
+
 def static_list(
     positions: FloatArray, shifts: FloatArray, start: Int64Array, idx: IntArray, code: IntArray
 ) -> StaticList:
@@ -36,11 +64,8 @@ def static_list(
     idx, code : (M,) arrays
     """
     n = len(positions) - 1
-    rows = n // _W * _W + _W
-    memory = np.zeros(HEADER + SHIFTS * rows + shifts.size)
-    memory[[ATOMS, CENTERS, ROWS, CODES]] = n, n, rows, len(shifts)
-    for place, values in ((WRAPPED, positions), (START, start.astype(np.int64).view(float)), (SHIFTS, shifts)):
-        begin = HEADER + place * rows
-        memory[begin : begin + values.size] = values.ravel()
+    parts, buffers = blank_list(n, len(shifts), len(idx))
+    parts.positions[:], parts.shifts[:] = positions, shifts
+    parts.start[:], parts.idx[:], parts.code[:] = start, idx, code
     longest = int(np.max(start[1:] - start[:-1], initial=0))
-    return StaticList(n, n, longest, (memory, np.stack([idx, code]).astype(np.int32, copy=False)))
+    return StaticList(n, n, longest, buffers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..files.text import FilePath, Row, complaint, read_text, require_whole
+from .text import FilePath, Row, complaint, read_text, require_whole
 
 
 class Rows:

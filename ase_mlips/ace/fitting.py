@@ -1,0 +1,294 @@
+"""ACE to be fitted: linear coefficients by least squares, networks by gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from ..arrays import FloatArray
+from ..engine.neighbors import NeighborList
+from ..files.places import require_place
+from ..fit.dataset import LabelledFrame
+from ..fit.descriptors import DescribedFrames
+from ..fit.design import DescriptorDesign
+from ..fit.equations import LinearEquations, LinearFit, fit_linear
+from ..fit.linear import Solver
+from ..fit.loss import Loss
+from ..fit.networks import DescriptorNetworks, normalised
+from ..fit.problem import TrainingProblem, every_frame, training_sets
+from ..fit.report import predict
+from ..fit.results import checked_sets
+from ..fit.trained import TrainedFit
+from ..fit.trained import train as train_one
+from ..fit.training import Training
+from ..heads.network import split_layers
+from .model import AceModel, Embedding
+from .potential import AcePotential
+from .writing import write_ace
+
+FIRST = 0.05  # share of the usual random weights of the output that a training starts with
+LEAST_CORE = 1e4  # eV, of the core repulsion that may switch the energy off in a model that is fitted
+
+
+class AceFamily:
+    """What fits ask of models of any kind; see `ase_mlips.fit.protocols.Family`."""
+
+    def ready(self, model: AceModel) -> AcePotential:
+        """The model, ready to be evaluated."""
+        return AcePotential(model)
+
+    def write(self, path: Path, model: AceModel) -> object:
+        """Write the model as `write_ace` does."""
+        return write_ace(path, model)
+
+    def described(self, model: AceModel) -> str:
+        """Elements, number of functions and cutoff of a model."""
+        kind = f", network {'x'.join(map(str, model.network.sizes[1:-1]))}" if model.network is not None else ""
+        return f"{' '.join(model.elements)}, {model.n_descriptors} functions{kind}, cutoff {model.cutoff:g} A"
+
+
+def without_coefficients(template: AceModel, energies: FloatArray) -> AceModel:
+    """The template with one density, a linear embedding and functions without weight.
+
+    Raises
+    ------
+    ValueError
+        Where its energy would not be linear in the descriptors, or elements differ in the number of functions.
+    """
+    if template.inner_cutoff_type == "zbl":
+        raise ValueError("inner_cutoff_type: expected density or distance in a template, got zbl, which damps energies")
+    cores = [embedding.rho_core_cutoff - embedding.drho_core_cutoff for embedding in template.embeddings]
+    if min(cores) < LEAST_CORE and any(bond.core[0] != 0.0 for row in template.bonds for bond in row):
+        raise ValueError(f"rho_core_cutoff: expected {LEAST_CORE:g} eV or more in a template, got {min(cores):g}")
+    counts = [len(own) for own in template.functions]
+    if len(set(counts)) > 1 or counts[0] == 0:
+        raise ValueError(f"expected as many functions of each element in a template, got {counts}")
+    functions = tuple(
+        tuple(replace(function, weights=np.zeros((len(function.ms), 1))) for function in own)
+        for own in template.functions
+    )
+    linear = tuple(
+        Embedding("FinnisSinclair", np.ones(2), embedding.rho_core_cutoff, embedding.drho_core_cutoff)
+        for embedding in template.embeddings
+    )
+    return replace(template, energies=energies, functions=functions, embeddings=linear, network=None)
+
+
+class AceDesign(AceFamily, DescriptorDesign):
+    """Turns frames into rows ``[A | b]`` whose unknowns give the coefficients of a linear ACE model.
+
+    Subtracted from the labels is what the template has beside them: its core repulsion and, where they are given, the
+    energies of isolated atoms.
+
+    Parameters
+    ----------
+    template : AceModel
+        Everything but the coefficients.
+    frames : sequence of LabelledFrame
+        All that will be fitted: their compositions decide which constants can be told apart.
+    atomic_energies : mapping, optional
+        Energy of the isolated atom of each element in eV, which the model will have exactly; without it one constant
+        per element is fitted.
+    """
+
+    reach = 1e7  # functions of neighbouring n are nearly parallel: large parts of them cancel
+
+    def __init__(
+        self, template: AceModel, frames: Sequence[LabelledFrame], atomic_energies: Mapping[str, float] | None = None
+    ) -> None:
+        energies = np.zeros(len(template.elements))
+        if atomic_energies is not None:
+            if missing := [element for element in template.elements if element not in atomic_energies]:
+                raise ValueError(f"atomic_energies: {', '.join(missing)} missing")
+            energies[:] = [atomic_energies[element] for element in template.elements]
+        self.reference = without_coefficients(template, energies)
+        super().__init__(
+            AcePotential(self.reference),
+            frames,
+            equal=np.arange(template.n_descriptors),
+            quadratic=False,
+            constants=atomic_energies is None,
+        )
+
+    def model(self, solution: FloatArray) -> AceModel:
+        """The model with the solved coefficients."""
+        coefficients = self.coefficients(solution)
+        functions = tuple(
+            tuple(replace(f, weights=(c * f.couplings)[:, None]) for f, c in zip(own, row[1:].tolist(), strict=True))
+            for own, row in zip(self.reference.functions, coefficients, strict=True)
+        )
+        energies = self.reference.energies + coefficients[:, 0]
+        return replace(self.reference, energies=energies, functions=functions)
+
+
+class AceEquations(LinearEquations[AceModel]):
+    """The equations of an `AceDesign`."""
+
+
+class AceFit(LinearFit[AceModel]):
+    """A fitted linear ACE model and how well it does."""
+
+
+def fit_ace(
+    template: AceModel,
+    train: Sequence[LabelledFrame],
+    *,
+    test: Sequence[LabelledFrame] = (),
+    loss: Loss | None = None,
+    atomic_energies: Mapping[str, float] | None = None,
+    solver: Solver | Literal["auto"] = "auto",
+) -> AceFit:
+    """Fit the coefficients of a linear ACE model by weighted linear least squares.
+
+    Parameters
+    ----------
+    template : AceModel
+        Everything but the coefficients, which are ignored: from `ace_template`, or a file such as FitSNAP's
+        ``coupling_coefficients.yace``.  Its core repulsion is kept and not fitted.
+    train, test : sequence of LabelledFrame
+        From `read_frames`; errors on `test` are reported.
+    loss : Loss, optional
+        Weights and ridge.
+    atomic_energies : mapping, optional
+        Energy of each isolated atom in eV; the model then has exactly these.  By default one constant per element is
+        fitted.
+    solver : {"auto", "cholesky", "qr", "svd"}
+        See `fit_snap`.
+
+    Raises
+    ------
+    ValueError
+        As `fit_snap`, or a template whose energy is not linear in its functions near nuclei (zbl).
+    numpy.linalg.LinAlgError
+        "cholesky" was asked for and the normal equations are singular in double precision.
+
+    Warns
+    -----
+    UserWarning
+        As `fit_snap`.
+    """
+    loss = loss or Loss()
+    sets = checked_sets(train, test, elements=template.elements, loss=loss)
+    design = AceDesign(template, train, atomic_energies)
+    fit = fit_linear(design, sets, loss, solver=solver, equations=AceEquations)
+    return AceFit(fit.model, fit.sets, fit.solution, fit.loss, fit.equations)
+
+
+class AceNetworks(AceFamily, DescriptorNetworks):
+    """Networks on the basis functions of an ACE model, beside a linear model that is fitted first.
+
+    Functions of neighbouring n are nearly parallel.  Least squares tell them apart, gradients hardly do: the network
+    learns what the linear model leaves.
+
+    Parameters
+    ----------
+    template : AceModel
+        Everything but the coefficients.  Its core repulsion is kept and not fitted.
+    frames : sequence of LabelledFrame
+    loss : Loss
+        Weights of the linear fit.
+    training : Training
+        The layers, and where to keep the gradients.
+    count : int
+        How many of the frames, from the first on, the linear model is fitted to; they set mean and standard deviation
+        of the descriptors, too.
+    """
+
+    def __init__(
+        self, template: AceModel, frames: Sequence[LabelledFrame], loss: Loss, training: Training, count: int
+    ) -> None:
+        self.elements, self.cutoff = template.elements, template.cutoff
+        self.constants = np.zeros(len(self.elements), int) if training.shared else np.arange(len(self.elements))
+        design = AceDesign(template, frames[:count])
+        fit = fit_linear(design, {"train": frames[:count]}, loss, equations=AceEquations)
+        self.template = replace(design.reference, energies=fit.model.energies)
+        self.coefficients = design.coefficients(fit.solution.coefficients)[:, 1:]
+        self._linear = AcePotential(fit.model)
+        data = DescribedFrames(design.potential, frames, memory=training.memory, disk=training.disk)
+        super().__init__(data, normalised(data, training, len(self.elements), count))
+
+    def rest(self, frame: LabelledFrame) -> dict[str, FloatArray]:
+        """The linear model and the core repulsion."""
+        return predict(self._linear, frame, NeighborList(self.cutoff, skin=0.0))
+
+    def start(self, seed: int, constants: FloatArray) -> FloatArray:
+        """Random weights, those of the output so small that the linear model is hardly changed."""
+        parameters = super().start(seed, constants)
+        split_layers(parameters, self.architecture.sizes)[-1][0][:] *= FIRST
+        return parameters
+
+    def model(self, parameters: FloatArray) -> AceModel:
+        """The template with the linear coefficients and a network."""
+        network = replace(self.architecture, parameters=parameters)
+        return replace(self.template, coefficients=self.coefficients, network=network)
+
+
+class AceNetworkProblem(TrainingProblem[AceModel]):
+    """Described frames, ready for the training of one or several networks.
+
+    Parameters
+    ----------
+    template, train, validation, loss, training
+        See `fit_ace_network`.
+    """
+
+    def __init__(
+        self,
+        template: AceModel,
+        train: Sequence[LabelledFrame],
+        *,
+        validation: Sequence[LabelledFrame] | float,
+        loss: Loss,
+        training: Training,
+    ) -> None:
+        if loss.ridge > 0.0:
+            raise ValueError(f"ridge: expected 0 for a network, which stops early instead, got {loss.ridge}")
+        if training.checkpoint:
+            require_place(training.checkpoint)
+        sets = training_sets(train, validation, elements=template.elements, loss=loss, seed=training.seed)
+        networks = AceNetworks(template, every_frame(sets), loss, training, len(sets["train"]))
+        super().__init__(networks, sets, loss)
+
+
+class AceNetworkFit(TrainedFit[AceModel]):
+    """A trained network on ACE functions and how well it does."""
+
+
+def fit_ace_network(
+    template: AceModel,
+    train: Sequence[LabelledFrame],
+    *,
+    validation: Sequence[LabelledFrame] | float = 0.1,
+    test: Sequence[LabelledFrame] = (),
+    loss: Loss | None = None,
+    training: Training | None = None,
+) -> AceNetworkFit:
+    """Train a network on the functions of an ACE model, added to a linear model that is fitted first.
+
+    Ctrl-C ends it with the best network so far.
+
+    Parameters
+    ----------
+    template : AceModel
+        As for `fit_ace`.
+    train, validation, test, loss, training
+        As for `fit_network`.
+
+    Raises
+    ------
+    KeyboardInterrupt, ValueError, OSError, FloatingPointError
+        As `fit_network`.
+
+    Warns
+    -----
+    UserWarning
+        When the network is worse on the validation frames than a constant energy of each element.
+    """
+    training = training or Training()
+    problem = AceNetworkProblem(template, train, validation=validation, loss=loss or Loss(), training=training)
+    fit = train_one(problem, training, test=test)
+    return AceNetworkFit(fit.model, fit.sets, fit.history, fit.loss, fit.training, fit.interrupted, fit.family)
