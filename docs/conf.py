@@ -54,6 +54,7 @@ sphinx_gallery_conf = {
     "examples_dirs": str(write_gallery_sources(ROOT / "examples", HERE / "_examples")),
     "gallery_dirs": "examples",
     "plot_gallery": False,
+    "within_subsection_order": "FileNameSortKey",
     "show_signature": False,
     "backreferences_dir": "examples/used",
     "doc_module": ("ase_mlips",),
