@@ -118,7 +118,7 @@ def test_python_that_needs_other_packages_is_python() -> None:
     texts = [match for match in BLOCK.finditer("".join(PAGES.values())) if match["kind"] == "{code-block}"]
     pools = [match["text"] for match in texts if match["language"] == "python"]
     assert len(pools) >= 4
-    for text in pools:
+    for text in [*pools, *(block for page in NEEDS_LAMMPS & PAGES.keys() for block in blocks(page))]:
         compile(text, "a page of the manual", "exec")
 
 
@@ -198,3 +198,9 @@ def test_conda_recipe_asks_for_what_pip_asks_for() -> None:
     run_section = recipe[recipe.index("  run:") : recipe.index("test:")]
     assert {line.replace(" ", "") for line in re.findall(r"- (.*)", run_section) if "python" not in line} == wanted
     assert f'version = "{project["version"]}"' in recipe
+
+
+def test_constants_of_the_page_of_units() -> None:
+    own = {1.0 / units.GPa: 5, 1.0 / units.fs: 6, 1e15 * units._hplanck / units._e: 5, 1e10 / units._c: 4}
+    for value, digits in own.items():
+        assert f"{value:.{digits}f}" in PAGES["units"], value
