@@ -94,6 +94,12 @@ def contracts(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """The manual, with warnings as errors and without the network: docs/_build/html/index.html."""
+    tool(session, "sphinx-build", "-q", "-W", "--keep-going", str(ROOT / "docs"), str(ROOT / "docs/_build/html"))
+
+
+@nox.session
 def package(session: nox.Session) -> None:
     """The sdist and the wheel hold every module, and work where the sources are not."""
     with outside(session) as folder:

@@ -1,4 +1,4 @@
-"""Write the measured tables into the README, from what the benchmarks' ``--json`` stored in ``results``."""
+"""Write the measured tables into README and manual, from what the benchmarks' ``--json`` stored in ``results``."""
 
 import json
 import re
@@ -6,10 +6,17 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-README = HERE.parents[1] / "README.md"
+ROOT = HERE.parents[1]
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("[a-z]*.md")),
+    *sorted((ROOT / "docs" / "families").glob("*.md")),
+]
 
 # family: (peer's column in the results, its heading)
 PEERS = {"snap": ("LAMMPS with energy", "LAMMPS"), "nep": ("calorine", "calorine"), "mtp": ("motep", "motep")}
+# one model of each family, 512 atoms of silicon, for the README
+SUMMARY = {"snap": "Si linear, twojmax 8", "nep": "Si 2022, 5-body", "mtp": "level 16, 1 species"}
 
 
 def stored(name: str) -> Any:
@@ -27,6 +34,19 @@ def table(family: str) -> str:
         for row in results["rows"]
     ]
     lines += ["", f"A core of {min(results['fma']):.0f} GFlop/s (an FMA loop in double precision, before and after)."]
+    return "\n".join(lines)
+
+
+def summary_table() -> str:
+    """A row of each family's table."""
+    lines = ["| 512 atoms | us per atom | peer | ratio | measured by |", "| --- | --- | --- | --- | --- |"]
+    for family, model in SUMMARY.items():
+        column, peer = PEERS[family]
+        row = next(row for row in stored(family)["rows"] if row["model"] == model and row["atoms"] == 512)
+        times = f"{row['ours']:.2f} | {peer} {row[column]:.1f} | {row['ratio']:.0f}"
+        lines.append(f"| {family.upper()}: {model} | {times} | `python tests/benchmarks/{family}.py` |")
+    cores = [min(stored(family)["fma"]) for family in SUMMARY]
+    lines += ["", f"A core of {min(cores):.0f} GFlop/s (an FMA loop in double precision, before and after)."]
     return "\n".join(lines)
 
 
@@ -58,9 +78,9 @@ def analysis_table() -> str:
 
 
 def with_tables(text: str) -> str:
-    """The README with its tables as the stored results have them."""
+    """A page with its tables as the stored results have them."""
     tables = {family: table(family) for family in PEERS}
-    tables |= {"fit_network": network_table(), "analysis": analysis_table()}
+    tables |= {"summary": summary_table(), "fit_network": network_table(), "analysis": analysis_table()}
     for name, content in tables.items():
         block = f"<!-- {name} -->\n{content}\n<!-- /{name} -->"
         text = re.sub(rf"<!-- {name} -->.*<!-- /{name} -->", lambda _, new=block: new, text, flags=re.DOTALL)
@@ -68,4 +88,5 @@ def with_tables(text: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(with_tables(README.read_text()))
+    for page in PAGES:
+        page.write_text(with_tables(page.read_text()))
