@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from . import load  # noqa: F401  registers every family
-from .registry import families
+from .registry import families, is_named
 
 
 @cache
@@ -18,6 +18,7 @@ def _plugins(plugin: Any) -> frozenset[Any]:
     return frozenset(
         plugin(family.__name__.lower(), citation="", implementation=f"{family.__module__}.{family.__qualname__}")
         for family in families
+        if is_named(family)
     )
 
 

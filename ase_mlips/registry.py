@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ase.calculators.calculator import external_calculators, register_calculator_class
+from ase.calculators.calculator import external_calculators, names, register_calculator_class
 
 families: list[type[Any]] = []
 
@@ -16,6 +16,11 @@ def register_family(calculator: type[Any]) -> None:
 
 
 def register_name(calculator: type[Any]) -> None:
-    """Let ASE find the class by its name, unless another one has it."""
-    if calculator.__name__.lower() not in external_calculators:
+    """Let ASE find the class by its name, unless another one has it, as ACE-Molecule has ``ace``."""
+    if calculator.__name__.lower() not in names:
         register_calculator_class(calculator.__name__.lower(), calculator)
+
+
+def is_named(calculator: type[Any]) -> bool:
+    """Whether ASE finds the class by its name."""
+    return external_calculators.get(calculator.__name__.lower()) is calculator

@@ -40,6 +40,7 @@ def test_examples(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 FIRST_CALLS = {
     "ase_mlips": "SNAP load",
+    "ase_mlips.active": "ActiveLearning",
     "ase_mlips.testing": "check_calculator",
     "ase_mlips.fit": "fit_snap",
     "ase_mlips.phonons": "CalculatorMLP phonons relax",

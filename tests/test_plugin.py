@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from ase.calculators.calculator import get_calculator_class
+from ase.calculators.calculator import external_calculators, get_calculator_class, names
 
 import ase_mlips.plugin
 
@@ -26,6 +26,14 @@ def test_families_are_plugins():
 
 def test_families_are_found_by_name():
     assert get_calculator_class("snap") is ase_mlips.SNAP
+
+
+def test_a_name_that_ase_has_stays_with_it():
+    """``ace`` is ACE-Molecule's."""
+    assert names.count("ace") == 1
+    assert ase_mlips.ACE not in (get_calculator_class("ace"), external_calculators.get("ace"))
+    ase_mlips.plugin._plugins.cache_clear()
+    assert "ace" not in {plugin.name for plugin in ase_mlips.plugin.__ase_plugins__}
 
 
 @pytest.mark.parametrize("first", ["ase_mlips.plugin", "ase._4.plugins"])

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
+from ase.geometry import find_mic
 
 from ase_mlips.fit import LabelledFrame
 from ase_mlips.fit.dataset import frame_of
+
+_DIGITS = 1e-6  # A
 
 
 def errors(calc: Any, frames: Sequence[LabelledFrame]) -> dict[str, float] | None:
@@ -39,3 +42,19 @@ def first_frame(atoms: Atoms, source: str) -> Atoms:
     if given := {name: value for name, value in named.items() if value is not None}:
         copy.calc = SinglePointCalculator(copy, **given)
     return copy
+
+
+def alike(frames: Sequence[Atoms], others: Sequence[Atoms]) -> bool:
+    """Whether two lists hold the same structures, to the digits of files."""
+    return len(frames) == len(others) and all(
+        np.array_equal(one.numbers, two.numbers)
+        and np.allclose(one.cell.array, two.cell.array, rtol=0.0, atol=_DIGITS)
+        and np.allclose(find_mic(one.positions - two.positions, one.cell, one.pbc)[0], 0.0, atol=_DIGITS)
+        for one, two in zip(frames, others, strict=True)
+    )
+
+
+def in_words(found: dict[str, float]) -> str:
+    """Errors with their units."""
+    formats = {"energy": "{:.2f} meV/atom", "force": "{:.4f} eV/A"}
+    return ", ".join(formats[name].format(value) for name, value in found.items())

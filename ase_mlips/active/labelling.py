@@ -36,6 +36,7 @@ _INPUTS = {"extxyz": ("structure.extxyz", "extxyz"), "poscar": ("POSCAR", "vasp"
 RESULTS = {"labelled.extxyz": "extxyz", "labelled.cfg": "mlip-cfg", "vasprun.xml": "vasp-xml", "OUTCAR": "vasp-out"}
 FAILED = "failed"
 _SAME = 0.01  # A
+_DIGITS = {"energy": 8, "forces": 8, "stress": 12}  # behind the point of eV, eV/A and eV/A^3
 _SHOWN = 3
 
 
@@ -65,7 +66,11 @@ class Labels:
         for name in ("energy", "forces", "stress"):
             if name in results and not np.isfinite(results[name]).all():
                 raise ValueError(f"expected finite labels, got another {name}")
-        self._write(f"{number:04d}.extxyz", as_text(atoms))
+        copy = atoms.copy()
+        # Last bits may depend on what a calculator did before, and a learning that was interrupted must end the same.
+        rounded = {name: np.round(results[name], digits) for name, digits in _DIGITS.items() if name in results}
+        copy.calc = SinglePointCalculator(copy, **rounded)
+        self._write(f"{number:04d}.extxyz", as_text(copy))
 
     def drop(self, number: int, reason: str) -> None:
         """Note that a structure cannot be labelled."""
@@ -201,7 +206,7 @@ class FileLabeller:
         Raises
         ------
         ValueError
-            A result is of another structure.
+            A result is of another structure, or not finite.
         """
         place = labels.folder.parent / "to-label"
         waiting = []
@@ -212,7 +217,10 @@ class FileLabeller:
                 text = (folder / FAILED).read_text(encoding="utf-8", errors="replace").strip()
                 labels.drop(number, text or f"{folder / FAILED} is there")
             elif isinstance(found := _result(folder, atoms), Atoms):
-                labels.keep(number, found)
+                try:
+                    labels.keep(number, found)
+                except ValueError as error:
+                    raise ValueError(f"{folder}: {error}") from None
             else:
                 waiting.append(found)
         if not waiting:

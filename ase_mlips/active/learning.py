@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
@@ -43,6 +43,8 @@ _APART = 1000  # seeds of two members of a committee
 
 class Learner(Protocol):
     """A family of potentials that can be trained, and that grades structures.
+
+    What it is like stands in its `repr`, by which a learning is known that goes on.
 
     Attributes
     ----------
@@ -93,7 +95,7 @@ class MtpLearner:
     iterations: int = 300
     mode: Mode = "neighborhood"
     loss: MlipLoss | None = None
-    threads: int = 1
+    threads: int = field(default=1, repr=False)
     ending: str = ".almtp"
     select: ClassVar[Callable[..., Selection]] = staticmethod(select_add)
 
@@ -131,7 +133,7 @@ class NepLearner:
 
     template: NepSettings | NepModel
     epochs: int = 100
-    threads: int = 1
+    threads: int = field(default=1, repr=False)
     ending: str = ".txt"
     select: ClassVar[Callable[..., Selection]] = staticmethod(select_add)
 

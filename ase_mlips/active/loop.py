@@ -20,7 +20,7 @@ from ase_mlips.runs.provenance import provenance_of
 
 from .exploring import Explorer, Outcome, Watch, outcome, shortest
 from .folder import Record, Round, Store, frames_of, opened, require_same, write_json
-from .frames import errors, first_frame
+from .frames import alike, errors, first_frame, in_words
 from .labelling import Labeller, completed
 from .learning import Learner
 from .results import ActiveResult, Ending, gathered, write_report
@@ -118,7 +118,8 @@ class ActiveLearning:
             Ctrl-C; everything that was complete is kept.
         """
         with opened(self.folder) as store:
-            require_same(store.folder / "settings.json", plain(self.settings), _FREE)
+            decided = plain(self.settings) | {"learner": repr(self.learner)}
+            require_same(store.folder / "settings.json", decided, _FREE)
             return _Loop(self, store, test, executor, tell or (lambda sentence: None)).run(start)
 
 
@@ -161,8 +162,11 @@ class _Loop:
         own = self.store.round(0)
         if not start:
             raise ValueError("start: expected at least one structure to begin with, got none")
+        first = [first_frame(atoms, f"start, frame {n}") for n, atoms in enumerate(start)]
         if not own.selected:
-            own.select([first_frame(atoms, f"start, frame {n}") for n, atoms in enumerate(start)])
+            own.select(first)
+        elif not alike(first, own.selected):
+            raise ValueError(f"start: {own.folder} was begun with other frames; choose another folder")
         return self._label(0)
 
     def _round(self, number: int) -> Ending | None:
@@ -220,11 +224,7 @@ class _Loop:
         return found | {"train": errors(calc, train), "test": errors(calc, self.test)}
 
     def _tell_training(self, number: int, record: Record) -> None:
-        parts = [
-            f"{name} {found['energy']:.2f} meV/atom, {found['force']:.4f} eV/A"
-            for name in ("train", "test")
-            if (found := record[name])
-        ]
+        parts = [f"{name} {in_words(found)}" for name in ("train", "test") if (found := record[name])]
         self.tell(f"round {number}: {record['frames']} frames; errors: {'; '.join(parts)}")
 
     def _enough(self, number: int, count: int, trained: Record) -> Ending | None:
@@ -233,7 +233,7 @@ class _Loop:
         errors = trained["test"] or before.get("errors")
         wanted = {"energy": self.settings.target_energy, "force": self.settings.target_force}
         given = {name: value for name, value in wanted.items() if value is not None}
-        if given and errors and all(errors[name] <= value for name, value in given.items()):
+        if given and errors and all(errors.get(name, np.inf) <= value for name, value in given.items()):
             return Ending("converged: errors are within the target", converged=True)
         if self._labels(number) >= self.settings.max_labels:
             return Ending(f"labels used up: {self._labels(number)} were made", converged=False)

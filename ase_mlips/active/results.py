@@ -146,7 +146,7 @@ class ActiveResult(Tabulated):
         matplotlib Axes
             The uppermost.
         """
-        from matplotlib.ticker import LogFormatter, MaxNLocator
+        from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
         ax = new_axes(ax)
         figure, grid = ax.figure, ax.get_subplotspec().subgridspec(3, 1)
@@ -167,8 +167,9 @@ class ActiveResult(Tabulated):
         middle.set_ylabel("largest grade")
         for other in (top, middle):
             other.tick_params(labelbottom=False)
+            other.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
             other.yaxis.set_major_formatter("{x:g}")
-            other.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1.5, 0.5)))
+            other.yaxis.set_minor_formatter(NullFormatter())
         bottom.bar(self.rounds, self.new, color="C1", label="new in the round")
         bottom.plot(self.rounds, self.labels, "o-", color="C0", label="made before it", markersize=3)
         bottom.legend(fontsize="x-small")

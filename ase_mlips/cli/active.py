@@ -41,8 +41,12 @@ def run(args: Namespace) -> int:
     test = [] if settings.test is None else read(settings.test, args.species)
     with named_options(vars(settings)), plain_warnings():
         learning = _learning(args, settings, cells, start)
-        with _pool(settings.workers) as executor:
-            result = learning.run(start, test=test, executor=executor, tell=lambda said: print(said, flush=True))
+        try:
+            with _pool(settings.workers) as executor:
+                result = learning.run(start, test=test, executor=executor, tell=lambda said: print(said, flush=True))
+        except KeyboardInterrupt as error:
+            error.add_note(f"; {args.output} has all that was complete; the same command goes on")
+            raise
     _describe(result, args, learning.learner.ending)
     return 0 if result.converged else 1
 

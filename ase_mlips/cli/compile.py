@@ -31,6 +31,7 @@ from ase_mlips.fit import (
     snap_template,
 )
 from ase_mlips.fit.protocols import Slopes
+from ase_mlips.lammps.checks import compile_exchange
 from ase_mlips.mtp import MTP, MtpModel
 from ase_mlips.nep import NEP, NepModel, NepNetwork
 from ase_mlips.nep.gradient import NepGradient
@@ -81,6 +82,7 @@ def _work() -> dict[str, Callable[[], Any]]:
         "ACE": lambda: _evaluate(ACE(_ace("Cu"))),
         "ACE two elements": lambda: _evaluate(ACE(_ace("Cu", "Au"))),
         "ACE descriptors": lambda: ACE(_ace("Cu")).get_descriptor_gradients(_crystal(("Cu",), 2)),
+        "ghosts in LAMMPS": compile_exchange,
         "heat flux": lambda: replay([_crystal(mixed.elements, 2)] * 2, [SNAP(mixed)], timestep_fs=1.0),
         "correlation": lambda: correlation(np.zeros(1 << 15), max_lag=1),
         "network fit": lambda: fit_network(mixed, [_labelled(mixed.elements)] * 4, training=Training(epochs=1)),

@@ -1,4 +1,4 @@
-"""Fitting potentials to labelled configurations: SNAP and POD by least squares, networks and MTP and NEP by gradients.
+"""Fitting potentials to labelled configurations: SNAP, ACE and POD by least squares or with networks, MTP and NEP.
 
 >>> from ase_mlips.fit import Loss, fit_snap, read_frames, snap_template, split_frames
 >>> template = snap_template(["Si"], radii=[0.5], twojmax=8, rcutfac=4.9)
@@ -29,6 +29,8 @@ from .sweep import Sweep
 from .training import Training
 
 if TYPE_CHECKING:
+    from ..ace.fitting import AceFit, AceNetworkFit, fit_ace, fit_ace_network
+    from ..ace.template import ace_template
     from ..mtp.fitting import MlipLoss, MtpFit, fit_mtp, fit_mtp_committee, grown
     from ..nep.fitting import NepFit, NepSettings, NepTraining, fit_nep, fit_nep_committee, read_nep_in
     from ..overlay.fitting import OverlayDesign, OverlayFit, fit_overlay
@@ -46,16 +48,18 @@ if TYPE_CHECKING:
     from ..snap.template import snap_template
 
 __all__ = [
-    "Committee", "EnergyOffsets", "FrameFile", "FullBatch", "LabelledFrame", "Loss", "MlipLoss", "MtpFit", "NepFit",
-    "NepSettings", "NepTraining", "NetworkFit", "OverlayDesign", "OverlayFit", "PodDesign", "PodFit", "Report",
-    "RmseLoss", "SnapDesign", "SnapEquations", "SnapFit", "Sweep",
-    "Training", "compare", "energy_offsets", "fit_committee", "fit_mtp", "fit_mtp_committee", "fit_nep",
-    "fit_nep_committee", "fit_network", "fit_overlay", "fit_pod", "fit_snap", "grown", "read_frames", "read_nep_in",
-    "snap_template", "split_frames", "warn_of_cells", "weight_sweep",
+    "AceFit", "AceNetworkFit", "Committee", "EnergyOffsets", "FrameFile", "FullBatch", "LabelledFrame", "Loss",
+    "MlipLoss", "MtpFit", "NepFit", "NepSettings", "NepTraining", "NetworkFit", "OverlayDesign", "OverlayFit",
+    "PodDesign", "PodFit", "Report", "RmseLoss", "SnapDesign", "SnapEquations", "SnapFit", "Sweep", "Training",
+    "ace_template", "compare", "energy_offsets", "fit_ace", "fit_ace_network", "fit_committee", "fit_mtp",
+    "fit_mtp_committee", "fit_nep", "fit_nep_committee", "fit_network", "fit_overlay", "fit_pod", "fit_snap", "grown",
+    "read_frames", "read_nep_in", "snap_template", "split_frames", "warn_of_cells", "weight_sweep",
 ]  # fmt: skip
 
 # the families import this package for its protocols, and their names are looked up when they are asked for
 _FAMILIES = {
+    "..ace.fitting": ("AceFit", "AceNetworkFit", "fit_ace", "fit_ace_network"),
+    "..ace.template": ("ace_template",),
     "..mtp.fitting": ("MlipLoss", "MtpFit", "fit_mtp", "fit_mtp_committee", "grown"),
     "..nep.fitting": ("NepFit", "NepSettings", "NepTraining", "fit_nep", "fit_nep_committee", "read_nep_in"),
     "..overlay.fitting": ("OverlayDesign", "OverlayFit", "fit_overlay"),

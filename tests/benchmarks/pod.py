@@ -67,7 +67,7 @@ def nitride() -> Atoms:
 
 
 CASES = [
-    Case("Ta, 3 bodies", "Ta", tantalum, (3, 6), 15),
+    Case("Ta, 3 bodies", "Ta", tantalum, (3, 6), 10),
     Case("Si, 4 bodies, 4.5 A", "si_4body", silicon, (1, 2, 4), 15),
     Case("Si, 4 bodies, 5 A", "si_fit", silicon, (1, 2, 4), 15),
     Case("Si, 7 bodies", "si_7body", silicon, (2,), 8),

@@ -14,18 +14,26 @@ from ase_mlips.fit import (
     MlipLoss,
     NepSettings,
     NepTraining,
+    OverlayDesign,
+    PodDesign,
     RmseLoss,
     SnapDesign,
     Training,
+    ace_template,
     energy_offsets,
+    fit_ace,
+    fit_ace_network,
     fit_mtp,
     fit_nep,
     fit_network,
+    fit_overlay,
+    fit_pod,
     fit_snap,
     read_frames,
     snap_template,
     weight_sweep,
 )
+from ase_mlips.pod import PodBasis
 
 
 @pytest.fixture(scope="module")
@@ -34,15 +42,21 @@ def objects(tmp_path_factory):
     write(path, labelled_cells(random_model(("Ga",)), 8))
     frames = read_frames(labelled_cells(random_model(("Ga",)), 8))
     template = snap_template(["Ga"], radii=[0.5], twojmax=2, rcutfac=4.0)
+    basis = PodBasis(("Ga",), 1.0, 4.0, 2, 2, (2, 1, 0, 0, 0, 0), (1, 0, 0, 0, 0))
     linear = fit_snap(template, frames[:6], test=frames[6:])
     with pytest.warns(UserWarning, match="the best model has a loss of"):
         network = fit_network(template, frames, validation=0.25, training=Training(hidden=(2,), epochs=2))
+    functions = ace_template(["Ga"], cutoff=4.0, nmax=[2], lmax=[0])
     settings = NepSettings(
         ("Ga",), cutoff=(4.0, 4.0), n_max=(1, 1), basis_size=(2, 2), l_max=1, invariants=(), neuron=2
     )
     with pytest.warns(UserWarning, match="the best model has a loss of"):
+        ace = fit_ace_network(functions, frames, validation=0.25, training=Training(hidden=(2,), epochs=1))
+    with pytest.warns(UserWarning, match="the best model has a loss of"):
         nep = fit_nep(settings, frames, validation=0.25, training=NepTraining(epochs=1))
     return {
+        "AceFit": fit_ace(functions, frames),
+        "AceNetworkFit": ace,
         "EnergyOffsets": energy_offsets(linear.report, linear.sets),
         "LabelledFrame": frames[0],
         "FrameFile": FrameFile(path),
@@ -55,6 +69,10 @@ def objects(tmp_path_factory):
         "SnapEquations": linear.equations,
         "SnapFit": linear,
         "NetworkFit": network,
+        "PodDesign": PodDesign(basis, frames),
+        "PodFit": fit_pod(basis, frames[:6]),
+        "OverlayDesign": OverlayDesign([basis, template], frames),
+        "OverlayFit": fit_overlay([basis, template], frames[:6]),
         "RmseLoss": RmseLoss(),
         "NepSettings": settings,
         "NepTraining": NepTraining(),

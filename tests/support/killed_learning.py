@@ -31,6 +31,7 @@ class Counted(SNAP):
 
     def calculate(self, atoms: Atoms | None = None, *args: object, **kwargs: object) -> None:
         super().calculate(atoms, *args, **kwargs)
+        time.sleep(0.02)  # so that some are killed between two labels
         with self.path.open("a") as file:
             file.write(f"{atoms.positions.sum():.12f}\n")
 

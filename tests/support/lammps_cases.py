@@ -5,12 +5,9 @@ limits, or the traceback of rank 0.
 """
 
 import json
-import os
-import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,121 +16,30 @@ from ase import Atoms
 from ase.build import bulk
 from ase.geometry import find_mic
 
+from . import lammps_faults  # noqa: F401
 from .ace_models import synthetic_ace_models
+from .lammps_world import (
+    CASES,
+    Numbers,
+    attached,
+    case,
+    differences,
+    fresh,
+    gathered,
+    prefixed,
+    present,
+    ran,
+    silicon,
+    silicon_model,
+    started,
+    world,
+)
 from .mtp_models import synthetic_mtp_model
 from .nep_models import synthetic_nep_models
 from .pod_models import synthetic_pod_model
 from .snap_models import synthetic_models
 
-CASES: dict[str, Callable[[], dict[str, tuple[float, float]]]] = {}
-Numbers = dict[str, tuple[float, float]]
 FOUR = ("empty_ranks", "changing_ranks")  # those that four ranks do, too; few, since they outnumber the processors
-
-
-def case(function: Callable[[], Numbers]) -> Callable[[], Numbers]:
-    CASES[function.__name__] = function
-    return function
-
-
-def silicon(*repeats: int, rattle: float = 0.05) -> Atoms:
-    atoms = bulk("Si", cubic=True) * repeats
-    atoms.rattle(rattle, seed=1)
-    return atoms
-
-
-def silicon_model() -> Any:
-    from ase_mlips import SNAP
-
-    return SNAP.embedded("Si", num_threads=1)
-
-
-def world() -> Any:
-    from mpi4py import MPI
-
-    return MPI.COMM_WORLD
-
-
-def fresh() -> Any:
-    from lammps import lammps
-
-    return lammps(comm=world(), cmdargs=["-log", "none", "-screen", "none", "-nocite"])
-
-
-def started(atoms: Atoms, elements: tuple[str, ...], *before: str, boundary: str = "p p p", size: Any = None) -> Any:
-    """LAMMPS with these atoms, whose cell has the orientation that LAMMPS wants."""
-    lmp = fresh()
-    cell = atoms.cell.array if size is None else np.asarray(size, float)
-    (lx, _, _), (xy, ly, _), (xz, yz, lz) = cell.tolist()
-    tilts = any((xy, xz, yz))
-    box = f"prism 0 {lx!r} 0 {ly!r} 0 {lz!r} {xy!r} {xz!r} {yz!r}" if tilts else f"block 0 {lx!r} 0 {ly!r} 0 {lz!r}"
-    lmp.commands_string(
-        "\n".join(
-            [
-                "units metal",
-                *before,
-                f"boundary {boundary}",
-                f"region box {box}",
-                f"create_box {len(elements)} box",
-                *(f"mass {k} {Atoms([e]).get_masses()[0]:.6f}" for k, e in enumerate(elements, 1)),
-            ]
-        )
-    )
-    types = [elements.index(symbol) + 1 for symbol in atoms.symbols]
-    positions = atoms.get_positions(wrap=True) if boundary == "p p p" else atoms.positions
-    lmp.create_atoms(len(atoms), list(range(1, len(atoms) + 1)), types, positions.ravel().tolist())
-    assert lmp.get_natoms() == len(atoms)
-    return lmp
-
-
-def attached(lmp: Any, calc: Any, *elements: str, **options: Any) -> Any:
-    from ase_mlips.lammps import attach
-
-    return attach(lmp, calc, elements, **options)
-
-
-def gathered(lmp: Any, name: str, columns: int = 3) -> np.ndarray:
-    array = np.array(lmp.gather(name, 1, columns))
-    return array.reshape(-1, columns) if columns > 1 else array
-
-
-def present(lmp: Any, elements: tuple[str, ...], calc: Any = None) -> Atoms:
-    """The atoms that LAMMPS has now, with a calculator."""
-    low, high, xy, yz, xz, periodic, _ = lmp.extract_box()
-    lx, ly, lz = (b - a for a, b in zip(low, high, strict=True))
-    kinds = np.array(lmp.gather("type", 0, 1))
-    cell = [[lx, 0, 0], [xy, ly, 0], [xz, yz, lz]]
-    atoms = Atoms(
-        [elements[k - 1] for k in kinds], positions=gathered(lmp, "x"), cell=cell, pbc=[bool(p) for p in periodic]
-    )
-    atoms.calc = calc
-    return atoms
-
-
-def differences(lmp: Any, calc: Any, elements: tuple[str, ...], *, forces: bool = True) -> Numbers:
-    """Forces (eV/A), energy per atom (eV) and pressure tensor (relative) of LAMMPS against those of the calculator."""
-    lmp.command("compute virial_only all pressure NULL virial")
-    lmp.command("run 0 post no")
-    atoms = present(lmp, elements, calc)
-    found = {"energy": (abs(lmp.get_thermo("pe") - atoms.get_potential_energy()) / len(atoms), 1e-10)}
-    if forces:
-        found["forces"] = (float(np.abs(gathered(lmp, "f") - atoms.get_forces()).max()), 1e-10)
-    pressure = np.array(lmp.extract_compute("virial_only", 0, 1)[:6])
-    lmp.command("uncompute virial_only")
-    virial = calc.get_virials(atoms).sum(axis=0) * lmp.extract_global("nktv2p") / atoms.cell.volume
-    right = np.array([virial[0, 0], virial[1, 1], virial[2, 2], virial[0, 1], virial[0, 2], virial[1, 2]])
-    found["pressure"] = (float(np.abs(pressure - right).max() / max(np.abs(right).max(), 1e3)), 1e-10)
-    return found
-
-
-def ran(lmp: Any, *commands: str) -> Any:
-    """The thermodynamic output computes a pressure at every tenth step, as users have it."""
-    for line in ("thermo 10", *commands):
-        lmp.command(line)
-    return lmp
-
-
-def prefixed(**groups: Numbers) -> Numbers:
-    return {f"{group} {name}": number for group, numbers in groups.items() for name, number in numbers.items()}
 
 
 @case
@@ -431,181 +337,6 @@ def another_model() -> Numbers:
     alone = present(lmp, ("Si",), other).get_potential_energy()
     lmp.close()
     return found | {"overlay": (float(not both > alone + 0.1), 0.0)}
-
-
-class Faulty:
-    """A potential that does something on the last rank at its n-th call within LAMMPS."""
-
-    def __init__(self, potential: Any, call: int, action: Callable[[], None]) -> None:
-        self._potential, self._left, self._action = potential, call, action
-        self.elements, self.cutoff = potential.elements, potential.cutoff
-
-    def evaluate(self, neighbors: Any, species: Any, num_threads: int = 1) -> Any:
-        self._left -= 1
-        if self._left == 0 and world().rank == world().size - 1:
-            self._action()
-        return self._potential.evaluate(neighbors, species, num_threads)
-
-
-def _raise() -> None:
-    raise ArithmeticError("out of luck")
-
-
-def stopped(action: Callable[[], None], kind: type[BaseException], words: str, *, minimising: bool = False) -> Numbers:
-    """Whether all ranks stop at the sixth force call, two of which compile, and raise what happened on one."""
-    from ase_mlips.calculator import PotentialCalculator
-
-    calc = PotentialCalculator(Faulty(silicon_model().potential, 2 + 6, action), num_threads=1)
-    lmp = started(silicon(2, 2, 1), ("Si",))
-    attached(lmp, calc, "Si")
-    ran(lmp, "velocity all create 900 3", "fix 1 all nve")
-    raised: BaseException | None = None
-    try:
-        lmp.command("minimize 0 0 50 100" if minimising else "run 50")
-    except BaseException as error:
-        raised = error
-    right = isinstance(raised, kind) and words in str(raised)
-    step = lmp.extract_global("ntimestep")
-    lmp.command("run 3")  # and LAMMPS is still of use
-    found = differences(lmp, calc, ("Si",))
-    lmp.close()
-    late = 0.0 if minimising else abs(step - 5)
-    return found | {"raised": (float(not all(world().allgather(right))), 0.0), "step": (float(late), 0.0)}
-
-
-@case
-def errors() -> Numbers:
-    def interrupt() -> None:
-        signal.raise_signal(signal.SIGINT)
-
-    return prefixed(
-        exception=stopped(_raise, ArithmeticError, "out of luck"),
-        minimising=stopped(_raise, ArithmeticError, "out of luck", minimising=True),
-    )
-
-
-@case
-def interrupt() -> Numbers:
-    """Ctrl-C while LAMMPS computes: all ranks end with the step after it."""
-    calc_calls = 2 + 6
-
-    def interrupt() -> None:
-        os.kill(os.getpid(), signal.SIGINT)
-
-    from ase_mlips.calculator import PotentialCalculator
-
-    calc = PotentialCalculator(Faulty(silicon_model().potential, calc_calls, interrupt), num_threads=1)
-    lmp = started(silicon(2, 2, 1), ("Si",))
-    attached(lmp, calc, "Si")
-    ran(lmp, "fix 1 all nve")
-    right = False
-    try:
-        lmp.command("run 50")
-    except KeyboardInterrupt:
-        right = True
-    step = lmp.extract_global("ntimestep")
-    lmp.close()
-    return {"raised": (float(not all(world().allgather(right))), 0.0), "step": (abs(step - 6.0), 0.0)}
-
-
-@case
-def no_element() -> Numbers:
-    """An atom of a type without a model, and two atoms on top of each other: in the first force call."""
-    from ase.calculators.calculator import CalculationFailed, CalculatorSetupError
-
-    found = {}
-    for name, kind, words in (
-        ("element", CalculatorSetupError, "atoms of type 2"),
-        ("coincident", CalculationFailed, "not finite, first for atom"),
-    ):
-        atoms = silicon(2, 2, 1)
-        if name == "element":
-            atoms.symbols[3] = "Ge"
-        else:
-            atoms.positions[7] = atoms.positions[2]
-        lmp = started(atoms, ("Si", "Ge"))
-        attached(lmp, silicon_model(), "Si", "NULL")
-        ran(lmp, "fix 1 all nve")
-        folder = world().bcast(tempfile.mkdtemp() if world().rank == 0 else None)
-        if world().rank == 0:
-            Path(folder, "in").write_text(f"run 20\nrun 20\nshell touch {folder}/reached\n")
-        world().Barrier()
-        right = False
-        try:
-            lmp.file(f"{folder}/in")
-        except kind as error:
-            right = words in str(error)
-        steps = lmp.extract_global("ntimestep")
-        found |= prefixed(
-            **{
-                name: {
-                    "raised": (float(not all(world().allgather(right))), 0.0),
-                    "steps": (float(steps), 1.0),
-                    "went on": (float(Path(folder, "reached").exists()), 0.0),
-                }
-            }
-        )
-        lmp.close()
-    return found
-
-
-def refused(kind: type[Exception], words: str, work: Callable[[], Any]) -> tuple[float, float]:
-    try:
-        work()
-    except kind as error:
-        return float(words not in str(error)), 0.0
-    return 2.0, 0.0
-
-
-@case
-def refusals() -> Numbers:
-    from ase.calculators.calculator import CalculatorSetupError
-    from ase.calculators.emt import EMT
-
-    from ase_mlips import NEP, SNAP
-
-    calc = silicon_model()
-    charged, dipole = (NEP(synthetic_nep_models()[name], num_threads=1) for name in ("charge3", "dipole"))
-    empty, lmp = fresh(), started(silicon(1, 1, 1), ("Si",))
-    found = {
-        "no box": refused(ValueError, "needs a simulation box", lambda: attached(empty, calc, "Si")),
-        "charges": refused(ValueError, "nep4_charge3, cutoff", lambda: attached(lmp, charged, "Te")),
-        "dipole": refused(ValueError, "gives no energy", lambda: attached(lmp, dipole, "Si")),
-        "other": refused(ValueError, "expected a calculator of ase_mlips", lambda: attached(lmp, EMT(), "Si")),
-        "types": refused(ValueError, "LAMMPS's 1 atom types", lambda: attached(lmp, calc, "Si", "Ge")),
-        "element": refused(CalculatorSetupError, "covers only Si, not Ge", lambda: attached(lmp, calc, "Ge")),
-    }
-    lmp.command("fix early all setforce 0 0 0")
-    found["order"] = refused(ValueError, "fix early (setforce) would act", lambda: attached(lmp, calc, "Si"))
-    lmp.command("unfix early")
-    both = started(silicon(1, 1, 1), ("Si", "Ge"))
-    again = started(silicon(1, 1, 1), ("Si",))
-    attached(again, calc, "Si")
-    found["twice"] = refused(ValueError, "a model is attached already", lambda: attached(again, calc, "Si"))
-    again.close()
-    swapped = SNAP(synthetic_models()["three"], num_threads=1)
-    words = "type 1 has the mass 28.085 of Si, not that of Ge"
-    found["masses of types"] = refused(ValueError, words, lambda: attached(both, swapped, "Ge", "Si"))
-    both.close()
-    attached(lmp, calc, "Si")
-    found["skin"] = refused(ValueError, "has set the skin", lambda: lmp.command("neighbor 2.0 bin"))
-    text = "timestep 0.001\ncomm_modify cutoff 3.0"
-    found["cutoff"] = refused(ValueError, "has set the skin", lambda: lmp.commands_string(text))
-    found["LAMMPS's own"] = refused(Exception, "Unknown command", lambda: lmp.command("no_such_command"))
-    for name, words, lines in (
-        ("units", "expected units metal, got real", ["units real"]),
-        ("IDs", "atom_modify id yes", ["units metal", "atom_modify id no"]),
-        ("masses", "one mass for each type", ["units metal", "atom_style sphere"]),
-    ):
-        other = fresh()
-        box = ["region b block 0 9 0 9 0 9", "create_box 1 b", "create_atoms 1 single 1 1 1"]
-        for line in [*lines, *box]:
-            other.command(line)
-        found[name] = refused(ValueError, words, lambda other=other: attached(other, calc, "Si"))
-        other.close()
-    empty.close()
-    lmp.close()
-    return found
 
 
 def main() -> None:
