@@ -42,9 +42,10 @@ def as_gallery(script: str) -> str:
 
 
 def _prose(cell: str) -> list[str]:
-    """The lines of a Markdown cell; code stands between two backticks, and links are those of reStructuredText."""
+    """The lines of a Markdown cell, with headings, code and links as in reStructuredText."""
     lines = [line.removeprefix("#").removeprefix(" ") for line in cell.strip().splitlines()[1:]]
     text = "\n".join(lines)
+    text = re.sub(r"^##+ (.*)\n?", lambda found: f"{found[1]}\n{'-' * len(found[1])}\n", text, flags=re.MULTILINE)
     text = re.sub(r"(?<!`)`([^`]+)`(?!`)", r"``\1``", text)
     text = re.sub(r"\[([^\]]+)\]\((http[^)]+)\)", r"`\1 <\2>`__", text)
     return text.splitlines()

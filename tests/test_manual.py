@@ -189,6 +189,8 @@ def test_examples_become_pages(tmp_path: Path) -> None:
             line for line in script.read_text().splitlines() if line.startswith("import ")
         ]
         compile(text, script.name, "exec")
+    cells = "# %% [markdown]\n# # Title\n\n# %%\nx = 1\n\n# %% [markdown]\n# ## Part\n# The `x` of [us](https://a.b).\n"
+    assert module.as_gallery(cells).endswith("# %%\n# Part\n# ----\n# The ``x`` of `us <https://a.b>`__.\n")
 
 
 def test_conda_recipe_asks_for_what_pip_asks_for() -> None:
