@@ -76,7 +76,7 @@ class ActiveLearning:
     ...     explorers=explorers(settings, cells[:1]), settings=settings,
     ... )
     >>> result = learning.run(cells)
-    >>> result.labels[-1] >= 4
+    >>> bool(result.labels[-1] >= 4)
     True
     """
 
