@@ -1,4 +1,4 @@
-"""POD and SNAP descriptors in one linear model, fitted together (A. Rohskopf et al., arXiv 2023, POD + SNAP)."""
+"""POD and SNAP descriptors in one linear model, fitted together, as in the POD + SNAP of A. Rohskopf et al. (2023)."""
 
 from __future__ import annotations
 

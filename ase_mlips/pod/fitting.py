@@ -1,6 +1,6 @@
 """POD to be fitted: the energy is linear in the coefficients, which follow by least squares.
 
-N. C. Nguyen and A. Rohskopf, J. Comput. Phys. 480, 112030 (2023), section 4.
+N. C. Nguyen and A. Rohskopf, J. Comput. Phys. 480, 112030 (2023).
 """
 
 from __future__ import annotations

@@ -49,7 +49,7 @@ def clustered(head: Head, work: Any) -> Any:
     """U = c_0 + sum_k P_k c_k.B, where P_k falls with the distance of the environment from centroid k.
 
     With q the projected descriptors, D_k = 1 / |q - q_k|^2 and P_k = D_k / sum D (N. C. Nguyen, Phys. Rev. B 107,
-    144103 (2023), eqs. 22-24).
+    144103 (2023)).
     """
     M, C, D = head.descriptors, head.clusters, head.components
     c, b, beta = off(work, head.area.coefficients), off(work, head.area.descriptors), off(work, head.area.beta)

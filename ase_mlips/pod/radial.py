@@ -1,6 +1,6 @@
 """Radial functions of POD: proper orthogonal modes of snapshots, and piecewise polynomials of them for kernels.
 
-N. C. Nguyen and A. Rohskopf, J. Comput. Phys. 480, 112030 (2023), section 3.  Files hold nothing of the modes: grid,
+N. C. Nguyen and A. Rohskopf, J. Comput. Phys. 480, 112030 (2023).  Files hold nothing of the modes: grid,
 normalisation and signs decide what the coefficients mean, and are LAMMPS's.
 """
 
