@@ -96,7 +96,7 @@ def contracts(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """The manual, with warnings as errors and without the network: docs/_build/html/index.html."""
-    tool(session, "sphinx-build", "-q", "-W", "--keep-going", str(ROOT / "docs"), str(ROOT / "docs/_build/html"))
+    tool(session, "sphinx-build", "-q", "-E", "-W", "--keep-going", str(ROOT / "docs"), str(ROOT / "docs/_build/html"))
 
 
 @nox.session
