@@ -24,7 +24,7 @@ def here(tmp_path, monkeypatch):
 def test_a_linear_model_is_fitted_tested_and_written(here, capsys):
     assert main([*COMMAND, "-o", "cu.yace"]) == 0
     said = capsys.readouterr().out
-    assert "7 training and 1 test frames, 5 functions for each of Cu" in said
+    assert "7 training and 1 test frames of Cu" in said
     assert "wrote cu.yace" in said
     model = ACE("cu.yace").model
     assert [function.rank for function in model.functions[0]] == [1, 1, 1, 2, 2]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..arrays import FloatArray, Int64Array
+from ..arrays import BoolArray, FloatArray, Int64Array
 from .kernels import COLUMNS, add, fold, pack
 
 
@@ -106,7 +106,7 @@ def _counts(ranks: Int64Array, size: int) -> NDArray[np.intc]:
     return np.bincount(ranks, minlength=size).astype(np.intc)
 
 
-def _found(tags: Int64Array, wanted: Int64Array) -> tuple[Int64Array, NDArray[np.bool_]]:
+def _found(tags: Int64Array, wanted: Int64Array) -> tuple[Int64Array, BoolArray]:
     """Index into `tags` of each tag that is wanted, and whether it is there."""
     if len(tags) == 0:
         return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), bool)

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import FloatArray
+
 _DOUBLE, _INT, _INT64 = ctypes.c_double, ctypes.c_int32, ctypes.c_int64
 # Names for the constants LAMMPS_INT, LAMMPS_DOUBLE, LAMMPS_DOUBLE_2D and LAMMPS_INT64, which stand in a package that
 # not everybody has.
@@ -50,7 +52,7 @@ class RowPointers:
         self._key = (-1, -1)
         self._rows = np.empty(0, np.uint64)
 
-    def __call__(self, table: NDArray[np.float64]) -> Any:
+    def __call__(self, table: FloatArray) -> Any:
         """Valid as long as the table."""
         key = (table.ctypes.data, len(table))
         if key != self._key:

