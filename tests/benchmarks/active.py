@@ -52,7 +52,7 @@ TEMPERATURES = (600.0, 1500.0, 2500.0)
 SETTINGS = ActiveRun(temperatures=TEMPERATURES, time=3.0, final_time=100.0, interval=10, max_rounds=12, max_labels=120)
 MOST_LABELS, MOST_MINUTES, LEAST_RATIO = 60, 15.0, 2.0
 DRAWS, SIZES = 3, (5, 10, 20, 40)
-TURNS, PER_TURN = 5, 8
+TURNS, PER_TURN = 10, 8
 LONG = MDRun(ensemble="langevin", temperature=2500.0, steps=10000, interval=10)
 PARTS = ("silicon", "configuration", "random", "chance", "kill")
 
