@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -39,6 +40,38 @@ class Evaluation(NamedTuple):
 
     def __repr__(self) -> str:
         return one_line(self)
+
+
+@dataclass(frozen=True, repr=False)
+class PairGradients:
+    """Descriptors and their derivatives with respect to the positions of neighbours.
+
+    Attributes
+    ----------
+    centers, neighbors : (P,) int32 arrays
+        Atoms i and j of each pair within the cutoff; pairs of one centre are contiguous.
+    vectors : (P, 3) array
+        r_ij = r_j - r_i in A, for the periodic image at hand.
+    gradients : (P, 3, K) array
+        dB^i_k / dr_j in 1/A; the derivative with respect to r_i is minus the sum over its pairs.
+    descriptors : (N, K) array
+        B^i_k in the order of the family.
+    """
+
+    centers: IntArray
+    neighbors: IntArray
+    vectors: FloatArray
+    gradients: FloatArray
+    descriptors: FloatArray
+
+    def __repr__(self) -> str:
+        return one_line(self)
+
+    def rows_of_atoms(self) -> FloatArray:
+        """(N,), not finite where a gradient of the atom is not."""
+        rows = np.zeros(len(self.descriptors))
+        np.add.at(rows, self.centers, self.gradients.sum(axis=(1, 2)))
+        return rows
 
 
 class Potential(Protocol):

@@ -6,13 +6,12 @@ import warnings
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 from ase import Atoms
 
 from ..arrays import FloatArray
 from ..calculator import PotentialCalculator
+from ..potential import PairGradients
 from ..results import checked
-from ..snap.potential import PairGradients
 from .files import ENDINGS, is_pacemaker, read_ace
 from .model import AceModel, Bond, Embedding, Function
 from .potential import AcePotential
@@ -112,9 +111,7 @@ class ACE(PotentialCalculator):
         with self._listed(atoms) as (neighbors, species):
             pairs = self._ace.descriptor_gradients(neighbors, species)
         checked("descriptors", pairs.descriptors)
-        rows = np.zeros(len(pairs.descriptors))
-        np.add.at(rows, pairs.centers, pairs.gradients.sum(axis=(1, 2)))
-        checked("descriptor gradients", pairs.gradients, lambda: rows)
+        checked("descriptor gradients", pairs.gradients, pairs.rows_of_atoms)
         return pairs
 
     @property

@@ -11,15 +11,14 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..engine.neighbors import NeighborList
-from ..files.places import require_place
 from ..fit.dataset import LabelledFrame
 from ..fit.descriptors import DescribedFrames
-from ..fit.design import DescriptorDesign
+from ..fit.design import DescriptorDesign, isolated_energies
 from ..fit.equations import LinearEquations, LinearFit, fit_linear
 from ..fit.linear import Solver
 from ..fit.loss import Loss
 from ..fit.networks import DescriptorNetworks, normalised
-from ..fit.problem import TrainingProblem, every_frame, training_sets
+from ..fit.problem import TrainingProblem, every_frame, network_sets
 from ..fit.report import predict
 from ..fit.results import checked_sets
 from ..fit.trained import TrainedFit
@@ -100,12 +99,7 @@ class AceDesign(AceFamily, DescriptorDesign):
     def __init__(
         self, template: AceModel, frames: Sequence[LabelledFrame], atomic_energies: Mapping[str, float] | None = None
     ) -> None:
-        energies = np.zeros(len(template.elements))
-        if atomic_energies is not None:
-            if missing := [element for element in template.elements if element not in atomic_energies]:
-                raise ValueError(f"atomic_energies: {', '.join(missing)} missing")
-            energies[:] = [atomic_energies[element] for element in template.elements]
-        self.reference = without_coefficients(template, energies)
+        self.reference = without_coefficients(template, isolated_energies(template.elements, atomic_energies))
         super().__init__(
             AcePotential(self.reference),
             frames,
@@ -245,11 +239,7 @@ class AceNetworkProblem(TrainingProblem[AceModel]):
         loss: Loss,
         training: Training,
     ) -> None:
-        if loss.ridge > 0.0:
-            raise ValueError(f"ridge: expected 0 for a network, which stops early instead, got {loss.ridge}")
-        if training.checkpoint:
-            require_place(training.checkpoint)
-        sets = training_sets(train, validation, elements=template.elements, loss=loss, seed=training.seed)
+        sets = network_sets(train, validation, elements=template.elements, loss=loss, training=training)
         networks = AceNetworks(template, every_frame(sets), loss, training, len(sets["train"]))
         super().__init__(networks, sets, loss)
 

@@ -10,8 +10,7 @@ from ..arrays import FloatArray, IntArray
 from ..engine.neighbors import NeighborList
 from ..engine.plans import Plans
 from ..engine.threads import scratch
-from ..potential import BlockPotential, Evaluation, evaluate_blocks
-from ..snap.potential import PairGradients
+from ..potential import BlockPotential, Evaluation, PairGradients, evaluate_blocks
 from . import kernels
 from .model import AceModel
 from .packing import pack

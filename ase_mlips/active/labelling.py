@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
+from concurrent.futures import BrokenExecutor, Executor
 from copy import deepcopy
 from dataclasses import dataclass
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeVar, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from ase import Atoms
@@ -25,10 +25,10 @@ from ase.io import read, write
 
 from ase_mlips import load
 from ase_mlips.files.text import replace_files
+from ase_mlips.runs.executors import completed
 
 from .settings import FILES
 
-Found = TypeVar("Found")
 Format = Literal["extxyz", "poscar", "cfg"]
 
 _CALCULATOR = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -145,17 +145,7 @@ class CalculatorLabeller:
             executor.submit(_labelled_apart, self.calc, atoms, places[number]): number
             for number, atoms in structures.items()
         }
-        yield from completed(waiting)
-
-
-def completed(waiting: Mapping[Future[Found], int]) -> Iterator[tuple[int, Found]]:
-    """Numbers and results of futures as they come; those that have not begun by the end are cancelled."""
-    try:
-        for future in as_completed(waiting):
-            yield waiting[future], future.result()
-    finally:
-        for future in waiting:
-            future.cancel()
+        yield from ((number, future.result()) for number, future in completed(waiting))
 
 
 def _labelled_apart(calc: BaseCalculator, atoms: Atoms, directory: Path) -> Atoms | str:

@@ -16,12 +16,13 @@ from ase import Atoms
 from ase_mlips.engine.neighbors import NeighborList
 from ase_mlips.files.text import replace_files
 from ase_mlips.fit import LabelledFrame, read_frames
+from ase_mlips.runs.executors import completed
 from ase_mlips.runs.provenance import provenance_of
 
 from .exploring import Explorer, Outcome, Watch, outcome, shortest
 from .folder import Record, Round, Store, frames_of, opened, require_same, write_json
 from .frames import alike, errors, first_frame, in_words
-from .labelling import Labeller, completed
+from .labelling import Labeller
 from .learning import Learner
 from .results import ActiveResult, Ending, gathered, write_report
 from .settings import ActiveRun
@@ -287,7 +288,8 @@ class _Loop:
         if self.executor is None:
             yield from ((k, task()) for k, task in tasks.items())
             return
-        yield from completed({self.executor.submit(task): k for k, task in tasks.items()})
+        waiting = {self.executor.submit(task): k for k, task in tasks.items()}
+        yield from ((k, future.result()) for k, future in completed(waiting))
 
     def _seed(self, number: int, step: str, k: int) -> int:
         """Of an exploration: it belongs to the round, whatever was done before."""

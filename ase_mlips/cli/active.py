@@ -6,9 +6,8 @@ import os
 import shlex
 from argparse import Namespace
 from collections.abc import Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor
 from contextlib import contextmanager
-from multiprocessing import get_context
 
 from ase import Atoms
 
@@ -18,6 +17,7 @@ from ase_mlips.active.learning import learner_of
 from ase_mlips.active.loop import ActiveLearning
 from ase_mlips.active.results import ActiveResult
 from ase_mlips.active.settings import ActiveRun
+from ase_mlips.runs.executors import processes
 from ase_mlips.runs.jobs import read_job
 
 from .common import plain_warnings, read_frames
@@ -79,7 +79,7 @@ def _pool(workers: int) -> Iterator[Executor | None]:
     if workers == 1:
         yield None
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as executor:
+    with processes(workers) as executor:
         yield executor
 
 

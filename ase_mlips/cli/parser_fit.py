@@ -20,13 +20,7 @@ def add_fit(commands: Any) -> None:
 def _snap(families: Any) -> None:
     parser = command(families, "snap", "fit a SNAP potential by least squares, or with --head a network", model=False)
     parser.set_defaults(module="fit")
-    parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="structures with energies, forces and, if known, stresses"
-    )
-    parser.add_argument(
-        "-o", "--output", required=True, metavar="OUT.snapcoeff", help="model; errors go to a report beside it"
-    )
-    add_force(parser)
+    _data_and_output(parser, "OUT.snapcoeff", "model; errors go to a report beside it")
     parser.add_argument("--twojmax", type=seed, default=8, metavar="N", help="twice the largest angular momentum")
     parser.add_argument("--cutoff", type=positive, default=5.0, metavar="A", help="of a pair of the largest elements")
     parser.add_argument(
@@ -49,13 +43,7 @@ def _snap(families: Any) -> None:
 def _ace(families: Any) -> None:
     parser = command(families, "ace", "fit a linear ACE by least squares, or with --head a network", model=False)
     parser.set_defaults(module="fit_ace")
-    parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="structures with energies, forces and, if known, stresses"
-    )
-    parser.add_argument(
-        "-o", "--output", required=True, metavar="OUT.yace", help="or OUT.ace.npz; errors go to a report beside it"
-    )
-    add_force(parser)
+    _data_and_output(parser, "OUT.yace", "or OUT.ace.npz; errors go to a report beside it")
     parser.add_argument("--nmax", nargs="+", type=count, default=(8, 3, 2, 1), metavar="N", help="of rank 1, 2, ..")
     parser.add_argument("--lmax", nargs="+", type=seed, default=(0, 4, 3, 2), metavar="L", help="of rank 1, 2, ..")
     parser.add_argument("--cutoff", type=positive, default=5.0, metavar="A", help="of all pairs")
@@ -66,6 +54,15 @@ def _ace(families: Any) -> None:
     )
     _least_squares(parser)
     _head(parser)
+
+
+def _data_and_output(parser: ArgumentParser, metavar: str, what: str) -> None:
+    """Labelled structures, and the name of the model."""
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="structures with energies, forces and, if known, stresses"
+    )
+    parser.add_argument("-o", "--output", required=True, metavar=metavar, help=what)
+    add_force(parser)
 
 
 def _least_squares(parser: ArgumentParser) -> None:
@@ -86,13 +83,7 @@ def _least_squares(parser: ArgumentParser) -> None:
 def _pod(families: Any) -> None:
     parser = command(families, "pod", "fit a POD potential, or POD + SNAP, by least squares", model=False)
     parser.set_defaults(module="fit_pod")
-    parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="structures with energies, forces and, if known, stresses"
-    )
-    parser.add_argument(
-        "-o", "--output", required=True, metavar="OUT_coefficients.pod", help="model; errors go to a report beside it"
-    )
-    add_force(parser)
+    _data_and_output(parser, "OUT_coefficients.pod", "model; errors go to a report beside it")
     parser.add_argument("--rin", type=positive, default=1.0, metavar="A", help="inner radius")
     parser.add_argument("--cutoff", type=positive, default=5.0, metavar="A", help="outer radius")
     parser.add_argument(
@@ -131,13 +122,7 @@ def _head(parser: ArgumentParser) -> None:
 def _mtp(families: Any) -> None:
     parser = command(families, "mtp", "train an MTP; Ctrl-C ends the training with the best one so far", model=False)
     parser.set_defaults(module="fit_mtp")
-    parser.add_argument(
-        "files", nargs="+", metavar="FILE", help="structures with energies, forces and, if known, stresses"
-    )
-    parser.add_argument(
-        "-o", "--output", required=True, metavar="OUT.almtp", help="or OUT.mtp; errors go to a report beside it"
-    )
-    add_force(parser)
+    _data_and_output(parser, "OUT.almtp", "or OUT.mtp; errors go to a report beside it")
     parser.add_argument("--level", type=count, metavar="N", help="2 to 28 (16, or that of --start)")
     parser.add_argument("--start", metavar="POT.mtp", help="begin with this potential, trained or not")
     parser.add_argument("--cutoff", type=positive, metavar="A", help="without --start (5.0)")

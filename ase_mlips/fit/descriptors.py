@@ -20,7 +20,7 @@ GIGABYTE = 1e9
 
 
 class DescribedPairs(Protocol):
-    """Descriptors of one configuration with their gradients, such as `ase_mlips.snap.potential.PairGradients`."""
+    """Descriptors of one configuration with their gradients, such as `ase_mlips.potential.PairGradients`."""
 
     @property
     def centers(self) -> IntArray:

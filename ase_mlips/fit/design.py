@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -159,6 +159,21 @@ class DescriptorDesign:
             row = self._sums(np.array([element], dtype=np.int32))[0, self.constants.shape[1] : -1]
             columns[element] = row.reshape(columns.shape)[element]
         return columns
+
+
+def isolated_energies(elements: Sequence[str], given: Mapping[str, float] | None) -> FloatArray:
+    """Energy (E,) of the isolated atom of each element; zero where none are given.
+
+    Raises
+    ------
+    ValueError
+        Some are given, but not those of all elements.
+    """
+    if given is None:
+        return np.zeros(len(elements))
+    if missing := [element for element in elements if element not in given]:
+        raise ValueError(f"atomic_energies: {', '.join(missing)} missing")
+    return np.array([given[element] for element in elements], float)
 
 
 def _independent_constants(frames: Sequence[LabelledFrame], elements: Sequence[str]) -> FloatArray:

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import FloatArray
+from ..files.places import require_place
 from .checkpoint import DIGESTS, HISTORY, State
 from .dataset import LabelledFrame, joined, require_frames, species_of, split_frames
 from .loss import Loss
 from .objective import Objective, target_of
 from .protocols import Model, TrainableModel
 from .results import require_elements, require_training_frames
-from .training import Schedule, Task
+from .training import Schedule, Task, Training
 
 
 class TrainingProblem(Generic[Model]):
@@ -133,6 +134,30 @@ def training_sets(
     if missing := [element for element in elements if element not in there]:
         raise ValueError(f"no training frames with {', '.join(missing)}")
     return sets
+
+
+def network_sets(
+    train: Sequence[LabelledFrame],
+    validation: Sequence[LabelledFrame] | float,
+    *,
+    elements: Sequence[str],
+    loss: Loss,
+    training: Training,
+) -> dict[str, Sequence[LabelledFrame]]:
+    """`training_sets` of a network, which has no ridge, and whose checkpoint can be written.
+
+    Raises
+    ------
+    ValueError
+        From `training_sets`, a ridge, or a checkpoint without a directory.
+    OSError
+        The checkpoint cannot be written.
+    """
+    if loss.ridge > 0.0:
+        raise ValueError(f"ridge: expected 0 for a network, which stops early instead, got {loss.ridge}")
+    if training.checkpoint:
+        require_place(training.checkpoint)
+    return training_sets(train, validation, elements=elements, loss=loss, seed=training.seed)
 
 
 def every_frame(sets: Mapping[str, Sequence[LabelledFrame]]) -> Sequence[LabelledFrame]:

@@ -11,12 +11,11 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..fit.dataset import LabelledFrame
-from ..fit.design import DescriptorDesign
+from ..fit.design import DescriptorDesign, isolated_energies
 from ..fit.equations import LinearEquations, LinearFit, fit_linear
 from ..fit.linear import Solver
 from ..fit.loss import Loss
 from ..fit.results import checked_sets
-from ..pod.fitting import isolated_energies
 from ..pod.model import PodBasis, PodModel
 from ..snap.fitting import equal_descriptors
 from ..snap.model import SnapModel

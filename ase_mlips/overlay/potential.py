@@ -9,9 +9,8 @@ import numpy as np
 from ..arrays import FloatArray, IntArray
 from ..engine.neighbors import NeighborList
 from ..pod.model import PodModel
-from ..pod.potential import PairGradients, PodPotential
-from ..potential import Evaluation
-from ..snap.potential import PairGradients as SnapPairs
+from ..pod.potential import PodPotential
+from ..potential import Evaluation, PairGradients
 from ..snap.potential import SnapPotential
 from .model import OverlayModel, Part
 
@@ -62,7 +61,7 @@ def _ready(part: Part) -> PodPotential | SnapPotential:
     return PodPotential(part) if isinstance(part, PodModel) else SnapPotential(part)
 
 
-def joined(parts: Sequence[PairGradients | SnapPairs]) -> PairGradients:
+def joined(parts: Sequence[PairGradients]) -> PairGradients:
     """Descriptors of the same atoms side by side; gradients of pairs beyond the cutoff of a part are zero.
 
     Pairs are the same if centre, neighbour and vector are, to the last bit: all parts read one neighbour list.

@@ -9,10 +9,11 @@ from ase import Atoms
 
 from ..arrays import FloatArray
 from ..calculator import PotentialCalculator
+from ..potential import PairGradients
 from ..results import checked
 from .files import read_pod, write_pod
 from .model import PodBasis, PodModel
-from .potential import PairGradients, PodPotential
+from .potential import PodPotential
 
 __all__ = ["POD", "PairGradients", "PodBasis", "PodModel", "PodPotential", "read_pod", "write_pod"]
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..arrays import FloatArray
 from ..fit.dataset import LabelledFrame
-from ..fit.design import DescriptorDesign
+from ..fit.design import DescriptorDesign, isolated_energies
 from ..fit.equations import LinearEquations, LinearFit, fit_linear
 from ..fit.linear import Solver
 from ..fit.loss import Loss
@@ -68,21 +68,6 @@ class PodDesign(DescriptorDesign):
         return (
             f"{' '.join(basis.elements)}, {basis.n_descriptors} descriptors, rin {basis.rin:g} A, rcut {basis.rcut:g} A"
         )
-
-
-def isolated_energies(elements: Sequence[str], given: Mapping[str, float] | None) -> FloatArray:
-    """Energy (E,) of the isolated atom of each element; zero where none are given.
-
-    Raises
-    ------
-    ValueError
-        Some are given, but not those of all elements.
-    """
-    if given is None:
-        return np.zeros(len(elements))
-    if missing := [element for element in elements if element not in given]:
-        raise ValueError(f"atomic_energies: {', '.join(missing)} missing")
-    return np.array([given[element] for element in elements], float)
 
 
 class PodFit(LinearFit[PodModel]):

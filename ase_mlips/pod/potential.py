@@ -3,51 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
 
 import numpy as np
 
 from ..arrays import FloatArray, Int64Array, IntArray
 from ..engine.neighbors import NeighborList
 from ..engine.threads import scratch
-from ..files.records import one_line
-from ..potential import BlockPotential, Evaluation, evaluate_blocks
+from ..potential import BlockPotential, Evaluation, PairGradients, evaluate_blocks
 from . import kernels, kernels_gradients, radial
 from .kernels_head import NEVER
 from .model import PodModel
 from .packing import pack
-
-
-@dataclass(frozen=True, repr=False)
-class PairGradients:
-    """Descriptors and their derivatives with respect to the positions of neighbours.
-
-    Attributes
-    ----------
-    centers, neighbors : (P,) int32 arrays
-        Atoms i and j of each pair within the cutoff; pairs of one centre are contiguous.
-    vectors : (P, 3) array
-        r_ij = r_j - r_i in A, for the periodic image at hand.
-    gradients : (P, 3, M) array
-        dB^i_m / dr_j in 1/A; the derivative with respect to r_i is minus the sum over its pairs.
-    descriptors : (N, M) array
-        B^i_m in LAMMPS's order.
-    """
-
-    centers: IntArray
-    neighbors: IntArray
-    vectors: FloatArray
-    gradients: FloatArray
-    descriptors: FloatArray
-
-    def __repr__(self) -> str:
-        return one_line(self)
-
-    def rows_of_atoms(self) -> FloatArray:
-        """(N,), not finite where a gradient of the atom is not."""
-        rows = np.zeros(len(self.descriptors))
-        np.add.at(rows, self.centers, self.gradients.sum(axis=(1, 2)))
-        return rows
 
 
 class PodPotential(BlockPotential[PodModel]):

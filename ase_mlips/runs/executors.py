@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -196,13 +196,19 @@ def as_they_end(
     own: AbstractContextManager[Executor] = nullcontext(executor) if executor is not None else processes()
     with own as pool:
         numbers = {pool.submit(function, task): number for number, task in enumerate(tasks)}
-        try:
-            for future in as_completed(numbers):
-                _require_alive(future)
-                yield numbers[future], future
-        finally:
-            for future in numbers:
-                future.cancel()
+        for number, future in completed(numbers):
+            _require_alive(future)
+            yield number, future
+
+
+def completed(waiting: Mapping[Future[_Found], int]) -> Iterator[tuple[int, Future[_Found]]]:
+    """Numbers and futures as these end; those that have not begun when the loop is left are cancelled."""
+    try:
+        for future in as_completed(waiting):
+            yield waiting[future], future
+    finally:
+        for future in waiting:
+            future.cancel()
 
 
 def _result(future: Future[_Found]) -> _Found:

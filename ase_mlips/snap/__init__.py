@@ -13,12 +13,13 @@ from ase import Atoms
 from ..arrays import FloatArray, IntArray
 from ..graded import SpeciesGraded
 from ..grades.active_rows import SpeciesActiveSet
+from ..potential import PairGradients
 from ..results import checked
 from .active_set import read_active_set, write_active_set
 from .files import read_snap, write_snap
 from .fitsnap import import_fitsnap
 from .model import SnapModel, Zbl
-from .potential import PairGradients, SnapPotential
+from .potential import SnapPotential
 
 __all__ = ["SNAP", "PairGradients", "SnapModel", "SnapPotential", "Zbl", "import_fitsnap", "read_snap", "write_snap"]
 
@@ -164,7 +165,7 @@ class SNAP(SpeciesGraded):
         with self._listed(atoms) as (neighbors, species):
             pairs = self._snap.descriptor_gradients(neighbors, species)
         checked("descriptors", pairs.descriptors)
-        checked("descriptor gradients", pairs.gradients, lambda: _rows_of_atoms(pairs))
+        checked("descriptor gradients", pairs.gradients, pairs.rows_of_atoms)
         return pairs
 
     @property
@@ -188,10 +189,3 @@ def _read(model: str | Path, parameters: str | Path | None, elements: list[str] 
         raise ValueError(f"there is no embedded SNAP model {name!r}; expected one of {', '.join(EMBEDDED)}")
     with resources.as_file(resources.files("ase_mlips.data")) as folder:
         return read_snap(folder / EMBEDDED[name], parameters, elements=elements)
-
-
-def _rows_of_atoms(pairs: PairGradients) -> FloatArray:
-    """(N,), not finite where a gradient of the atom is not."""
-    rows = np.zeros(len(pairs.descriptors))
-    np.add.at(rows, pairs.centers, pairs.gradients.sum(axis=(1, 2)))
-    return rows

@@ -16,16 +16,15 @@ import numpy as np
 
 from ..arrays import FloatArray, Int64Array
 from ..engine.neighbors import NeighborList
-from ..files.places import require_place
 from ..fit.committee import train_members
 from ..fit.dataset import LabelledFrame
 from ..fit.descriptors import DescribedFrames
-from ..fit.design import DescriptorDesign, distinct
+from ..fit.design import DescriptorDesign, distinct, isolated_energies
 from ..fit.equations import LinearEquations, LinearFit, fit_linear
 from ..fit.linear import Solver
 from ..fit.loss import Loss
 from ..fit.networks import DescriptorNetworks, normalised, spread_network
-from ..fit.problem import TrainingProblem, every_frame, training_sets
+from ..fit.problem import TrainingProblem, every_frame, network_sets
 from ..fit.report import predict
 from ..fit.results import checked_sets
 from ..fit.sweep import RATIOS, Sweep, sweep_weights
@@ -77,11 +76,7 @@ class SnapDesign(SnapFamily, DescriptorDesign):
         self, template: SnapModel, frames: Sequence[LabelledFrame], atomic_energies: Mapping[str, float] | None = None
     ) -> None:
         coefficients = np.zeros_like(template.coefficients)
-        if atomic_energies is not None:
-            missing = [element for element in template.elements if element not in atomic_energies]
-            if missing:
-                raise ValueError(f"atomic_energies: {', '.join(missing)} missing")
-            coefficients[:, 0] = [atomic_energies[element] for element in template.elements]
+        coefficients[:, 0] = isolated_energies(template.elements, atomic_energies)
         self.reference = replace(template, coefficients=coefficients)
         super().__init__(
             SnapPotential(self.reference),
@@ -279,11 +274,7 @@ class NetworkProblem(TrainingProblem[SnapModel]):
     ) -> None:
         if template.quadraticflag:
             raise ValueError("quadraticflag: expected 0 in the template of a network, got 1")
-        if loss.ridge > 0.0:
-            raise ValueError(f"ridge: expected 0 for a network, which stops early instead, got {loss.ridge}")
-        if training.checkpoint:
-            require_place(training.checkpoint)
-        sets = training_sets(train, validation, elements=template.elements, loss=loss, seed=training.seed)
+        sets = network_sets(train, validation, elements=template.elements, loss=loss, training=training)
         networks = SnapNetworks(template, every_frame(sets), training, len(sets["train"]))
         super().__init__(networks, sets, loss)
 

@@ -2,45 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ..arrays import FloatArray, IntArray
 from ..engine.neighbors import NeighborList
 from ..engine.plans import Plans
 from ..engine.threads import scratch
-from ..files.records import one_line
-from ..potential import BlockPotential, Evaluation, evaluate_blocks
+from ..potential import BlockPotential, Evaluation, PairGradients, evaluate_blocks
 from . import kernels, tables
 from .model import SnapModel
 from .packing import is_linear, pack
-
-
-@dataclass(frozen=True, repr=False)
-class PairGradients:
-    """Descriptors and their derivatives with respect to the positions of neighbours.
-
-    Attributes
-    ----------
-    centers, neighbors : (P,) int32 arrays
-        Atoms i and j of each pair within the cutoff; pairs of one centre are contiguous.
-    vectors : (P, 3) array
-        r_ij = r_j - r_i in A, for the periodic image at hand.
-    gradients : (P, 3, K) array
-        dB^i_k / dr_j in 1/A; the derivative with respect to r_i is minus the sum over its pairs.
-    descriptors : (N, K) array
-        B^i_k in LAMMPS's order.
-    """
-
-    centers: IntArray
-    neighbors: IntArray
-    vectors: FloatArray
-    gradients: FloatArray
-    descriptors: FloatArray
-
-    def __repr__(self) -> str:
-        return one_line(self)
 
 
 class SnapPotential(BlockPotential[SnapModel]):
