@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from ase import Atoms
@@ -13,6 +13,7 @@ from ase.calculators.calculator import Calculator, all_changes
 
 from ..arrays import FloatArray
 from ..grades.grade import Grade
+from ..runs.executors import map_with
 from .dataset import LabelledFrame
 from .problem import TrainingProblem
 from .protocols import Model
@@ -20,6 +21,8 @@ from .report import UNITS, Report
 from .tables import text_table
 from .trained import TrainedFit, train
 from .training import Schedule
+
+_All = TypeVar("_All")
 
 
 class Committee(Calculator):  # type: ignore[misc]
@@ -170,29 +173,52 @@ def deviation_summary(rows: Sequence[Deviation], members: Sequence[str]) -> dict
     return {"members": list(members), "units": UNITS, "deviations": [asdict(row) for row in rows]}
 
 
+class Ended(Protocol):
+    """A fit that says whether Ctrl-C ended it."""
+
+    @property
+    def interrupted(self) -> bool: ...
+
+
+_Fit = TypeVar("_Fit", bound=Ended)
+
+
 def train_members(
     problem: TrainingProblem[Model], members: int, first: Schedule, *, test: Sequence[LabelledFrame] = ()
 ) -> list[TrainedFit[Model]]:
     """Train several models that differ in their seeds, which count upwards from that of `first`.
 
-    A checkpoint gets the number of the member before its ending.  Ctrl-C ends the member that is being trained and the
-    list.
+    A checkpoint gets the number of the member before its ending.  Otherwise as `each_member`.
 
     Raises
     ------
     ValueError
         From `train`.
     """
-    fits: list[TrainedFit[Model]] = []
-    for number in range(members):
-        path = Path(first.checkpoint) if first.checkpoint else None
-        own = path.with_name(f"{path.stem}.{number}{path.suffix}") if path else None
+    return each_member(_trained, (problem, first, test), members)
+
+
+def _trained(
+    of_all: tuple[TrainingProblem[Model], Schedule, Sequence[LabelledFrame]], number: int
+) -> TrainedFit[Model]:
+    problem, first, test = of_all
+    path = Path(first.checkpoint) if first.checkpoint else None
+    own = path.with_name(f"{path.stem}.{number}{path.suffix}") if path else None
+    return train(problem, replace(first, seed=first.seed + number, checkpoint=own), test=test)
+
+
+def each_member(trained: Callable[[_All, int], _Fit], of_all: _All, members: int) -> list[_Fit]:
+    """Fits ``trained(of_all, number)`` of the members, within `on_executor` in parallel.
+
+    Ctrl-C ends the member that is being trained and the list.
+    """
+    found = map_with(trained, of_all, range(members))
+    fits: list[_Fit] = []
+    while len(fits) < members and not (fits and fits[-1].interrupted):
         try:
-            fits.append(train(problem, replace(first, seed=first.seed + number, checkpoint=own), test=test))
+            fits.append(next(found))
         except KeyboardInterrupt:
             if not fits:
                 raise
-            break
-        if fits[-1].interrupted:
             break
     return fits

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..files.places import require_place
+from ..fit.committee import each_member
 from ..fit.dataset import LabelledFrame, require_frames
 from ..fit.full_batch import HISTORY, FullBatch, Run, descend, finish, opened
 from ..fit.full_fit import FullBatchFit
@@ -207,6 +208,7 @@ def fit_mtp_committee(
 
     Each member sets other frames aside where `validation` is a share.  A checkpoint gets the number of the member
     before its ending.  Ctrl-C ends the member that is being trained and the list.
+    Within `on_executor` members are trained in parallel.
 
     Parameters
     ----------
@@ -227,18 +229,12 @@ def fit_mtp_committee(
     if isinstance(template, MtpModel) and template.trained:
         raise ValueError("template: expected an untrained one, else all members are the same")
     first: FullBatch = options.pop("training", None) or FullBatch()
-    fits: list[MtpFit] = []
-    for number in range(members):
-        own = first.numbered(number)
-        try:
-            fits.append(fit_mtp(template, train, training=own, **options))
-        except KeyboardInterrupt:
-            if not fits:
-                raise
-            break
-        if fits[-1].interrupted:
-            break
-    return fits
+    return each_member(_member, (template, train, first, options), members)
+
+
+def _member(of_all: tuple[MtpModel | int, Sequence[LabelledFrame], FullBatch, dict[str, Any]], number: int) -> MtpFit:
+    template, train, first, options = of_all
+    return fit_mtp(template, train, training=first.numbered(number), **options)
 
 
 def first_model(

@@ -216,6 +216,7 @@ def fit_nep_committee(
 
     ``training.bootstrap`` lets the members see different frames, too.  A checkpoint gets the number of the member
     before its ending.  Ctrl-C ends the member that is being trained and the list.
+    Within `on_executor` members are trained in parallel.
 
     Parameters
     ----------

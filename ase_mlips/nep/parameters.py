@@ -49,6 +49,9 @@ class ParameterVector:
         self._networks = self._network_sources()
         self._functions, self._weights = self._function_sources()
 
+    def __reduce__(self) -> tuple[type[ParameterVector], tuple[NepModel]]:
+        return type(self), (self._model,)  # a copy of the parts would be no view of what they are parts of
+
     def of(self, model: NepModel) -> FloatArray:
         """The vector (1, size) of a model of this shape."""
         network = model.network

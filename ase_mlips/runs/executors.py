@@ -34,8 +34,9 @@ def on_executor(executor: Executor) -> Iterator[None]:
     """Within the block, independent calculations of this package's functions are done by an executor.
 
     These are the volumes of `equation_of_state`, the strains of `elastic_constants`, the images of
-    `minimum_energy_path`, the supercells of phonons, the structures of `evaluate_all` and the frames of linear fits.
-    Every task has one thread.  Results do not depend on the executor.
+    `minimum_energy_path`, the supercells of phonons, the structures of `evaluate_all`, the frames of linear fits and
+    the members of a committee that is trained.  Every task but these members has one thread.  Results do not depend on
+    the executor.
 
     Parameters
     ----------

@@ -345,6 +345,7 @@ def fit_committee(
 
     The frames are described once.  ``training.bootstrap`` lets the members see different frames, too.  A checkpoint
     gets the number of the member before its ending.  Ctrl-C ends the member that is being trained and the list.
+    Within `on_executor` members are trained in parallel.
 
     Parameters
     ----------

@@ -1,5 +1,6 @@
 """Committees: several networks at once, their mean and their deviations."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from ase_mlips import SNAP
 from ase_mlips.fit import Committee, Training, compare, fit_committee, fit_network, read_frames
 from ase_mlips.fit import training as training_module
 from ase_mlips.fit.committee import deviation_table, deviations
+from ase_mlips.runs import on_executor
 
 # a few epochs suffice to see how it works, not to learn
 pytestmark = pytest.mark.filterwarnings("ignore:the best model has a loss:UserWarning")
@@ -69,6 +71,12 @@ def test_equal_members_do_not_deviate(fits):
     atoms = random_cell(("Ga", "N"), 1)
     assert committee.get_energy_deviation(atoms) == 0.0
     assert not committee.get_force_deviations(atoms).any()
+
+
+def test_members_may_be_trained_elsewhere(case, fits):
+    with ThreadPoolExecutor(2) as executor, on_executor(executor):
+        elsewhere = fit_committee(*case, members=3, training=SMALL)
+    assert [fit.model for fit in elsewhere] == [fit.model for fit in fits]
 
 
 def test_each_member_has_a_checkpoint_of_its_own(case, fits, tmp_path):

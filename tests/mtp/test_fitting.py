@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import PackageNotFoundError
@@ -24,6 +25,8 @@ from ase_mlips.mtp import read_active_set, read_mtp
 from ase_mlips.mtp.fitting import first_model
 from ase_mlips.mtp.growth import level_of, with_min_dist, with_more_species
 from ase_mlips.mtp.templates import untrained
+from ase_mlips.mtp.training import parameters_of
+from ase_mlips.runs import on_executor
 
 once = partial(FullBatch, starts=1)
 pytestmark = pytest.mark.filterwarnings("ignore:the training set of this active set", "ignore:.*labels cannot")
@@ -208,6 +211,10 @@ def test_a_committee_knows_where_it_is_unsure(frames):
     assert committee.get_force_deviations(frames[0].atoms).max() > 1e-6
     with pytest.raises(ValueError, match="two or more"):
         fit_mtp_committee(template(), frames, members=1)
+    with ThreadPoolExecutor(2) as executor, on_executor(executor):
+        elsewhere = fit_mtp_committee(template(), frames, members=2, training=once(iterations=2))
+    for here, there in zip(fits, elsewhere, strict=True):
+        assert np.array_equal(parameters_of(here.model), parameters_of(there.model))
 
 
 def test_odd_sets_are_fitted(truth, frames):

@@ -1,5 +1,6 @@
 """Training of NEP: what is learned, kept, resumed, refused and written."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -16,6 +17,7 @@ from ase_mlips.nep.files import read_nep, write_nep
 from ase_mlips.nep.fitting import NepProblem
 from ase_mlips.nep.model import NepZbl
 from ase_mlips.nep.potential import NepPotential
+from ase_mlips.runs import on_executor
 
 # a few epochs suffice to see how it works, not to learn
 pytestmark = pytest.mark.filterwarnings("ignore:the best model has a loss:UserWarning")
@@ -201,6 +203,11 @@ def test_a_committee(frames):
     fits = fit_nep_committee(SETTINGS, frames, members=2, training=SHORT)
     assert [fit.training.seed for fit in fits] == [0, 1]
     assert fits[0].model != fits[1].model
+    with ThreadPoolExecutor(2) as executor, on_executor(executor):
+        elsewhere = fit_nep_committee(SETTINGS, frames, members=2, training=SHORT)
+    for here, there in zip(fits, elsewhere, strict=True):
+        energies = [NEP(fit.model).get_potential_energy(frames[0].atoms) for fit in (here, there)]
+        assert energies[0] == energies[1]
     with pytest.raises(ValueError, match="members"):
         fit_nep_committee(SETTINGS, frames, members=1)
 
