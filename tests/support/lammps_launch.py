@@ -26,5 +26,6 @@ def on_ranks(ranks: int, *command: str, cwd: Path) -> subprocess.CompletedProces
         launch = [program, "-np", str(ranks)]
     path = [str(TESTS), os.environ.get("PYTHONPATH", str(TESTS.parent))]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
+    environment["MPIR_CVAR_ENABLE_HEAVY_YIELD"] = "1"  # ranks of MPICH that wait leave their core to others
     words = [*launch, sys.executable, "-m", *command]
     return subprocess.run(words, cwd=cwd, env=environment, capture_output=True, text=True, timeout=500, check=False)
