@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, pairwise
+from functools import cached_property
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..arrays import BoolArray, FloatArray, Int64Array, IntArray
+from ..arrays import FloatArray, Int64Array, IntArray, Parts, whole
+from . import kernels_balanced
 from .dataset import QUANTITIES
 from .loss import Loss
 from .objective import Objective, Outcome, Target
@@ -109,24 +110,22 @@ class BalancedObjective(Objective):
         super().__init__(model, targets)
         self._loss = loss
         weights = np.array([loss.type_weights.get(element, 1.0) for element in model.elements])
-        self._rows = [
-            _row(target, weights[own], loss, components) for target, own in zip(targets, species, strict=True)
-        ]
-        self._table = _Table.of(self._rows)
+        rows = [_row(target, weights[own], loss, components) for target, own in zip(targets, species, strict=True)]
+        self._table = _Table.of(rows, np.array([1.0, 1.0, 1.0, *[loss.shear**2] * 3])[:components])
         self._shares = np.array([loss.energy, loss.force, loss.stress])
-        self._shear = np.array([1.0, 1.0, 1.0, *[loss.shear**2] * 3])[:components]
-        self.beginning = self._spread()
+        self.beginning = _spread(rows)
         self.memory = self.beginning
 
     def __call__(self, parameters: FloatArray, frames: Sequence[int] | Int64Array, *, gradient: bool = True) -> Outcome:
         """The loss of a batch times its frames; with `gradient` the running mean squares are updated."""
         batch = self._batch(parameters, np.asarray(frames, dtype=np.int64))
         squares, counts = batch.squares, batch.counts
-        seen = counts > 0
         if gradient:
-            mean = np.divide(squares, counts, out=np.zeros(3), where=seen)
-            self.memory = np.where(seen, _KEPT * self.memory + (1.0 - _KEPT) * mean, self.memory)
-        slope = batch.gradient(self._rates(counts), parameters) if gradient else np.zeros_like(parameters)
+            self.memory = self.memory.copy()
+            for n, (total, count) in enumerate(zip(squares.tolist(), counts.tolist(), strict=True)):
+                if count > 0.0:
+                    self.memory[0, n] = _KEPT * self.memory[0, n] + (1.0 - _KEPT) * (total / count)
+        slope = batch.gradient(self._rates(counts)) if gradient else np.zeros_like(parameters)
         penalty, pull = self._penalty(parameters)
         running = float(self._shares @ np.sqrt(self.memory[0])) + penalty
         return Outcome(len(frames) * running, len(frames) * (slope + pull), batch.residuals)
@@ -145,7 +144,7 @@ class BalancedObjective(Objective):
             batch = self._batch(parameters, numbers[first : first + _FRAMES], gradient=gradient)
             squares += batch.squares
             if gradient:
-                slope += batch.gradient(rates, parameters)
+                slope += batch.gradient(rates)
             for quantity, values in batch.residuals.items():
                 residuals[quantity].append(values)
         penalty, pull = self._penalty(parameters)
@@ -188,24 +187,22 @@ class BalancedObjective(Objective):
         """Gradients whose outer products sum up to about the Gauss-Newton matrix of one frame."""
         found = self._model.evaluate(parameters, np.array([number]))
         atoms, (by_energy, by_virial) = int(self._table.atoms[number]), np.sqrt(self._table.factors[number])
-        factors, components = self._rows[number].factors[1], len(self._shear)
+        shear = self._table.shear
+        factors, components = self._table.force_factors[slice(*self._table.edges[number : number + 2])], len(shear)
         still, rows = np.zeros((atoms, 3)), []
         if by_energy > 0.0:
             slope = np.array([rates[0] * by_energy / atoms])
             rows.append(found.gradient(Slopes(slope, [still], np.zeros((1, 3, 3))))[0])
-        for _ in range(_SKETCHES if factors.size or by_virial > 0.0 else 0):
+        for _ in range(_SKETCHES if factors.any() or by_virial > 0.0 else 0):
             signs = rng.choice([-1.0, 1.0], (atoms + 2, 3))
-            forces = rates[1] * np.sqrt(factors)[:, None] * signs[:-2] if factors.size else still
-            virial = rates[2] * by_virial / atoms * np.sqrt(self._shear) * signs[-2:].ravel()[:components]
+            forces = rates[1] * np.sqrt(factors)[:, None] * signs[:-2]
+            virial = rates[2] * by_virial / atoms * np.sqrt(shear) * signs[-2:].ravel()[:components]
             strain = (virial @ _VOIGT[:, :components].T).reshape(1, 3, 3)
             rows.append(found.gradient(Slopes(np.zeros(1), [forces], strain))[0] / math.sqrt(_SKETCHES))
         return rows
 
     def _batch(self, parameters: FloatArray, frames: Int64Array, *, gradient: bool = True) -> _Batch:
-        found: Evaluated = self._model.evaluate(parameters, frames, gradient=gradient)
-        return _Batch(
-            found, [self._rows[n] for n in frames.tolist()], [own[frames] for own in self._table], self._shear
-        )
+        return _Batch(self._model.evaluate(parameters, frames, gradient=gradient), frames, self._table)
 
     def _rates(self, counts: FloatArray) -> FloatArray:
         """Derivatives of the loss by the sums of squares."""
@@ -231,17 +228,18 @@ class BalancedObjective(Objective):
             pull = pull + loss.second**2 / (parameters.size * by_second) * parameters
         return by_first + by_second, pull
 
-    def _spread(self) -> FloatArray:
-        """Mean squares of the labels, energies and virials less their means; 1 for no spread, 0 for no labels."""
-        energies = np.array([row.energy for row in self._rows if row.factors[0] > 0.0])
-        forces = [np.mean(row.forces**2) for row in self._rows if row.factors[1].size]
-        virials = np.array([row.virial for row in self._rows if row.factors[2] > 0.0])
-        found = [
-            (energies.size, energies.var() if energies.size else 0.0),
-            (len(forces), np.mean(forces) if forces else 0.0),
-            (virials.size, virials.var(axis=0).mean() if virials.size else 0.0),
-        ]
-        return np.array([[(value if value > 0.0 else 1.0) if size else 0.0 for size, value in found]])
+
+def _spread(rows: Sequence[_Row]) -> FloatArray:
+    """Mean squares of the labels, energies and virials less their means; 1 for no spread, 0 for no labels."""
+    energies = np.array([row.energy for row in rows if row.factors[0] > 0.0])
+    forces = [np.mean(row.forces**2) for row in rows if row.factors[1].size]
+    virials = np.array([row.virial for row in rows if row.factors[2] > 0.0])
+    found = [
+        (energies.size, energies.var() if energies.size else 0.0),
+        (len(forces), np.mean(forces) if forces else 0.0),
+        (virials.size, virials.var(axis=0).mean() if virials.size else 0.0),
+    ]
+    return np.array([[(value if value > 0.0 else 1.0) if size else 0.0 for size, value in found]])
 
 
 def _row(target: Target, type_weights: FloatArray, loss: RmseLoss, components: int) -> _Row:
@@ -267,70 +265,67 @@ def _row(target: Target, type_weights: FloatArray, loss: RmseLoss, components: i
 
 
 class _Table(NamedTuple):
-    """What a batch needs of each frame, by its number."""
+    """Labels of all frames, forces one frame behind the other, and factors of the squares; see `kernels_balanced`."""
 
     atoms: Int64Array
     energies: FloatArray
     virials: FloatArray
+    edges: Int64Array
+    forces: FloatArray
     factors: FloatArray  # of energy and virial
+    force_factors: FloatArray
     counts: FloatArray  # residuals of each quantity
+    shear: FloatArray
+    voigt: FloatArray
 
     @classmethod
-    def of(cls, rows: Sequence[_Row]) -> _Table:
+    def of(cls, rows: Sequence[_Row], shear: FloatArray) -> _Table:
         """From the rows of all frames."""
+        atoms = np.array([row.atoms for row in rows])
+        edges = np.concatenate([[0], np.cumsum(atoms)])
+        forces, force_factors = np.zeros((edges[-1], 3)), np.zeros(edges[-1])
+        for row, first in zip(rows, edges[:-1].tolist(), strict=True):
+            forces[first : first + len(row.forces)] = row.forces
+            force_factors[first : first + len(row.forces)] = row.factors[1]
         factors = np.array([(row.factors[0], row.factors[2]) for row in rows])
-        forces = np.array([3.0 * len(row.factors[1]) for row in rows])
+        sizes = np.array([3.0 * len(row.factors[1]) for row in rows])
+        counts = np.stack([1.0 * (factors[:, 0] > 0.0), sizes, float(len(shear)) * (factors[:, 1] > 0.0)], axis=1)
         energies, virials = np.array([row.energy for row in rows]), np.array([row.virial for row in rows])
-        components = float(virials.shape[1])
-        counts = np.stack([1.0 * (factors[:, 0] > 0.0), forces, components * (factors[:, 1] > 0.0)], axis=1)
-        return cls(np.array([row.atoms for row in rows]), energies, virials, factors, counts)
+        voigt = np.ascontiguousarray(_VOIGT[:, : len(shear)])
+        return cls(atoms, energies, virials, edges, forces, factors, force_factors, counts, shear, voigt)
 
 
 class _Batch:
     """Some frames evaluated: weighted sums of squares, their derivatives, and residuals as in `Outcome`."""
 
-    def __init__(
-        self, found: Evaluated, rows: Sequence[_Row], table: Sequence[NDArray[Any]], shear: FloatArray
-    ) -> None:  # fmt: skip
-        self._found, self._shear = found, shear
-        self._atoms, energies, virials, self._factors, counts = table
-        self.counts = counts.sum(axis=0)
-        self._energy = found.energies / self._atoms - energies
-        self._force_factors = np.concatenate([row.factors[1] for row in rows])
-        forces = np.concatenate(found.forces)
-        self._labelled: BoolArray | None = None  # all of them
-        if len(self._force_factors) < len(forces):
-            self._labelled = np.repeat(counts[:, 1] > 0.0, self._atoms)
-            forces = forces[self._labelled]
-        self._forces = forces - np.concatenate([row.forces for row in rows])
-        self._components = _VOIGT[:, : len(shear)]
-        self._virial = found.strains.reshape(-1, 9) @ self._components / self._atoms[:, None] - virials
+    def __init__(self, found: Evaluated, frames: Int64Array, table: _Table) -> None:
+        self._found, self._frames, self._table = found, frames, table
+        self.counts = table.counts[frames].sum(axis=0)
+        self.squares, forces = np.empty(3), whole(found.forces)
+        self._residuals = np.empty(len(frames)), np.empty_like(forces), np.empty((len(frames), len(table.shear)))
+        kernels_balanced.residuals(
+            frames, (table.energies, table.virials, table.edges, table.forces), (table.factors, table.force_factors),
+            table.shear, table.voigt, (found.energies, forces, found.strains.reshape(-1, 9)),
+            (*self._residuals, self.squares),
+        )  # fmt: skip
 
-    @property
-    def squares(self) -> FloatArray:
-        """Weighted sums of the squares of the residuals of each quantity."""
-        energy = self._factors[:, 0] @ self._energy**2
-        force = self._force_factors @ (self._forces**2).sum(axis=1)
-        virial = self._factors[:, 1] @ (self._virial**2 @ self._shear)
-        return np.array([energy, force, virial])
-
-    @property
+    @cached_property
     def residuals(self) -> dict[str, FloatArray]:
         """Of energies and forces in the units of `labels_of`; virials in eV/atom."""
-        seen = self._factors > 0.0
-        energy, virial = (self._energy, self._virial) if seen.all() else (
-            self._energy[seen[:, 0]], self._virial[seen[:, 1]])  # fmt: skip
-        return {"energy": energy, "force": self._forces.ravel(), "stress": virial.ravel()}
+        (energy, force, virial), counts = self._residuals, self._table.counts[self._frames]
+        if not counts.all():
+            labelled = counts > 0.0
+            force = force[np.repeat(labelled[:, 1], self._table.atoms[self._frames])]
+            energy, virial = energy[labelled[:, 0]], virial[labelled[:, 2]]
+        return {"energy": energy, "force": force.ravel(), "stress": virial.ravel()}
 
-    def gradient(self, rates: FloatArray, parameters: FloatArray) -> FloatArray:
+    def gradient(self, rates: FloatArray) -> FloatArray:
         """Derivatives with respect to the parameters, from those with respect to the sums of squares."""
-        energies = 2.0 * rates[0] * self._factors[:, 0] * self._energy / self._atoms
-        forces = (2.0 * rates[1] * self._force_factors)[:, None] * self._forces
-        if self._labelled is not None:
-            every = np.zeros((len(self._labelled), 3))
-            every[self._labelled] = forces
-            forces = every
-        voigt = (2.0 * rates[2] * self._factors[:, 1] / self._atoms)[:, None] * self._virial * self._shear
-        edges = [0, *accumulate(self._atoms.tolist())]
-        parts = [forces[first:last] for first, last in pairwise(edges)]
-        return self._found.gradient(Slopes(energies, parts, (voigt @ self._components.T).reshape(-1, 3, 3)))
+        table, (energies, forces, _) = self._table, self._residuals
+        out = np.empty_like(energies), np.empty_like(forces), np.empty((len(energies), 9))
+        kernels_balanced.slopes(
+            self._frames, table.edges, (table.factors, table.force_factors), rates, table.shear, table.voigt,
+            self._residuals, out,
+        )  # fmt: skip
+        edges = [0, *accumulate(table.atoms[self._frames].tolist())]
+        return self._found.gradient(Slopes(out[0], Parts(out[1], edges), out[2].reshape(-1, 3, 3)))

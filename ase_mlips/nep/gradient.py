@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arrays import FloatArray, IntArray
+from ..arrays import FloatArray, IntArray, Parts, whole
 from ..engine.packing import W, flatten, named, padded
 from ..engine.plans import Plan, block_order, capacity
 from ..engine.threads import run_chunks, scratch
 from ..potential import Evaluation, evaluate_blocks
-from . import kernels, layout, layout_training
+from . import kernels, kernels_batch, layout, layout_training
 from .kernels_training import accumulate
 from .layout import Pass
 from .model import NepModel
@@ -75,7 +74,7 @@ class EvaluatedFrames:
 
     def gradient(self, slopes: Any) -> FloatArray:
         """Derivatives with respect to the parameters; see `ase_mlips.fit.protocols.Evaluated.gradient`."""
-        return self.pull(slopes.energies, np.concatenate(slopes.forces), slopes.strains)
+        return self.pull(slopes.energies, whole(slopes.forces), slopes.strains)
 
 
 class NepGradient:
@@ -102,7 +101,8 @@ class NepGradient:
         self._train, self._own_ints, self._own_floats = _training_tables(self._potential)
         self._laid_out: dict[int, tuple[Any, Any, int, int]] = {}
         self._calls: dict[tuple[int, bytes], _Call] = {}
-        self._filled: FloatArray = np.empty(0)
+        self._tables = self.vector.bound((self._floats, self._head.floats), (self._own_floats, self._train))
+        self._filled = b""
 
     @property
     def cutoff(self) -> float:
@@ -112,11 +112,9 @@ class NepGradient:
     def evaluate(self, parameters: FloatArray, frames: Sequence[Neighborhood]) -> EvaluatedFrames:
         """Energies, forces and strain derivatives with parameters (1, P)."""
         joined, call, found, _ = self._run(parameters, frames)
-        begin = joined.begin[:-1]
-        energies = np.add.reduceat(found.energies, begin)
-        virials = np.add.reduceat(found.virials, begin, axis=0)
-        strains = -0.5 * (virials + virials.transpose(0, 2, 1))
-        forces = [found.forces[first:last] for first, last in pairwise(joined.begin.tolist())]
+        energies, strains = np.empty(len(frames)), np.empty((len(frames), 3, 3))
+        kernels_batch.frame_sums(joined.begin, found.energies, found.virials, energies, strains)
+        forces = Parts(found.forces, joined.edges)
 
         def pull(by_energy: FloatArray, by_forces: FloatArray, by_strain: FloatArray) -> FloatArray:
             self._fill(parameters)
@@ -165,9 +163,10 @@ class NepGradient:
 
     def _fill(self, parameters: FloatArray) -> None:
         """Make the tables of both kernels, unless they are those of these parameters."""
-        if not np.array_equal(parameters, self._filled):
-            self.vector.fill(parameters, (self._floats, self._head.floats), (self._own_floats, self._train))
-            self._filled = parameters.copy()
+        values = parameters.tobytes()
+        if values != self._filled:
+            self._tables.fill(parameters)
+            self._filled = values
 
     def _layout(self, slots: int) -> tuple[Any, Any, int, int]:
         """Areas of both kernels and the doubles that they take."""
@@ -181,8 +180,8 @@ class NepGradient:
         self, joined: JoinedFrames, call: _Call, by_energy: FloatArray, by_forces: FloatArray, motion: FloatArray
     ) -> FloatArray:
         n, chunks = joined.n, call.plan.chunks
-        moves = np.zeros((n + 2, layout_training.MOVE_WORDS))
-        moves[:n, :3], moves[:n, 3] = by_forces, by_energy[joined.owners]
+        moves = np.empty((n + 2, layout_training.MOVE_WORDS))
+        kernels_batch.fill_moves(joined.begin, by_energy, by_forces, moves)
         parts = np.zeros((chunks, self._train.gradient.size))
 
         def work(first: int, last: int) -> None:
@@ -193,7 +192,7 @@ class NepGradient:
             )  # fmt: skip
 
         run_chunks(work, chunks, self._threads)
-        return self.vector.gradient(parts.sum(axis=0), self._train.gradient)
+        return self._tables.gradient(parts, self._train.gradient)
 
 
 def _chunks(n: int) -> int:

@@ -153,6 +153,8 @@ class JoinedFrames:
         Type and frame of each atom.
     begin : (F + 1,) int array
         Where the atoms of each frame begin.
+    edges : list of int
+        The same.
     """
 
     n: int
@@ -163,6 +165,7 @@ class JoinedFrames:
     species: IntArray
     owners: IntArray
     begin: Int64Array
+    edges: list[int]
 
 
 def join(frames: Sequence[Neighborhood]) -> JoinedFrames:
@@ -189,9 +192,10 @@ def join(frames: Sequence[Neighborhood]) -> JoinedFrames:
     longest = max(frame.longest for frame in frames)
     species = np.concatenate([frame.species for frame in frames])
     owners = np.repeat(np.arange(len(frames), dtype=np.int32), sizes)
+    listed = StaticList(n, n, longest, buffers)
     return JoinedFrames(
-        n, parts.positions, parts.shifts, StaticList(n, n, longest, buffers), by_type, species, owners, np.array(begin)
-    )
+        n, parts.positions, parts.shifts, listed, by_type, species, owners, np.array(begin), begin
+    )  # fmt: skip
 
 
 _FAR = 1.0e9, 0.0, 0.0, 0.0  # where the dummy atom is

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.polynomial import chebyshev
 
 from ..arrays import FloatArray, Int64Array
 from ..engine.packing import W, padded
+from . import kernels_batch
 from .model import NepModel, NepNetwork
 from .tables import pack_network
 
@@ -42,12 +45,12 @@ class ParameterVector:
         self._radial = self.bias + 1
         self._angular = self._radial + model.radial.size
         self.size = self._angular + model.angular.size
-        self._chebyshev = [_chebyshev(model.basis_size[n] + 1) for n in (0, 1)]
-        sizes = [self.size + 1, model.radial.size, model.radial.size, model.angular.size, model.angular.size]
-        self._doubles = np.zeros(sum(sizes))  # parameters, 0; coefficients of T_k and of its derivative, twice
-        self._parts = np.split(self._doubles, np.cumsum(sizes)[:-1])
-        self._networks = self._network_sources()
-        self._functions, self._weights = self._function_sources()
+        at, self._coefficients = self.size + 1, []
+        for order, (c, first) in enumerate(((model.radial, self._radial), (model.angular, self._angular))):
+            shape = *c.shape[:2], self._types**2
+            self._coefficients.append((first, at, shape, _chebyshev(model.basis_size[order] + 1)))
+            at += 2 * c.size
+        self._doubles = np.zeros(at)  # parameters, 0; coefficients of T_k and of its derivative, twice
 
     def __reduce__(self) -> tuple[type[ParameterVector], tuple[NepModel]]:
         return type(self), (self._model,)  # a copy of the parts would be no view of what they are parts of
@@ -91,59 +94,29 @@ class ParameterVector:
     # -----------------------------------------------------------------------------------------------
     # to the tables and back
 
-    def fill(self, parameters: FloatArray, forces: tuple[FloatArray, Any], training: tuple[FloatArray, Any]) -> None:
-        """Write all tables that depend on parameters.
+    def bound(self, forces: tuple[FloatArray, Any], training: tuple[FloatArray, Any]) -> BoundTables:
+        """What writes all tables that depend on parameters.
 
         Parameters
         ----------
-        parameters : (1, size) array
         forces : (array, `layout.Floats`)
             Tables of `NepPotential` and where they begin.
         training : (array, `layout_training.TrainingHead`)
             Those of the gradient, and where ``radial`` and ``angular`` begin.
         """
-        self._parts[0][:-1] = parameters[0]
-        for order, c in enumerate(self.coefficients(parameters)):
-            rows = c.reshape(*c.shape[:2], -1)
-            for matrix, out in zip(self._chebyshev[order], self._parts[1 + 2 * order :], strict=False):
-                np.matmul(matrix, rows, out=out.reshape(rows.shape))
         (floats, places), (own, own_places) = forces, training
-        table = self._take(self._networks, floats, places.network).reshape(self.nets, -1)
-        biases = table[:, -1]
-        biases[:] = parameters[0, self.bias]
-        if self._with_bias:
-            biases += self.blocks(parameters)[:, -1]
-        for target, begin, sources in (
-            (floats, places.radial, self._functions[0]),
-            (floats, places.angular, self._functions[1]),
-            (own, own_places.radial, self._weights[0]),
-            (own, own_places.angular, self._weights[1]),
-        ):
-            self._take(sources, target, begin)
-
-    def _take(self, sources: Int64Array, table: FloatArray, begin: int) -> FloatArray:
-        """Write the doubles of these places to a table from `begin` on; returns this part of it."""
-        part = table[begin : begin + len(sources)]
-        np.take(self._doubles, sources, out=part, mode="clip")  # twice as fast as the default
-        return part
-
-    def gradient(self, raw: FloatArray, places: Any) -> FloatArray:
-        """Derivatives (1, size) from what the kernel sums up, at `places` (`layout_training.Gradient`)."""
-        found = np.empty((1, self.size))
-        plain = self._hidden * (self._inputs + 2)
-        blocks = self.blocks(found)
-        blocks[:, :plain] = raw[places.networks : places.networks + self.nets * plain].reshape(self.nets, plain)
-        weights = raw[places.weights : places.weights + self._types]
-        if self._with_bias:
-            blocks[:, -1] = -weights
-        found[0, self.bias] = -weights.sum()
-        for c, (value, _), place in zip(
-            self.coefficients(found), self._chebyshev, (places.radial, places.angular), strict=True
-        ):
-            n, k = c.shape[:2]
-            slopes = raw[place : place + c.size].reshape(-1, n, k)  # [pair][n][k]
-            c.reshape(n, k, -1)[:] = (slopes @ value).transpose(1, 2, 0)
-        return found
+        networks, (functions, weights) = self._network_sources(), self._function_sources()
+        step = len(networks) // self.nets
+        last = self.block - 1 if self._with_bias else -1
+        return BoundTables(
+            self._doubles,
+            (self._coefficients[0], self._coefficients[1]),
+            (self.bias, last, self.block, places.network + step - 1, step, self.nets),
+            (
+                (*_placed([networks, *functions], [places.network, places.radial, places.angular]), floats),
+                (*_placed(weights, [own_places.radial, own_places.angular]), own),
+            ),
+        )
 
     def _network_sources(self) -> Int64Array:
         """For each double of the packed networks its place in the vector; behind the last one for zeros and biases."""
@@ -161,16 +134,40 @@ class ParameterVector:
 
     def _function_sources(self) -> tuple[list[Int64Array], list[Int64Array]]:
         """The same for the coefficients of the functions, radial and angular, in the forces' tables and in the own."""
-        numbers = np.split(np.arange(len(self._doubles)), np.cumsum([len(part) for part in self._parts])[:-1])
         functions, weights = [], []
-        for order, c in enumerate((self._model.radial, self._model.angular)):
-            values, slopes = (own.reshape(*c.shape[:2], -1) for own in numbers[1 + 2 * order : 3 + 2 * order])
+        for _, at, (n, k, pairs), _ in self._coefficients:
+            values, slopes = np.arange(at, at + 2 * n * k * pairs).reshape(2, n, k, pairs)
             weights.append(_tiles(values, self.size))
             if self._types == 1:  # [n][k][2]
                 functions.append(np.stack([values[..., 0], slopes[..., 0]], axis=2).ravel())
             else:
                 functions.append(_tiles(np.concatenate([values, slopes]), self.size))
         return functions, weights
+
+
+class BoundTables(NamedTuple):
+    """Arguments of `kernels_batch.fill_tables`, by these names."""
+
+    doubles: FloatArray
+    coefficients: tuple[Any, Any]
+    biases: tuple[int, ...]
+    tables: tuple[Any, Any]
+
+    def fill(self, parameters: FloatArray) -> None:
+        """Write the tables of these parameters (1, size)."""
+        kernels_batch.fill_tables(parameters[0], self.coefficients, self.doubles, self.biases, self.tables)
+
+    def gradient(self, parts: FloatArray, places: Any) -> FloatArray:
+        """Derivatives (1, size) from the rows of `kernels_training.accumulate`."""
+        found = np.empty((1, self.biases[0] + 1 + sum(math.prod(own[2]) for own in self.coefficients)))
+        kernels_batch.collect(parts, places[:-1], self.coefficients, self.biases, np.empty(places.size), found[0])
+        return found
+
+
+def _placed(sources: Sequence[Int64Array], begin: Sequence[int]) -> tuple[Int64Array, Int64Array]:
+    """All sources, and where in a table each goes whose parts begin there."""
+    targets = [np.arange(first, first + len(own)) for own, first in zip(sources, begin, strict=True)]
+    return np.concatenate(sources), np.concatenate(targets)
 
 
 def _chebyshev(count: int) -> tuple[FloatArray, FloatArray]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 
-from ..arrays import FloatArray
+from ..arrays import FloatArray, Parts
 from . import layout_training
 from .gradient import EvaluatedFrames, NepGradient
 from .layout import Pass
@@ -27,7 +26,7 @@ class DipoleGradient(NepGradient):
         joined, call, _, report = self._run(parameters, frames)
         dipoles = -np.add.reduceat(self._potential.split(report).square, joined.begin[:-1])
         nothing = np.zeros(len(frames))
-        forces = [np.zeros((last - first, 3)) for first, last in pairwise(joined.begin.tolist())]
+        forces = Parts(np.zeros((joined.n, 3)), joined.edges)
 
         def pull(_energy: FloatArray, by_forces: FloatArray, by_dipole: FloatArray) -> FloatArray:
             self._fill(parameters)

@@ -306,12 +306,11 @@ def test_the_curvature_is_that_of_gauss_and_newton(frames, monkeypatch):
     batches = [task.objective._batch(task.start + s * h * direction, task.train, gradient=False) for s in (1.0, -1.0)]
     rates = 2.0 * task.objective._rates(batches[0].counts)
     energy, force, virial = (
-        (getattr(batches[0], name) - getattr(batches[1], name)) / (2.0 * h)
-        for name in ("_energy", "_forces", "_virial")
+        (up - down) / (2.0 * h) for up, down in zip(*(own._residuals for own in batches), strict=True)
     )
-    factors = batches[0]._factors
-    expected = rates[0] * factors[:, 0] @ energy**2 + rates[1] * batches[0]._force_factors @ (force**2).sum(axis=1)
-    expected += rates[2] * factors[:, 1] @ (virial**2 @ batches[0]._shear)
+    table = task.objective._table  # all of its frames are those of the batches
+    expected = rates[0] * table.factors[:, 0] @ energy**2 + rates[1] * table.force_factors @ (force**2).sum(axis=1)
+    expected += rates[2] * table.factors[:, 1] @ (virial**2 @ table.shear)
     assert (direction @ found @ direction.T).item() == pytest.approx(expected, rel=0.1)
     np.testing.assert_array_equal(found, found.T)
     monkeypatch.setattr(balanced_module, "_MOST_CURVED", 10)
