@@ -45,6 +45,17 @@ def test_fit_pod_and_snap(here, capsys):
     assert table(capsys.readouterr().out.split("wrote")[-1])["family"] == ["Overlay"]
 
 
+@pytest.mark.filterwarnings("ignore:the best model has a loss:UserWarning")
+def test_heads(here, capsys):
+    assert main(["fit", "pod", "train.extxyz", "-o", "q.pod.npz", "--quadratic", "--ridge", "1e-8", *SMALL]) == 0
+    assert POD("q.pod.npz").model.quadratic.shape == (1, 45)
+    assert main(["fit", "pod", "train.extxyz", "-o", "n.pod.npz", "--head", "4", "--epochs", "2", *SMALL]) == 0
+    assert POD("n.pod.npz").model.network.sizes == (9, 4, 1)
+    capsys.readouterr()
+    assert main(["info", "n.pod.npz"]) == 0
+    assert "Network(9-4-1" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -57,6 +68,13 @@ def test_fit_pod_and_snap(here, capsys):
         (["-o", "x_coeff.pod", "--angular", *"111111"], "--angular: expected at most 5 numbers, got 6"),
         (["-o", "x_coeff.pod", "--rin", "6"], "expected rcut between rin = 6.0 and 1000, got 5.0"),
         (["-o", "none/x_coeff.pod"], "none: there is no such directory"),
+        (
+            ["-o", "x_coeff.pod", "--quadratic"],
+            "x_coeff.pod: expected a linear model, got quadratic, which a name that",
+        ),
+        (["-o", "x_coeff.pod", "--head", "4"], "x_coeff.pod: expected a linear model, got network "),
+        (["-o", "x.overlay.npz", "--snap", "4", "--head", "4"], "--head: not possible together with --snap"),
+        (["-o", "x.overlay.npz", "--snap", "4", "--quadratic"], "--quadratic: not possible together with --snap"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused_before_the_structures_are_read(here, capsys, arguments, message):

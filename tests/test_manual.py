@@ -81,6 +81,7 @@ def test_page_of_training_runs() -> None:
         "rcutfac=4.9": f"rcutfac={calc.model.rcutfac}",
         '"state.npz"': '"state.npz", epochs=120',
         "train, members": "train, training=Training(epochs=4), members",
+        "template, train, loss=loss": "template, train, loss=loss, training=Training(epochs=2)",
         "fit_mtp(16, train, test=test": "fit_mtp(4, train, test=test, training=few",
         "cutoff=(5.0, 4.5)), train, test=test": "cutoff=(5.0, 4.5)), train, test=test, training=short",
     }

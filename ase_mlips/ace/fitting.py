@@ -10,26 +10,21 @@ from typing import Literal
 import numpy as np
 
 from ..arrays import FloatArray
-from ..engine.neighbors import NeighborList
 from ..fit.dataset import LabelledFrame
-from ..fit.descriptors import DescribedFrames
 from ..fit.design import DescriptorDesign, isolated_energies
 from ..fit.equations import LinearEquations, LinearFit, fit_linear
 from ..fit.linear import Solver
 from ..fit.loss import Loss
-from ..fit.networks import DescriptorNetworks, normalised
+from ..fit.networks import NetworksBesideLinear
 from ..fit.problem import TrainingProblem, every_frame, network_sets
-from ..fit.report import predict
 from ..fit.results import checked_sets
 from ..fit.trained import TrainedFit
 from ..fit.trained import train as train_one
 from ..fit.training import Training
-from ..heads.network import split_layers
 from .model import AceModel, Embedding
 from .potential import AcePotential
 from .writing import write_ace
 
-FIRST = 0.05  # share of the usual random weights of the output that a training starts with
 LEAST_CORE = 1e4  # eV, of the core repulsion that may switch the energy off in a model that is fitted
 
 
@@ -77,6 +72,15 @@ def without_coefficients(template: AceModel, energies: FloatArray) -> AceModel:
     return replace(template, energies=energies, functions=functions, embeddings=linear, network=None)
 
 
+def weighted(bare: AceModel, constants: FloatArray, coefficients: FloatArray) -> AceModel:
+    """What `without_coefficients` makes, with constants (E,) added and with coefficients (E, K)."""
+    functions = tuple(
+        tuple(replace(f, weights=(c * f.couplings)[:, None]) for f, c in zip(own, row.tolist(), strict=True))
+        for own, row in zip(bare.functions, coefficients, strict=True)
+    )
+    return replace(bare, energies=bare.energies + constants, functions=functions)
+
+
 class AceDesign(AceFamily, DescriptorDesign):
     """Turns frames into rows ``[A | b]`` whose unknowns give the coefficients of a linear ACE model.
 
@@ -111,12 +115,7 @@ class AceDesign(AceFamily, DescriptorDesign):
     def model(self, solution: FloatArray) -> AceModel:
         """The model with the solved coefficients."""
         coefficients = self.coefficients(solution)
-        functions = tuple(
-            tuple(replace(f, weights=(c * f.couplings)[:, None]) for f, c in zip(own, row[1:].tolist(), strict=True))
-            for own, row in zip(self.reference.functions, coefficients, strict=True)
-        )
-        energies = self.reference.energies + coefficients[:, 0]
-        return replace(self.reference, energies=energies, functions=functions)
+        return weighted(self.reference, coefficients[:, 0], coefficients[:, 1:])
 
 
 class AceEquations(LinearEquations[AceModel]):
@@ -172,48 +171,23 @@ def fit_ace(
     return AceFit(fit.model, fit.sets, fit.solution, fit.loss, fit.equations)
 
 
-class AceNetworks(AceFamily, DescriptorNetworks):
+class AceNetworks(AceFamily, NetworksBesideLinear):
     """Networks on the basis functions of an ACE model, beside a linear model that is fitted first.
-
-    Functions of neighbouring n are nearly parallel.  Least squares tell them apart, gradients hardly do: the network
-    learns what the linear model leaves.
 
     Parameters
     ----------
     template : AceModel
         Everything but the coefficients.  Its core repulsion is kept and not fitted.
-    frames : sequence of LabelledFrame
-    loss : Loss
-        Weights of the linear fit.
-    training : Training
-        The layers, and where to keep the gradients.
-    count : int
-        How many of the frames, from the first on, the linear model is fitted to; they set mean and standard deviation
-        of the descriptors, too.
+    frames, loss, training, count
+        See `NetworksBesideLinear`.
     """
 
     def __init__(
         self, template: AceModel, frames: Sequence[LabelledFrame], loss: Loss, training: Training, count: int
     ) -> None:
-        self.elements, self.cutoff = template.elements, template.cutoff
-        self.constants = np.zeros(len(self.elements), int) if training.shared else np.arange(len(self.elements))
         design = AceDesign(template, frames[:count])
-        fit = fit_linear(design, {"train": frames[:count]}, loss, equations=AceEquations)
-        self.template = replace(design.reference, energies=fit.model.energies)
-        self.coefficients = design.coefficients(fit.solution.coefficients)[:, 1:]
-        self._linear = AcePotential(fit.model)
-        data = DescribedFrames(design.potential, frames, memory=training.memory, disk=training.disk)
-        super().__init__(data, normalised(data, training, len(self.elements), count))
-
-    def rest(self, frame: LabelledFrame) -> dict[str, FloatArray]:
-        """The linear model and the core repulsion."""
-        return predict(self._linear, frame, NeighborList(self.cutoff, skin=0.0))
-
-    def start(self, seed: int, constants: FloatArray) -> FloatArray:
-        """Random weights, those of the output so small that the linear model is hardly changed."""
-        parameters = super().start(seed, constants)
-        split_layers(parameters, self.architecture.sizes)[-1][0][:] *= FIRST
-        return parameters
+        super().__init__(design, frames, loss, training, count)
+        self.template = replace(design.reference, energies=self.linear.energies)
 
     def model(self, parameters: FloatArray) -> AceModel:
         """The template with the linear coefficients and a network."""

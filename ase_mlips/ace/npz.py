@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -80,6 +81,13 @@ def npz_bytes(model: AceModel) -> bytes:
     linear               float64 (E, K)  coefficients of the descriptors beside a network, if there are any
     ==================== =============== ===================================================================
     """
+    stream = io.BytesIO()
+    np.savez(stream, **arrays_of(model))
+    return stream.getvalue()
+
+
+def arrays_of(model: AceModel) -> dict[str, Any]:
+    """The arrays of `npz_bytes` by name."""
     bonds = [bond for row in model.bonds for bond in row]
     functions = [function for own in model.functions for function in own]
     arrays: dict[str, Any] = {
@@ -111,9 +119,7 @@ def npz_bytes(model: AceModel) -> bytes:
         arrays["linear"] = model.coefficients
     kinds = {**_KINDS, **_NETWORK, **_LINEAR}
     typed: dict[str, Any] = {name: np.asarray(value, TYPES[kinds[name][0]]) for name, value in arrays.items()}
-    stream = io.BytesIO()
-    np.savez(stream, version=np.int64(VERSION), **typed)
-    return stream.getvalue()
+    return {"version": np.int64(VERSION), **typed}
 
 
 def _joined(parts: list[Any]) -> Any:
@@ -130,7 +136,11 @@ def read_npz(path: FilePath) -> AceModel:
     ValueError
         ``path: expected ..., got ...`` if it is damaged or lacks something.
     """
-    members = {name.removesuffix(".npy"): data for name, data in read_members(path).items()}
+    return from_members(path, {name.removesuffix(".npy"): data for name, data in read_members(path).items()})
+
+
+def from_members(path: FilePath, members: Mapping[str, bytes]) -> AceModel:
+    """The model in the members of an archive; raises ValueError as `read_npz` does."""
     version = read_arrays(path, members, {"version": ("i", 0)})["version"]
     if version != VERSION:
         raise refusal(path, f"version {VERSION} of the format", str(version))

@@ -41,8 +41,13 @@ def write_ace(path: str | PathLike[str], model: AceModel) -> tuple[str, ...]:
         raise ValueError(f"{name}: expected a name that ends in .yace or {ENDING}, got another")
     if model.network is not None:
         raise ValueError(f"{name}: expected a name that ends in {ENDING}, which alone can hold a network, got another")
-    replace_files({name: "\n".join(_yace_lines(model)) + "\n"})
+    replace_files({name: yace_text(model)})
     return (name,)
+
+
+def yace_text(model: AceModel) -> str:
+    """The content of a file ``X.yace`` of a model without a network."""
+    return "".join(line + "\n" for line in _yace_lines(model))
 
 
 def _yace_lines(model: AceModel) -> Iterator[str]:

@@ -81,7 +81,9 @@ def _least_squares(parser: ArgumentParser) -> None:
 
 
 def _pod(families: Any) -> None:
-    parser = command(families, "pod", "fit a POD potential, or POD + SNAP, by least squares", model=False)
+    parser = command(
+        families, "pod", "fit a POD potential, or POD + SNAP, by least squares, or with --head a network", model=False
+    )
     parser.set_defaults(module="fit_pod")
     _data_and_output(parser, "OUT_coefficients.pod", "model; errors go to a report beside it")
     parser.add_argument("--rin", type=positive, default=1.0, metavar="A", help="inner radius")
@@ -100,7 +102,9 @@ def _pod(families: Any) -> None:
     parser.add_argument(
         "--elements", nargs="+", action=Symbols, metavar="X", help="their order in the model (default: alphabetical)"
     )
+    parser.add_argument("--quadratic", action="store_true", help="quadratic POD; needs -o OUT.pod.npz")
     _least_squares(parser)
+    _head(parser)
 
 
 def _head(parser: ArgumentParser) -> None:

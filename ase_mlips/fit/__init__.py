@@ -26,6 +26,7 @@ from .loss import Loss
 from .offsets import EnergyOffsets, energy_offsets
 from .report import Report, compare
 from .sweep import Sweep
+from .tradeoff import TradeOff, trade_off
 from .training import Training
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from ..mtp.fitting import MlipLoss, MtpFit, fit_mtp, fit_mtp_committee, grown
     from ..nep.fitting import NepFit, NepSettings, NepTraining, fit_nep, fit_nep_committee, read_nep_in
     from ..overlay.fitting import OverlayDesign, OverlayFit, fit_overlay
-    from ..pod.fitting import PodDesign, PodFit, fit_pod
+    from ..pod.fitting import PodDesign, PodFit, PodNetworkFit, fit_pod, fit_pod_network
     from ..snap.fitting import (
         NetworkFit,
         SnapDesign,
@@ -50,10 +51,11 @@ if TYPE_CHECKING:
 __all__ = [
     "AceFit", "AceNetworkFit", "Committee", "EnergyOffsets", "FrameFile", "FullBatch", "LabelledFrame", "Loss",
     "MlipLoss", "MtpFit", "NepFit", "NepSettings", "NepTraining", "NetworkFit", "OverlayDesign", "OverlayFit",
-    "PodDesign", "PodFit", "Report", "RmseLoss", "SnapDesign", "SnapEquations", "SnapFit", "Sweep", "Training",
-    "ace_template", "compare", "energy_offsets", "fit_ace", "fit_ace_network", "fit_committee", "fit_mtp",
-    "fit_mtp_committee", "fit_nep", "fit_nep_committee", "fit_network", "fit_overlay", "fit_pod", "fit_snap", "grown",
-    "read_frames", "read_nep_in", "snap_template", "split_frames", "warn_of_cells", "weight_sweep",
+    "PodDesign", "PodFit", "PodNetworkFit", "Report", "RmseLoss", "SnapDesign", "SnapEquations", "SnapFit", "Sweep",
+    "TradeOff", "Training", "ace_template", "compare", "energy_offsets", "fit_ace", "fit_ace_network", "fit_committee",
+    "fit_mtp", "fit_mtp_committee", "fit_nep", "fit_nep_committee", "fit_network", "fit_overlay", "fit_pod",
+    "fit_pod_network", "fit_snap", "grown", "read_frames", "read_nep_in", "snap_template", "split_frames", "trade_off",
+    "warn_of_cells", "weight_sweep",
 ]  # fmt: skip
 
 # the families import this package for its protocols, and their names are looked up when they are asked for
@@ -63,7 +65,7 @@ _FAMILIES = {
     "..mtp.fitting": ("MlipLoss", "MtpFit", "fit_mtp", "fit_mtp_committee", "grown"),
     "..nep.fitting": ("NepFit", "NepSettings", "NepTraining", "fit_nep", "fit_nep_committee", "read_nep_in"),
     "..overlay.fitting": ("OverlayDesign", "OverlayFit", "fit_overlay"),
-    "..pod.fitting": ("PodDesign", "PodFit", "fit_pod"),
+    "..pod.fitting": ("PodDesign", "PodFit", "PodNetworkFit", "fit_pod", "fit_pod_network"),
     "..snap.fitting": (
         "NetworkFit", "SnapDesign", "SnapEquations", "SnapFit", "fit_committee", "fit_network", "fit_snap",
         "weight_sweep",

@@ -11,12 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import FloatArray, Int64Array, IntArray
+from ..engine.neighbors import NeighborList
 from ..heads.network import Network, count_parameters, split_layers
 from .backpropagation import Layer, Pass
+from .dataset import LabelledFrame
 from .descriptors import DescribedFrames, Pairs
+from .design import DescriptorDesign
+from .equations import fit_linear
 from .kernels_contraction import pull, push
-from .protocols import Slopes
+from .loss import Loss
+from .protocols import LinearModel, Slopes
+from .report import predict
 from .training import Training
+
+FIRST = 0.05  # share of the usual random weights of the output that a training beside a linear model starts with
 
 Members = tuple[int, Int64Array, Pass]  # network, its atoms, and what it makes of them
 
@@ -107,6 +115,59 @@ class DescriptorNetworks:
             for (weights, biases), (by_weights, by_biases) in zip(blocks, own, strict=True):
                 weights[owner], biases[owner] = by_weights, by_biases
         return slope
+
+
+class LinearDesign(DescriptorDesign, LinearModel[Any]):
+    """A design as a family completes it."""
+
+
+class NetworksBesideLinear(DescriptorNetworks):
+    """Networks on descriptors, beside a linear model of these that is fitted first.
+
+    Descriptors may be nearly parallel.  Least squares tell them apart, gradients hardly do: the network learns what the
+    linear model leaves.  A family adds `TrainableModel.model` and what `Family` asks for.
+
+    Parameters
+    ----------
+    design : DescriptorDesign
+        Of the linear model.
+    frames : sequence of LabelledFrame
+    loss : Loss
+        Weights of the linear fit.
+    training : Training
+        The layers, and where to keep the gradients.
+    count : int
+        How many of the frames, from the first on, the linear model is fitted to; they set mean and standard deviation
+        of the descriptors, too.
+
+    Attributes
+    ----------
+    linear : the family's class of models
+        The linear model.
+    coefficients : (E, K) array
+        Of its descriptors.
+    """
+
+    def __init__(
+        self, design: LinearDesign, frames: Sequence[LabelledFrame], loss: Loss, training: Training, count: int
+    ) -> None:
+        self.elements, self.cutoff = design.elements, design.cutoff
+        self.constants = np.zeros(len(self.elements), int) if training.shared else np.arange(len(self.elements))
+        fit = fit_linear(design, {"train": frames[:count]}, loss)
+        self.linear, self._ready = fit.model, design.ready(fit.model)
+        self.coefficients = design.coefficients(fit.solution.coefficients)[:, 1:]
+        data = DescribedFrames(design.potential, frames, memory=training.memory, disk=training.disk)
+        super().__init__(data, normalised(data, training, len(self.elements), count))
+
+    def rest(self, frame: LabelledFrame) -> dict[str, FloatArray]:
+        """The linear model, and what it has beside its coefficients."""
+        return predict(self._ready, frame, NeighborList(self.cutoff, skin=0.0))
+
+    def start(self, seed: int, constants: FloatArray) -> FloatArray:
+        """Random weights, those of the output so small that the linear model is hardly changed."""
+        parameters = super().start(seed, constants)
+        split_layers(parameters, self.architecture.sizes)[-1][0][:] *= FIRST
+        return parameters
 
 
 @dataclass(frozen=True, eq=False)

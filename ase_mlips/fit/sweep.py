@@ -125,7 +125,7 @@ def sweep_weights(
     errors = np.empty((splits, len(values), 2))
     for split, ratio in tqdm(list(np.ndindex(splits, len(values))), desc="weights", unit="fit", disable=None):
         model, _ = equations.solve(loss.with_force_ratio(values[ratio]), without={split})
-        errors[split, ratio] = _errors(design.ready(model), chosen(frames, np.flatnonzero(parts == split)))
+        errors[split, ratio] = mean_errors(design.ready(model), chosen(frames, np.flatnonzero(parts == split)))
     return Sweep(values, errors[..., 0], errors[..., 1])
 
 
@@ -144,7 +144,7 @@ def _require_labels(frames: Sequence[LabelledFrame], parts: Int64Array, splits: 
             )
 
 
-def _errors(potential: Potential, frames: Sequence[LabelledFrame]) -> tuple[float, float]:
+def mean_errors(potential: Potential, frames: Sequence[LabelledFrame]) -> tuple[float, float]:
     """Mean absolute error of energy per atom and of force components."""
     neighbors = NeighborList(potential.cutoff, skin=0.0)
     found: dict[str, list[FloatArray]] = {"energy": [], "force": []}

@@ -18,7 +18,7 @@ __all__ = ["Overlay", "OverlayModel", "OverlayPotential", "read_overlay", "write
 
 
 class Overlay(PotentialCalculator):
-    """ASE calculator for sums of POD and SNAP models, as LAMMPS's ``pair_style hybrid/overlay`` has them.
+    """ASE calculator for sums of POD, SNAP and ACE models, as LAMMPS's ``pair_style hybrid/overlay`` has them.
 
     Parameters
     ----------

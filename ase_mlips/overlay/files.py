@@ -10,6 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ..ace import npz as ace_npz
+from ..ace import writing as ace_writing
+from ..ace.model import AceModel
 from ..files.archive import read_arrays, read_members, refusal
 from ..files.text import FilePath, replace_files
 from ..pod import npz as pod_npz
@@ -23,7 +26,12 @@ from .model import OverlayModel, Part
 ENDING, LAMMPS_ENDING = ".overlay.npz", ".overlay"
 VERSION = 1
 MOST_PARTS = 100
-_FORMATS: dict[str, tuple[type[Part], Any]] = {"pod": (PodModel, pod_npz), "snap": (SnapModel, snap_npz)}
+_FORMATS: dict[str, tuple[type[Part], Any]] = {
+    "pod": (PodModel, pod_npz),
+    "snap": (SnapModel, snap_npz),
+    "ace": (AceModel, ace_npz),
+}
+_STYLES = {PodModel: "pod", SnapModel: "snap", AceModel: "pace"}
 
 
 def write_overlay(path: str | PathLike[str], model: OverlayModel) -> tuple[str, ...]:
@@ -36,7 +44,7 @@ def write_overlay(path: str | PathLike[str], model: OverlayModel) -> tuple[str, 
     path : path
         ``x.overlay.npz`` is one file with all parts, see `overlay_bytes`.  ``x.overlay`` is a LAMMPS include file with
         ``pair_style hybrid/overlay`` and the lines ``pair_coeff``; beside it appear ``x_param.pod``,
-        ``x_coefficients.pod``, ``x.snapcoeff`` and ``x.snapparam`` for the parts, one of a kind at most.
+        ``x_coefficients.pod``, ``x.snapcoeff``, ``x.snapparam`` and ``x.yace`` for the parts, one of a kind at most.
     model : OverlayModel
 
     Returns
@@ -67,8 +75,8 @@ def overlay_bytes(model: OverlayModel) -> bytes:
 
     It is an archive without compression and without pickles, as ``numpy.savez`` writes it and
     ``numpy.load(path, allow_pickle=False)`` reads it.  Its arrays are ``version``, 1; ``parts``, the names of the kinds
-    of the parts, ``pod`` or ``snap``; and for part n all arrays of ``X.pod.npz`` or ``X.snap.npz``, with ``n.`` before
-    their names.
+    of the parts, ``pod``, ``snap`` or ``ace``; and for part n all arrays of ``X.pod.npz``, ``X.snap.npz`` or
+    ``X.ace.npz``, with ``n.`` before their names.
     """
     kinds = [next(kind for kind, (own, _) in _FORMATS.items() if isinstance(part, own)) for part in model.parts]
     arrays: dict[str, Any] = {"version": np.int64(VERSION), "parts": np.array(kinds)}
@@ -117,10 +125,13 @@ def _lammps_files(name: str, model: OverlayModel) -> dict[str, str | bytes]:
         raise ValueError(f"{name}: expected one part of a kind at most, got two; {ENDING} can hold them")
     contents: dict[str, str | bytes] = {}
     for part in model.parts:
+        if part.network is not None or (isinstance(part, PodModel) and part.quadratic is not None):
+            held = "a network" if part.network is not None else "quadratic coefficients of POD"
+            raise ValueError(f"{name}: expected parts without {held}, got one; {ENDING} can hold it")
         if isinstance(part, PodModel):
             contents |= pod_writing.contents(stem, part)
-        elif part.network is not None:
-            raise ValueError(f"{name}: expected parts without a network, got one; {ENDING} can hold it")
+        elif isinstance(part, AceModel):
+            contents[f"{stem}.yace"] = ace_writing.yace_text(part)
         else:
             contents |= snap_writing.contents(stem, part)
     contents[name] = "".join(line + "\n" for line in _include(os.path.basename(stem), model))
@@ -133,7 +144,7 @@ def _include(stem: str, model: OverlayModel) -> Iterator[str]:
     yield f"# types {elements} UNITS: metal WRITTEN BY: ase_mlips"
     repulsions = [part.zbl for part in model.parts if isinstance(part, SnapModel) and part.zbl is not None]
     styles = [f"zbl {own.inner!r} {own.outer!r}" for own in repulsions]
-    styles += ["pod" if isinstance(part, PodModel) else "snap" for part in model.parts]
+    styles += [_STYLES[type(part)] for part in model.parts]
     yield f"pair_style hybrid/overlay {' '.join(styles)}"
     for own in repulsions:
         for i, first in enumerate(own.charges, 1):
@@ -141,8 +152,10 @@ def _include(stem: str, model: OverlayModel) -> Iterator[str]:
                 f"pair_coeff {i} {j} zbl {first!r} {own.charges[j - 1]!r}" for j in range(i, len(own.charges) + 1)
             )
     for part in model.parts:
-        if isinstance(part, PodModel):
-            files = f"pod {stem}_param.pod {stem}_coefficients.pod"
-        else:
-            files = f"snap {stem}.snapcoeff {stem}.snapparam"
-        yield f"pair_coeff * * {files} {elements}"
+        style = _STYLES[type(part)]
+        files = {
+            "pod": f"{stem}_param.pod {stem}_coefficients.pod",
+            "snap": f"{stem}.snapcoeff {stem}.snapparam",
+            "pace": f"{stem}.yace",
+        }
+        yield f"pair_coeff * * {style} {files[style]} {elements}"

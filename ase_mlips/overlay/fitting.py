@@ -1,4 +1,4 @@
-"""POD and SNAP descriptors in one linear model, fitted together, as in the POD + SNAP of A. Rohskopf et al. (2023)."""
+"""POD, SNAP and ACE descriptors in one linear model, fitted together, as POD + SNAP in A. Rohskopf et al. (2023)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Literal
 
 import numpy as np
 
-from ..arrays import FloatArray
+from ..ace.fitting import AceDesign, weighted, without_coefficients
+from ..ace.model import AceModel
+from ..arrays import FloatArray, Int64Array
 from ..fit.dataset import LabelledFrame
 from ..fit.design import DescriptorDesign, isolated_energies
 from ..fit.equations import LinearEquations, LinearFit, fit_linear
@@ -23,7 +25,7 @@ from .files import write_overlay
 from .model import OverlayModel, Part
 from .potential import OverlayPotential
 
-Template = PodBasis | SnapModel
+Template = PodBasis | SnapModel | AceModel
 
 
 class OverlayDesign(DescriptorDesign):
@@ -31,8 +33,8 @@ class OverlayDesign(DescriptorDesign):
 
     Parameters
     ----------
-    templates : sequence of PodBasis or SnapModel
-        Everything but the coefficients.  A ZBL repulsion is kept and not fitted.
+    templates : sequence of PodBasis, SnapModel or AceModel
+        Everything but the coefficients.  A ZBL or core repulsion is kept and not fitted.
     frames : sequence of LabelledFrame
         All that will be fitted: their compositions decide which constants can be told apart.
     atomic_energies : mapping, optional
@@ -49,7 +51,7 @@ class OverlayDesign(DescriptorDesign):
         self.reference = _empty(templates, atomic_energies)
         equal, found = [], 0
         for part in self.reference.parts:
-            own = equal_descriptors(part) if isinstance(part, SnapModel) else np.arange(part.basis.n_descriptors)
+            own = _equal(part)
             equal.append(own + found)
             found += int(own.max()) + 1
         super().__init__(
@@ -59,13 +61,15 @@ class OverlayDesign(DescriptorDesign):
             quadratic=False,
             constants=atomic_energies is None,
         )
+        if any(isinstance(part, AceModel) for part in self.reference.parts):
+            self.reach = AceDesign.reach
 
     def model(self, solution: FloatArray) -> OverlayModel:
         """The model with the solved coefficients."""
         found = self.coefficients(solution)
         constants, column, parts = found[:, 0], 1, []
         for part in self.reference.parts:
-            size = part.n_descriptors if isinstance(part, SnapModel) else part.basis.n_descriptors
+            size = len(_equal(part))
             parts.append(_filled(part, constants, found[:, column : column + size]))
             constants, column = np.zeros_like(constants), column + size
         return OverlayModel(tuple(parts))
@@ -84,6 +88,13 @@ class OverlayDesign(DescriptorDesign):
         return f"{' '.join(model.elements)}, {kinds}, cutoff {model.cutoff:g} A"
 
 
+def _equal(part: Part) -> Int64Array:
+    """For each descriptor the number of the distinct one that it always equals."""
+    if isinstance(part, SnapModel):
+        return equal_descriptors(part)
+    return np.arange(part.n_descriptors if isinstance(part, AceModel) else part.basis.n_descriptors)
+
+
 def _empty(templates: Sequence[Template], atomic_energies: Mapping[str, float] | None) -> OverlayModel:
     """The model whose coefficients are zero but for the constants of its first part."""
     parts: list[Part] = []
@@ -91,21 +102,24 @@ def _empty(templates: Sequence[Template], atomic_energies: Mapping[str, float] |
         if isinstance(template, PodBasis):
             E = len(template.elements)
             parts.append(PodModel(template, np.zeros(E), np.zeros((E, 1, template.n_descriptors))))
+        elif isinstance(template, AceModel):
+            parts.append(without_coefficients(template, np.zeros(len(template.elements))))
         elif template.quadraticflag or template.network is not None:
             raise ValueError("templates: expected linear SNAP models, got a quadratic one or a network")
         else:
             parts.append(replace(template, coefficients=np.zeros_like(template.coefficients)))
     bare = OverlayModel(tuple(parts))
     first = parts[0]
-    size = first.n_descriptors if isinstance(first, SnapModel) else first.basis.n_descriptors
     constants = isolated_energies(bare.elements, atomic_energies)
-    return OverlayModel((_filled(first, constants, np.zeros((len(bare.elements), size))), *parts[1:]))
+    return OverlayModel((_filled(first, constants, np.zeros((len(bare.elements), len(_equal(first))))), *parts[1:]))
 
 
 def _filled(part: Part, constants: FloatArray, coefficients: FloatArray) -> Part:
     """The part with these constants (E,) added and these coefficients (E, n)."""
     if isinstance(part, PodModel):
         return PodModel(part.basis, part.constants + constants, coefficients[:, None])
+    if isinstance(part, AceModel):
+        return weighted(part, constants, coefficients)
     first = part.coefficients[:, 0] + constants
     return replace(part, coefficients=np.hstack([first[:, None], coefficients]))
 
@@ -127,15 +141,17 @@ def fit_overlay(
 
     Parameters
     ----------
-    templates : sequence of PodBasis or SnapModel
-        Of the same elements in the same order; coefficients are ignored.  A ZBL repulsion is kept and not fitted.
+    templates : sequence of PodBasis, SnapModel or AceModel
+        Of the same elements in the same order; coefficients are ignored.  A ZBL or core repulsion is kept and not
+        fitted.
     train, test, loss, atomic_energies, solver
         See `fit_pod` and `fit_snap`.
 
     Raises
     ------
     ValueError
-        Templates of other elements, a quadratic one or one with a network, and all that `fit_pod` refuses.
+        Templates of other elements, a quadratic SNAP or one with a network, and all that `fit_pod` and `fit_ace`
+        refuse.
     numpy.linalg.LinAlgError
         "cholesky" was asked for and the normal equations are singular in double precision.
 

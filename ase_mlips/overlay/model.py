@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..ace.model import AceModel
 from ..files.records import Record
 from ..pod.model import PodModel
 from ..snap.model import SnapModel
 
-Part = PodModel | SnapModel
+Part = PodModel | SnapModel | AceModel
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -18,7 +19,7 @@ class OverlayModel(Record):
 
     Attributes
     ----------
-    parts : tuple of PodModel or SnapModel
+    parts : tuple of PodModel, SnapModel or AceModel
 
     Raises
     ------
@@ -34,7 +35,7 @@ class OverlayModel(Record):
         object.__setattr__(self, "parts", tuple(self.parts))
         for part in self.parts:
             if not isinstance(part, Part):
-                raise ValueError(f"expected parts to be POD or SNAP models, got {type(part).__name__}")
+                raise ValueError(f"expected parts to be POD, SNAP or ACE models, got {type(part).__name__}")
             if part.elements != self.elements:
                 first, other = (" ".join(own) for own in (self.elements, part.elements))
                 raise ValueError(f"expected parts of the same elements in the same order, got {first} and {other}")

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..ace.model import AceModel
+from ..ace.potential import AcePotential
 from ..arrays import FloatArray, IntArray
 from ..engine.neighbors import NeighborList
 from ..pod.model import PodModel
@@ -57,7 +59,9 @@ class OverlayPotential:
         return joined([part.descriptor_gradients(neighbors, species) for part in self.parts])
 
 
-def _ready(part: Part) -> PodPotential | SnapPotential:
+def _ready(part: Part) -> PodPotential | SnapPotential | AcePotential:
+    if isinstance(part, AceModel):
+        return AcePotential(part)
     return PodPotential(part) if isinstance(part, PodModel) else SnapPotential(part)
 
 

@@ -1,4 +1,4 @@
-"""POD: proper orthogonal descriptors of LAMMPS's ML-POD, linear in one environment cluster or several."""
+"""POD: proper orthogonal descriptors of LAMMPS's ML-POD, with linear, quadratic and network heads."""
 
 from __future__ import annotations
 
@@ -89,6 +89,6 @@ class POD(PotentialCalculator):
         return self.potential  # type: ignore[return-value]
 
     def _describe(self) -> str:
-        basis, clusters = self.model.basis, self.model.clusters
-        kind = f", {clusters} clusters" if clusters > 1 else ""
+        basis, head = self.model.basis, self.model.head.replace("environment ", "")
+        kind = f", {head}" if head else ""
         return f"{', '.join(basis.elements)}, {basis.n_descriptors} descriptors{kind}, cutoff={basis.rcut:.4g} A"

@@ -1,4 +1,4 @@
-"""POD to be fitted: the energy is linear in the coefficients, which follow by least squares.
+"""POD to be fitted: linear and quadratic coefficients by least squares, networks by gradients.
 
 N. C. Nguyen and A. Rohskopf, J. Comput. Phys. 480, 112030 (2023).
 """
@@ -6,6 +6,7 @@ N. C. Nguyen and A. Rohskopf, J. Comput. Phys. 480, 112030 (2023).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,42 +18,21 @@ from ..fit.design import DescriptorDesign, isolated_energies
 from ..fit.equations import LinearEquations, LinearFit, fit_linear
 from ..fit.linear import Solver
 from ..fit.loss import Loss
+from ..fit.networks import NetworksBesideLinear
+from ..fit.problem import TrainingProblem, every_frame, network_sets
 from ..fit.results import checked_sets
+from ..fit.trained import TrainedFit
+from ..fit.trained import train as train_one
+from ..fit.training import Training
 from .files import write_pod
 from .model import PodBasis, PodModel
 from .potential import PodPotential
 
+FARTHER_REACH = 1e7  # products of descriptors differ in size by orders of magnitude, and so do their coefficients
 
-class PodDesign(DescriptorDesign):
-    """Turns frames into rows ``[A | b]`` whose unknowns give the coefficients of a POD model.
 
-    Parameters
-    ----------
-    basis : PodBasis
-    frames : sequence of LabelledFrame
-        All that will be fitted: their compositions decide which constants can be told apart.
-    atomic_energies : mapping, optional
-        Energy of the isolated atom of each element in eV, which the model will have exactly; without it one
-        constant per element is fitted.
-    """
-
-    def __init__(
-        self, basis: PodBasis, frames: Sequence[LabelledFrame], atomic_energies: Mapping[str, float] | None = None
-    ) -> None:
-        E, M = len(basis.elements), basis.n_descriptors
-        self.reference = PodModel(basis, isolated_energies(basis.elements, atomic_energies), np.zeros((E, 1, M)))
-        super().__init__(
-            PodPotential(self.reference),
-            frames,
-            equal=np.arange(M),
-            quadratic=False,
-            constants=atomic_energies is None,
-        )
-
-    def model(self, solution: FloatArray) -> PodModel:
-        """The model with the solved coefficients."""
-        found = self.coefficients(solution)
-        return PodModel(self.reference.basis, self.reference.constants + found[:, 0], found[:, None, 1:])
+class PodFamily:
+    """What fits ask of models of any kind; see `ase_mlips.fit.protocols.Family`."""
 
     def ready(self, model: PodModel) -> PodPotential:
         """The model, ready to be evaluated."""
@@ -63,15 +43,57 @@ class PodDesign(DescriptorDesign):
         return write_pod(path, model)
 
     def described(self, model: PodModel) -> str:
-        """Elements, size and radii of a model."""
-        basis = model.basis
-        return (
-            f"{' '.join(basis.elements)}, {basis.n_descriptors} descriptors, rin {basis.rin:g} A, rcut {basis.rcut:g} A"
+        """Elements, size, head and radii of a model."""
+        basis, head = model.basis, f", {model.head}" if model.head else ""
+        size = f"{basis.n_descriptors} descriptors{head}"
+        return f"{' '.join(basis.elements)}, {size}, rin {basis.rin:g} A, rcut {basis.rcut:g} A"
+
+
+class PodDesign(PodFamily, DescriptorDesign):
+    """Turns frames into rows ``[A | b]`` whose unknowns give the coefficients of a POD model.
+
+    Parameters
+    ----------
+    basis : PodBasis
+    frames : sequence of LabelledFrame
+        All that will be fitted: their compositions decide which constants can be told apart.
+    atomic_energies : mapping, optional
+        Energy of the isolated atom of each element in eV, which the model will have exactly; without it one
+        constant per element is fitted.
+    quadratic : bool
+        Whether products of two descriptors have coefficients, too.
+    """
+
+    def __init__(
+        self,
+        basis: PodBasis,
+        frames: Sequence[LabelledFrame],
+        atomic_energies: Mapping[str, float] | None = None,
+        *,
+        quadratic: bool = False,
+    ) -> None:
+        E, M = len(basis.elements), basis.n_descriptors
+        self.reference = PodModel(basis, isolated_energies(basis.elements, atomic_energies), np.zeros((E, 1, M)))
+        super().__init__(
+            PodPotential(self.reference),
+            frames,
+            equal=np.arange(M),
+            quadratic=quadratic,
+            constants=atomic_energies is None,
         )
+        if quadratic:
+            self.reach = FARTHER_REACH
+
+    def model(self, solution: FloatArray) -> PodModel:
+        """The model with the solved coefficients."""
+        basis, found = self.reference.basis, self.coefficients(solution)
+        constants, end = self.reference.constants + found[:, 0], 1 + basis.n_descriptors
+        quadratic = found[:, end:] if self.quadratic else None
+        return PodModel(basis, constants, found[:, None, 1:end], quadratic=quadratic)
 
 
 class PodFit(LinearFit[PodModel]):
-    """A fitted POD model and how well it does."""
+    """A fitted linear or quadratic POD model and how well it does."""
 
 
 def fit_pod(
@@ -81,6 +103,7 @@ def fit_pod(
     test: Sequence[LabelledFrame] = (),
     loss: Loss | None = None,
     atomic_energies: Mapping[str, float] | None = None,
+    quadratic: bool = False,
     solver: Solver | Literal["auto"] = "auto",
 ) -> PodFit:
     """Fit the coefficients of a POD model by weighted linear least squares.
@@ -97,6 +120,8 @@ def fit_pod(
     atomic_energies : mapping, optional
         Energy of each isolated atom in eV; the model then has exactly these.  By default one constant per element is
         fitted.
+    quadratic : bool
+        Let products of two descriptors have coefficients, too; only ``X.pod.npz`` can hold such a model.
     solver : {"auto", "cholesky", "qr", "svd"}
         "cholesky" solves the normal equations; "qr" and "svd" work on a triangular factor of the rows, slower but
         without squaring the condition number.  "auto" takes "cholesky" and repeats with "qr" where that is needed.
@@ -140,6 +165,88 @@ def fit_pod(
     """
     loss = loss or Loss()
     sets = checked_sets(train, test, elements=basis.elements, loss=loss)
-    design = PodDesign(basis, train, atomic_energies)
+    design = PodDesign(basis, train, atomic_energies, quadratic=quadratic)
     fit = fit_linear(design, sets, loss, solver=solver, equations=LinearEquations[PodModel])
     return PodFit(fit.model, fit.sets, fit.solution, fit.loss, fit.equations)
+
+
+class PodNetworks(PodFamily, NetworksBesideLinear):
+    """Networks on proper orthogonal descriptors, beside a linear model that is fitted first.
+
+    Parameters
+    ----------
+    basis : PodBasis
+    frames, loss, training, count
+        See `NetworksBesideLinear`.
+    """
+
+    def __init__(
+        self, basis: PodBasis, frames: Sequence[LabelledFrame], loss: Loss, training: Training, count: int
+    ) -> None:
+        super().__init__(PodDesign(basis, frames[:count]), frames, loss, training, count)
+
+    def model(self, parameters: FloatArray) -> PodModel:
+        """The linear model with a network."""
+        return replace(self.linear, network=replace(self.architecture, parameters=parameters))
+
+
+class PodNetworkProblem(TrainingProblem[PodModel]):
+    """Described frames, ready for the training of one or several networks.
+
+    Parameters
+    ----------
+    basis, train, validation, loss, training
+        See `fit_pod_network`.
+    """
+
+    def __init__(
+        self,
+        basis: PodBasis,
+        train: Sequence[LabelledFrame],
+        *,
+        validation: Sequence[LabelledFrame] | float,
+        loss: Loss,
+        training: Training,
+    ) -> None:
+        sets = network_sets(train, validation, elements=basis.elements, loss=loss, training=training)
+        networks = PodNetworks(basis, every_frame(sets), loss, training, len(sets["train"]))
+        super().__init__(networks, sets, loss)
+
+
+class PodNetworkFit(TrainedFit[PodModel]):
+    """A trained network on proper orthogonal descriptors and how well it does."""
+
+
+def fit_pod_network(
+    basis: PodBasis,
+    train: Sequence[LabelledFrame],
+    *,
+    validation: Sequence[LabelledFrame] | float = 0.1,
+    test: Sequence[LabelledFrame] = (),
+    loss: Loss | None = None,
+    training: Training | None = None,
+) -> PodNetworkFit:
+    """Train a network on proper orthogonal descriptors, added to a linear model that is fitted first.
+
+    Ctrl-C ends it with the best network so far.  Only ``X.pod.npz`` can hold the model.
+
+    Parameters
+    ----------
+    basis : PodBasis
+    train, validation, test, loss, training
+        As for `fit_network`.
+
+    Raises
+    ------
+    KeyboardInterrupt, ValueError, OSError, FloatingPointError
+        As `fit_network`.
+
+    Warns
+    -----
+    UserWarning
+        When the network is worse on the validation frames than a constant energy of each element.
+    """
+    training = training or Training()
+    problem = PodNetworkProblem(basis, train, validation=validation, loss=loss or Loss(), training=training)
+    fit = train_one(problem, training, test=test)
+    return PodNetworkFit(fit.model, fit.sets, fit.history, fit.loss, fit.training, fit.interrupted, fit.family)

@@ -16,7 +16,7 @@ from ..engine.jit import device, kernel
 from ..engine.lanes import PAD, channel_sums, gather, open_chunk, scatter, sum_rows
 from ..engine.neighbors.kernels_pairs import pointers
 from ..engine.simd import W, fma, ldf, ldi, load, off, ptr, splat, stf, store, vsqrt, where_less
-from .kernels_head import clustered, lane_coefficients, linear, with_enough_neighbors
+from .kernels_head import head_energy, lane_coefficients, with_enough_neighbors
 from .kernels_radial import radial_functions
 from .kernels_terms import (
     clear_moment_derivatives,
@@ -239,8 +239,7 @@ def evaluate_block(
     if block_types(head, species, members, work):
         lane_coefficients(head, floats, work)
     used = describe_block(listing, species, head, ints, floats, members, work)
-    energy = clustered(head, work) if head.clusters > 1 else linear(head, work)
-    store(work, head.area.energy, energy)
+    store(work, head.area.energy, head_energy(head, ints, floats, work))
     with_enough_neighbors(head, ints, off(work, head.area.beta), work)
     product_derivatives(head, ints, work)
     zero(off(work, head.area.sum_derivatives), head.types * head.sums)

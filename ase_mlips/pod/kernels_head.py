@@ -1,4 +1,4 @@
-"""From the descriptors of eight atoms to their energies and dU/dB: linear, in one environment cluster or several."""
+"""From the descriptors of eight atoms to their energies and dU/dB."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from ..engine.jit import device
 from ..engine.simd import W, fma, ldf, ldi, load, mask_less, off, popcount, splat, stf, store, where_less
+from ..heads.kernels import network, polynomial
 from .layout import Head
 
 NEVER = 1e-20  # added to squared distances from the centroids
@@ -30,6 +31,31 @@ def with_enough_neighbors(head: Head, ints: Any, values: Any, work: Any) -> None
     for body in range(6):
         for k in range(ldi(bodies, body), ldi(bodies, body + 1)):
             store(values, k * W, where_less(present, splat(body + 0.5), splat(0.0), load(values, k * W)))
+
+
+@device
+def head_energy(head: Head, ints: Any, floats: Any, work: Any) -> Any:
+    """Energies; dU/dB to the area `beta`."""
+    if head.clusters > 1:
+        return clustered(head, work)
+    if head.quadratic == 1:
+        c, b, beta = off(work, head.area.coefficients), off(work, head.area.descriptors), off(work, head.area.beta)
+        return polynomial(head.descriptors, 1, c, b, beta)
+    energy = linear(head, work)
+    if head.network == 1:
+        energy = energy + networked(head, ints, floats, work)
+    return energy
+
+
+@device
+def networked(head: Head, ints: Any, floats: Any, work: Any) -> Any:
+    """Energies of the networks, whose dU/dB are added to the area `beta`."""
+    b, beta, slopes = off(work, head.area.descriptors), off(work, head.area.beta), off(work, head.area.slopes)
+    spec, weights = off(ints, head.ints.network), off(floats, head.floats.network)
+    energy = network(spec, weights, off(work, head.area.types), b, slopes, off(work, head.area.network))
+    for k in range(head.descriptors):
+        store(beta, k * W, load(beta, k * W) + load(slopes, k * W))
+    return energy
 
 
 @device

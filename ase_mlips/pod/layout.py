@@ -35,6 +35,7 @@ class Integers(NamedTuple):
     factors: int
     products: int  # pairs of descriptors
     bodies: int  # where the descriptors of two, three, .. seven bodies begin, and their number
+    network: int = 0
 
 
 class Floats(NamedTuple):
@@ -48,8 +49,9 @@ class Floats(NamedTuple):
     weights: int  # of the four-body terms
     pieces: int  # of the radial functions: [piece][group of eight functions][power][8]
     expansion: int  # of the radial functions in the snapshots: [function][snapshot]
-    coefficients: int  # of each element: constant, coefficients by cluster, projections by component, centroids
+    coefficients: int  # of each element: constant, then by cluster, quadratic ones, projections by component, centroids
     scalars: int  # rin, rcut, start of the pieces, 1 / their width
+    network: int = 0
 
 
 class Areas(NamedTuple):
@@ -75,6 +77,8 @@ class Areas(NamedTuple):
     present: int  # neighbours of each lane
     coefficients: int  # of the lanes
     clusters: int  # what `kernels_head.clustered` needs
+    slopes: int  # of a network, dU/dB
+    network: int
     types: int
     energy: int
 
@@ -107,6 +111,8 @@ class Head(NamedTuple):
     clusters: int
     components: int
     coefficients: int  # of one element
+    quadratic: int  # whether there are quadratic coefficients
+    network: int  # whether there is a network
     ints: Integers
     floats: Floats
     species: int = 0  # this and what follows differ from call to call, see `packing.Plans`

@@ -12,6 +12,7 @@ from ..arrays import FloatArray, Int64Array
 from ..files.elements import ELEMENTS
 from ..files.records import Record, finite, frozen_array, integer, require_shape
 from ..files.text import quoted
+from ..heads.network import Network
 
 BODIES = ("two", "three", "four", "five", "six", "seven")
 MAX_ANGULAR = (12, 6, 12, 12, 12)  # of three to seven bodies
@@ -161,7 +162,8 @@ class PodModel(Record):
 
     .. math:: U_i = c_0 + \sum_k P_k(B) \sum_m c_{km} B_m
 
-    with one environment cluster, P = 1, or with several (N. C. Nguyen, Phys. Rev. B 107, 144103 (2023)).
+    with one environment cluster, P = 1, or with several (N. C. Nguyen, Phys. Rev. B 107, 144103 (2023)).  With one,
+    half of ``B.Q.B`` may be added, or a neural network.
 
     Attributes
     ----------
@@ -176,6 +178,10 @@ class PodModel(Record):
         From descriptors to the D principal components that tell environments apart, present if C > 1 only.
     centroids : (E, C, D) array or None
         Of the environment clusters, likewise.
+    quadratic : (E, M (M + 1) / 2) array or None
+        Upper triangle of the symmetric matrix Q of each element, row by row, in eV.
+    network : Network or None
+        Whose energy is added.
 
     Raises
     ------
@@ -189,9 +195,11 @@ class PodModel(Record):
     onebody: bool = True
     projections: FloatArray | None = None
     centroids: FloatArray | None = None
+    quadratic: FloatArray | None = None
+    network: Network | None = None
 
     def __post_init__(self) -> None:
-        for name in ("constants", "coefficients", "projections", "centroids"):
+        for name in ("constants", "coefficients", "projections", "centroids", "quadratic"):
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, frozen_array(name, value))
         if self.onebody not in (0, 1):
@@ -213,10 +221,23 @@ class PodModel(Record):
             D = self.projections.shape[-1]
             require_shape("projections", self.projections, (E, M, D))
             require_shape("centroids", self.centroids, (E, C, D))
+        self._require_head(E, M)
+
+    def _require_head(self, elements: int, descriptors: int) -> None:
+        network = self.network
+        if (self.quadratic is not None) + (network is not None) + (self.clusters > 1) > 1:
+            raise ValueError("expected one of quadratic, network and several clusters at most, got more of them")
+        if self.quadratic is not None:
+            require_shape("quadratic", self.quadratic, (elements, descriptors * (descriptors + 1) // 2))
+        if network is not None and network.sizes[0] != descriptors:
+            raise ValueError(f"expected network sizes that begin with {descriptors}, got {network.sizes}")
+        if network is not None and len(network.parameters) not in (1, elements):
+            raise ValueError(
+                f"expected network parameters of {elements} elements or one, got {len(network.parameters)}"
+            )
 
     def __repr__(self) -> str:
-        clusters = f"{self.clusters} environment clusters, " if self.clusters > 1 else ""
-        return f"PodModel({clusters}{self.basis!r})"
+        return f"PodModel({self.head}{', ' if self.head else ''}{self.basis!r})"
 
     @property
     def elements(self) -> tuple[str, ...]:
@@ -232,6 +253,15 @@ class PodModel(Record):
     def clusters(self) -> int:
         """C, the number of environment clusters."""
         return int(self.coefficients.shape[1])
+
+    @property
+    def head(self) -> str:
+        """What there is beside one linear combination of the descriptors, in words; empty for nothing."""
+        if self.network is not None:
+            return f"network {'x'.join(map(str, self.network.sizes[1:-1]))}"
+        if self.quadratic is not None:
+            return "quadratic"
+        return f"{self.clusters} environment clusters" if self.clusters > 1 else ""
 
 
 def four_body_powers(degree: int) -> list[tuple[int, int, int]]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..files.archive import TYPES, read_arrays, read_members, refusal
 from ..files.text import FilePath
+from ..heads.network import Network
 from . import radial
 from .model import PodBasis, PodModel
 
@@ -28,6 +29,14 @@ _BASIS = {  # name in the file: kind and number of axes
 }
 _MODEL = {"onebody": ("b", 0), "constants": ("f", 1), "coefficients": ("f", 2)}
 _CLUSTERS = {"projections": ("f", 2), "centroids": ("f", 2)}
+_QUADRATIC = {"quadratic": ("f", 2)}
+_NETWORK = {
+    "network_sizes": ("i", 1),
+    "network_activations": ("U", 1),
+    "network_parameters": ("f", 2),
+    "network_shift": ("f", 2),
+    "network_scale": ("f", 2),
+}
 
 
 def npz_bytes(model: PodModel) -> bytes:
@@ -51,6 +60,8 @@ def npz_bytes(model: PodModel) -> bytes:
     coefficients                  float64 (E C, M)
     projections                   float64 (E M, D)  only if there are several environment clusters
     centroids                     float64 (E C, D)  likewise
+    quadratic                     float64 (E, Q)    only with quadratic coefficients, Q = M (M + 1) / 2
+    network_sizes, ..             as in .snap.npz   only with a network
     ============================= ================= =======================================================
     """
     stream = io.BytesIO()
@@ -63,8 +74,10 @@ def arrays_of(model: PodModel) -> dict[str, Any]:
     basis = model.basis
     arrays: dict[str, Any] = {"version": VERSION, **{name: getattr(basis, name) for name in _BASIS}}
     arrays["expansion"] = radial.expansion(basis)
-    arrays |= {name: getattr(model, name) for name in (*_MODEL, *_CLUSTERS)}
-    kinds = {"version": ("i", 0), **_BASIS, **_MODEL, **_CLUSTERS}
+    arrays |= {name: getattr(model, name) for name in (*_MODEL, *_CLUSTERS, *_QUADRATIC)}
+    if model.network is not None:
+        arrays |= {name: getattr(model.network, name.removeprefix("network_")) for name in _NETWORK}
+    kinds = {"version": ("i", 0), **_BASIS, **_MODEL, **_CLUSTERS, **_QUADRATIC, **_NETWORK}
     typed: dict[str, Any] = {}
     for name, value in arrays.items():
         if value is not None:
@@ -93,7 +106,9 @@ def from_members(path: FilePath, members: Mapping[str, bytes]) -> PodModel:
         raise refusal(path, f"version {VERSION} of the format", str(version))
     basis, fields = read_arrays(path, members, _BASIS), read_arrays(path, members, _MODEL)
     clustered = read_arrays(path, members, _CLUSTERS) if "centroids" in members else {}
-    if unknown := sorted(members.keys() - {"version", *basis, *fields, *clustered}):
+    quadratic = read_arrays(path, members, _QUADRATIC) if "quadratic" in members else {}
+    network = read_arrays(path, members, _NETWORK) if "network_sizes" in members else {}
+    if unknown := sorted(members.keys() - {"version", *basis, *fields, *clustered, *quadratic, *network}):
         raise refusal(path, "no array but those of the model", repr(unknown[0][:40]))
     try:
         described = PodBasis(**basis)
@@ -103,7 +118,9 @@ def from_members(path: FilePath, members: Mapping[str, bytes]) -> PodModel:
             D = clustered["centroids"].shape[1]
             fields["projections"] = _split("projections", clustered["projections"], (E, M, D))
             fields["centroids"] = _split("centroids", clustered["centroids"], (E, -1, D))
-        return PodModel(described, **fields)
+        if network:
+            fields["network"] = Network(*network.values())
+        return PodModel(described, **fields, **quadratic)
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 

@@ -9,6 +9,7 @@ import numpy as np
 from ..arrays import FloatArray
 from ..engine.packing import Packed, Packer, Sparse, padded
 from ..engine.simd import W
+from ..heads.tables import pack_network
 from . import layout, radial, tables
 from .model import ANGULAR_TERMS, PodBasis, PodModel
 
@@ -27,6 +28,12 @@ def pack(model: PodModel) -> Packed:
     coefficients = _coefficients(model)
     ints.add(bodies=bodies)
     floats.add(coefficients=coefficients)
+    work = 0
+    if model.network is not None:
+        packed = pack_network(model.network)
+        ints.add(network=packed.spec)
+        floats.add(network=packed.weights)
+        work = packed.work
     head = layout.Head(
         types=types,
         radial=basis.n_radial,
@@ -53,10 +60,12 @@ def pack(model: PodModel) -> Packed:
         clusters=model.clusters,
         components=0 if model.centroids is None else model.centroids.shape[2],
         coefficients=coefficients.shape[1],
+        quadratic=model.quadratic is not None,
+        network=model.network is not None,
         ints=ints.places(layout.Integers),
         floats=floats.places(layout.Floats),
     )
-    return Packed(head, ints.join(), floats.join(), partial(_areas, head))
+    return Packed(head, ints.join(), floats.join(), partial(_areas, head, work))
 
 
 def _pack_angles(basis: PodBasis, ints: Packer, floats: Packer) -> None:
@@ -100,16 +109,18 @@ def _pack_radial(basis: PodBasis, floats: Packer) -> int:
 
 
 def _coefficients(model: PodModel) -> FloatArray:
-    """Row of each element: constant, coefficients by cluster, projections by component, centroids."""
+    """Row of each element: constant, coefficients by cluster, quadratic ones, projections by component, centroids."""
     count = len(model.elements)
     parts = [model.constants[:, None], model.coefficients.reshape(count, -1)]
+    if model.quadratic is not None:
+        parts.append(model.quadratic)
     if model.projections is not None and model.centroids is not None:
         parts += [model.projections.swapaxes(1, 2).reshape(count, -1), model.centroids.reshape(count, -1)]
     return np.hstack(parts)
 
 
-def _areas(head: layout.Head, slots: int) -> layout.Areas:
-    """Vectors of each area of scratch."""
+def _areas(head: layout.Head, network: int, slots: int) -> layout.Areas:
+    """Vectors of each area of scratch, of which the network takes `network`."""
     sorted_slots = slots * min(head.types, W) + 4 * head.types if head.types > 1 else 0
     used = max(slots, sorted_slots)
     moments = head.types * head.three * head.stride
@@ -134,6 +145,8 @@ def _areas(head: layout.Head, slots: int) -> layout.Areas:
         present=1,
         coefficients=head.coefficients,
         clusters=2 * head.clusters + 2 * head.components,
+        slopes=padded(head.descriptors) * head.network,
+        network=network,
         types=1,
         energy=1,
     )

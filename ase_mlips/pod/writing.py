@@ -41,7 +41,8 @@ def write_pod(path: str | PathLike[str], model: PodModel) -> tuple[str, ...]:
     OSError
         If a file cannot be written.
     ValueError
-        The model has radial functions of its own, which only ``.pod.npz`` can hold.
+        The model has radial functions of its own, quadratic coefficients or a network, which only ``.pod.npz`` can
+        hold.
     """
     name = os.fspath(path)
     written: dict[str, str | bytes] = {name: npz_bytes(model)} if name.endswith(ENDING) else contents(name, model)
@@ -51,6 +52,10 @@ def write_pod(path: str | PathLike[str], model: PodModel) -> tuple[str, ...]:
 
 def contents(name: str, model: PodModel) -> dict[str, str | bytes]:
     """LAMMPS's two files that `name` stands for; raises ValueError as `write_pod` does."""
+    if model.quadratic is not None or model.network is not None:
+        raise ValueError(
+            f"{name}: expected a linear model, got {model.head}, which a name that ends in {ENDING} can hold"
+        )
     _require_common_functions(name, model)
     ending = next((e for e in (PARAMETERS, *COEFFICIENTS) if name.endswith(e)), "")
     stem = name.removesuffix(ending)

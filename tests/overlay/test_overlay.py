@@ -1,4 +1,4 @@
-"""Sums of POD and SNAP models: evaluation, files, LAMMPS, and one fit for all coefficients."""
+"""Sums of POD, SNAP and ACE models: evaluation, files, LAMMPS, and one fit for all coefficients."""
 
 import pickle
 from dataclasses import replace
@@ -7,13 +7,16 @@ import numpy as np
 import pytest
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
+from support.ace_models import synthetic_ace_models
 from support.damage import refusal
 from support.evaluations import Configuration, assert_close, assert_threads_change_nothing, evaluated, listed
 from support.lammps_peer import Lammps, require_lammps
-from support.pod_models import pod_crystal, synthetic_pod_model
+from support.pod_models import headed_pod_models, pod_crystal, synthetic_pod_model
 from support.snap_models import network_models, synthetic_models
 
 from ase_mlips import Overlay, load
+from ase_mlips.ace import AcePotential
+from ase_mlips.ace.fitting import weighted, without_coefficients
 from ase_mlips.fit import Loss, fit_overlay, fit_pod, fit_snap, read_frames
 from ase_mlips.overlay import OverlayModel, OverlayPotential, read_overlay, write_overlay
 from ase_mlips.pod import PodPotential
@@ -22,6 +25,7 @@ from ase_mlips.testing import check_calculator
 
 POD_MODEL, SNAP_MODEL = synthetic_pod_model("two"), synthetic_models()["two"]  # cutoffs 4.3 A and, per pair, 3.8 to 4.4
 FITTED = synthetic_models()["two_bzero0"]
+ACE_MODEL = synthetic_ace_models()["two"]
 MODEL = OverlayModel((POD_MODEL, replace(SNAP_MODEL, zbl=Zbl(1.5, 2.4, (29.0, 28.0)))))
 
 
@@ -86,7 +90,7 @@ def test_one_file_holds_all_parts(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"parts": np.array(["pod", "soap"])}, "at most 100 parts of the kinds pod, snap, got 'soap'"),
+        ({"parts": np.array(["pod", "soap"])}, "at most 100 parts of the kinds pod, snap, ace, got 'soap'"),
         ({"parts": np.array(["pod"])}, "no array but those of the parts, got '1."),
         ({"version": np.int64(2)}, "version 1 of the format, got 2"),
         ({"0.rin": np.float64(0.0)}, "rin to be at least"),
@@ -107,7 +111,7 @@ def test_archives_of_something_else(tmp_path, change, said) -> None:
     ("parts", "said"),
     [
         ((), "expected parts, got none"),
-        ((POD_MODEL, "snap"), "to be POD or SNAP models, got str"),
+        ((POD_MODEL, "snap"), "to be POD, SNAP or ACE models, got str"),
         ((POD_MODEL, synthetic_models()["tj2"]), "of the same elements in the same order, got Cu Ni and Cu"),
     ],
 )
@@ -122,6 +126,7 @@ def test_what_lammps_cannot_hold(tmp_path) -> None:
     for model, said in (
         (OverlayModel((SNAP_MODEL, SNAP_MODEL)), "one part of a kind"),
         (OverlayModel((POD_MODEL, network)), "without a network"),
+        (OverlayModel((headed_pod_models()["quadratic_two"],)), "without quadratic coefficients of POD"),
     ):
         with pytest.raises(ValueError, match=rf"x\.overlay: expected .*{said}"):
             write_overlay(tmp_path / "x.overlay", model)
@@ -196,3 +201,45 @@ def test_isolated_atoms_keep_their_energies(frames) -> None:
         fit_overlay([POD_MODEL.basis], frames, atomic_energies={"Cu": 1.0})
     with pytest.raises(ValueError, match="templates: expected linear SNAP models"):
         fit_overlay([POD_MODEL.basis, synthetic_models()["quadratic_two"]], frames)
+
+
+def test_ace_in_a_sum(tmp_path) -> None:
+    """Its bonds have cutoffs of their own; the pairs are those of all parts together."""
+    model = OverlayModel((ACE_MODEL, POD_MODEL, FITTED))
+    configuration = crystal(seed=4)
+    potential = OverlayPotential(model)
+    parts = [AcePotential(ACE_MODEL), PodPotential(POD_MODEL), SnapPotential(FITTED)]
+    found = evaluated(potential, configuration)
+    for mine, own in zip(found, zip(*(evaluated(p, configuration) for p in parts), strict=True), strict=True):
+        assert_close(mine, sum(own), 1e-13)
+    write_overlay(tmp_path / "x.overlay.npz", model)
+    assert read_overlay(tmp_path / "x.overlay.npz").parts[0] == ACE_MODEL
+    assert_close(load(tmp_path / "x.overlay.npz").get_forces(as_atoms(configuration)), found.forces, 1e-14)
+    content = (tmp_path / "x.overlay.npz").read_bytes()
+    for damaged in (content.replace(b"0.ranks", b"0.ranky"), content[: len(content) // 2]):
+        assert "expected" in refusal(read_overlay, tmp_path / "damaged.overlay.npz", damaged)
+    write_overlay(tmp_path / "x.overlay", OverlayModel((ACE_MODEL, POD_MODEL)))
+    assert (tmp_path / "x.overlay").read_text().splitlines()[1:] == [
+        "pair_style hybrid/overlay pace pod",
+        "pair_coeff * * pace x.yace Cu Ni",
+        "pair_coeff * * pod x_param.pod x_coefficients.pod Cu Ni",
+    ]
+    assert load(tmp_path / "x.yace").model.elements == ACE_MODEL.elements
+
+
+def test_a_sum_with_ace_is_found_again() -> None:
+    """Forces, as nearly parallel descriptors leave the coefficients open; isolated atoms keep their energies."""
+    bare = without_coefficients(ACE_MODEL, np.zeros(2))
+    size = 0.1 / np.maximum(np.abs(AcePotential(bare).descriptors(listed(4.5, crystal()), crystal().species)), 1.0)
+    ace = weighted(bare, np.zeros(2), size[:2] * np.random.default_rng(0).normal(size=size[:2].shape))
+    calc, labelled = Overlay(OverlayModel((FITTED, ace))), []
+    for seed in range(16):
+        atoms = as_atoms(crystal(atoms=12, seed=seed))
+        labels = {"energy": calc.get_potential_energy(atoms), "forces": calc.get_forces(atoms)}
+        atoms.calc = SinglePointCalculator(atoms, **labels)
+        labelled.append(atoms)
+    frames = read_frames(labelled)
+    fit = fit_overlay([FITTED, ace], frames[:14], test=frames[14:], loss=Loss(energy=100.0))
+    alone = fit_snap(FITTED, frames[:14], test=frames[14:], loss=Loss(energy=100.0))
+    errors = [own.report.parity("test", "force").score().mae for own in (fit, alone)]
+    assert errors[0] < 1e-4 * errors[1]

@@ -1,5 +1,6 @@
 """Synthetic POD models: every size that the code treats differently, energies of some eV and forces of some eV/A."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -10,6 +11,7 @@ from ase_mlips.pod.model import PodBasis, PodModel
 
 from .pod_oracle import described
 from .snap_models import rattled_cell
+from .synthetic_networks import NETWORKS, random_network
 
 ONE, TWO, THREE = ("Cu",), ("Cu", "Ni"), ("Si", "Ge", "C")
 BASIS = {"rin": 1.0, "rcut": 4.3, "bessel_degree": 3, "inverse_degree": 6}
@@ -34,6 +36,27 @@ VARIANTS = {  # elements, radial functions of two to seven bodies, angular degre
 def synthetic_pod_models() -> dict[str, PodModel]:
     """A model for each of `VARIANTS` by name; the same at each call."""
     return {name: _scaled(name, seed) for seed, name in enumerate(VARIANTS)}
+
+
+@cache
+def headed_pod_models() -> dict[str, PodModel]:
+    """Models with quadratic coefficients or networks by name; the same at each call."""
+    found = {}
+    for name in ("three", "two", "two_seven"):
+        model = synthetic_pod_model(name)
+        unit = np.abs(model.coefficients).max(axis=0)[0]
+        k, m = np.triu_indices(len(unit))
+        scales = unit[k] * unit[m]
+        rng = np.random.default_rng(len(scales))
+        found[f"quadratic_{name}"] = replace(model, quadratic=scales * rng.normal(size=(len(model.elements), len(k))))
+    for base, kind in (("three", "network"), ("two", "network_two"), ("elements", "network_shared")):
+        model = synthetic_pod_model(base)
+        hidden, activations, count = NETWORKS[kind]
+        network = random_network((model.basis.n_descriptors, *hidden, 1), activations, count=count)
+        scale = 1.0 / np.resize(np.abs(model.coefficients).max(axis=0)[0], network.scale.shape)
+        shift = 0.3 * scale * network.shift
+        found[kind] = replace(model, network=replace(network, shift=shift, scale=scale))
+    return found
 
 
 def synthetic_pod_model(name: str) -> PodModel:
