@@ -141,7 +141,7 @@ def models(draw):
     )
 
 
-@fuzz(200)
+@fuzz(80)
 @given(model=models(), ending=st.sampled_from(["", ".snap", ".mliap.model"]))
 def test_any_model_survives_writing(workplace, model, ending):
     path = workplace / f"any{ending if model.zbl is None else '.snap'}"
