@@ -52,9 +52,6 @@ class ParameterVector:
             at += 2 * c.size
         self._doubles = np.zeros(at)  # parameters, 0; coefficients of T_k and of its derivative, twice
 
-    def __reduce__(self) -> tuple[type[ParameterVector], tuple[NepModel]]:
-        return type(self), (self._model,)  # a copy of the parts would be no view of what they are parts of
-
     def of(self, model: NepModel) -> FloatArray:
         """The vector (1, size) of a model of this shape."""
         network = model.network
