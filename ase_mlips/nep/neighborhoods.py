@@ -153,7 +153,7 @@ class JoinedFrames:
         Type and frame of each atom.
     begin : (F + 1,) int array
         Where the atoms of each frame begin.
-    edges : list of int
+    edges : sequence of int
         The same.
     """
 
@@ -165,7 +165,7 @@ class JoinedFrames:
     species: IntArray
     owners: IntArray
     begin: Int64Array
-    edges: list[int]
+    edges: Sequence[int]
 
 
 def join(frames: Sequence[Neighborhood]) -> JoinedFrames:
