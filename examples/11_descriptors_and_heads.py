@@ -126,8 +126,8 @@ conductor = report(garnet)
 
 # %% [markdown]
 # What such errors mean for what moves: g(r) of lithium and oxygen and the displacement of lithium at 1200 K, with
-# `--full`, beside those of the teacher (`garnet/motion.json`). The run of 8 ps is the same for all; displacements of 28 ions
-# in it agree within some tens of percent at best.
+# `--full`, beside those of the teacher (`garnet/motion.json`). The run of 8 ps is the same for all; displacements of 28
+# ions in it agree within some tens of percent at best.
 
 
 # %%
