@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from ..heads.network import Network, count_parameters, split_layers
 from .backpropagation import Layer, Pass
 from .dataset import LabelledFrame
 from .descriptors import DescribedFrames, Pairs
-from .design import DescriptorDesign
+from .design import DescribedPotential
 from .equations import fit_linear
 from .kernels_contraction import pull, push
 from .loss import Loss
@@ -117,8 +117,15 @@ class DescriptorNetworks:
         return slope
 
 
-class LinearDesign(DescriptorDesign, LinearModel[Any]):
-    """A design as a family completes it."""
+class LinearDesign(LinearModel[Any], Protocol):
+    """A `DescriptorDesign` as a family completes it."""
+
+    @property
+    def potential(self) -> DescribedPotential:
+        """What describes atoms."""
+
+    def coefficients(self, solution: FloatArray) -> FloatArray:
+        """See `DescriptorDesign.coefficients`."""
 
 
 class NetworksBesideLinear(DescriptorNetworks):
@@ -129,7 +136,7 @@ class NetworksBesideLinear(DescriptorNetworks):
 
     Parameters
     ----------
-    design : DescriptorDesign
+    design : LinearDesign
         Of the linear model.
     frames : sequence of LabelledFrame
     loss : Loss

@@ -6,6 +6,7 @@ import errno
 import os
 import warnings
 from os import PathLike
+from typing import Any
 
 import numpy as np
 
@@ -87,7 +88,7 @@ def _read_pair(parameters: FilePath, path: FilePath) -> PodModel:
     )
     values = _read_numbers(path, expected)
     own = values[: expected[0]].reshape(elements, -1)
-    fields: dict[str, FloatArray] = {"coefficients": own[:, int(onebody) :].reshape(elements, clusters, count)}
+    fields: dict[str, Any] = {"coefficients": own[:, int(onebody) :].reshape(elements, clusters, count)}
     fields["constants"] = own[:, 0] if onebody else np.zeros(elements)
     if not onebody:
         warnings.warn(

@@ -187,7 +187,8 @@ class PodNetworks(PodFamily, NetworksBesideLinear):
 
     def model(self, parameters: FloatArray) -> PodModel:
         """The linear model with a network."""
-        return replace(self.linear, network=replace(self.architecture, parameters=parameters))
+        linear: PodModel = self.linear
+        return replace(linear, network=replace(self.architecture, parameters=parameters))
 
 
 class PodNetworkProblem(TrainingProblem[PodModel]):

@@ -1,6 +1,7 @@
 """Labels Li7La3Zr2O12 with a neuroevolution potential: ``python make.py LLZO_nep.txt``; see README.md."""
 
 import gzip
+import json
 import sys
 from io import StringIO
 from pathlib import Path
@@ -9,11 +10,12 @@ import numpy as np
 from ase import Atoms, units
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.filters import FrechetCellFilter
-from ase.io import write
+from ase.io import read, write
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import thermalize_momenta
 from ase.optimize import LBFGS
 from ase.spacegroup import crystal
+from ase_mlips.analysis import mean_squared_displacement, rdf
 
 from ase_mlips import NEP
 
@@ -33,6 +35,7 @@ TEMPERATURES = 300.0, 600.0, 900.0, 1200.0, 1500.0  # K
 STRAINS = -0.02, 0.0, 0.02
 FRAMES = {"train": 5, "test": 2}  # of each run
 SPACING, EQUILIBRATION = 200, 1000  # steps of 1 fs
+MOTION = {"temperature": 1200, "steps": 4000, "interval": 10, "r_max": 5.0, "bins": 100}
 
 
 def garnet() -> Atoms:
@@ -50,6 +53,23 @@ def labelled(atoms: Atoms, group: str) -> Atoms:
     found.calc = SinglePointCalculator(found, **labels)
     found.info["config_type"] = group
     return found
+
+
+def motion(teacher: NEP) -> None:
+    """Write g(r) of lithium and oxygen and the displacement of lithium in a run with a thermostat, steps of 2 fs."""
+    atoms = [frame for frame in read(HERE / "test.extxyz.gz", ":") if frame.info["config_type"] == "1200 K"][2]
+    rng, seen = np.random.default_rng(0), []
+    atoms.calc = teacher
+    thermalize_momenta(atoms, temperature_K=MOTION["temperature"], rng=rng)
+    bath = {"temperature_K": MOTION["temperature"], "friction": 0.005 / units.fs}
+    run = Langevin(atoms, 2.0 * units.fs, **bath, fixcm=False, rng=rng)
+    run.run(500)
+    run.attach(lambda: seen.append(atoms.copy()), interval=MOTION["interval"])
+    run.run(MOTION["steps"])
+    g = rdf(seen, r_max=MOTION["r_max"], bins=MOTION["bins"]).partials["Li", "O"]
+    msd = mean_squared_displacement(seen, timestep_fs=2.0 * MOTION["interval"], max_lag_ps=2.0)
+    found = {"g": np.round(g, 4).tolist(), "msd": np.round(msd.partials["Li"], 4).tolist()}
+    (HERE / "motion.json").write_text(json.dumps({**MOTION, **found}) + "\n")
 
 
 def main() -> None:
@@ -83,6 +103,7 @@ def main() -> None:
         text = "".join(" ".join(line.split()) + "\n" for line in stream.getvalue().splitlines())
         (HERE / f"{name}.extxyz.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
         print(f"{name}: {len(frames)} frames, {np.std([f.get_forces() for f in frames]):.2f} eV/A")
+    motion(teacher)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.damage import beginnings, edits, fuzz, put, read_damaged, tails
-from support.pod_models import synthetic_pod_model
+from support.pod_models import headed_pod_models, synthetic_pod_model
 
 from ase_mlips.pod import PodBasis, PodModel, read_pod, write_pod
 
@@ -73,10 +73,13 @@ def test_truncation_at_every_line(workplace, originals, name):
     assert check(workplace, name, originals[name])
 
 
+ARCHIVED = {"clusters": synthetic_pod_model("two_clusters"), **headed_pod_models()}
+
+
 @fuzz(100)
-@given(change=edits(["\0"]), tail=tails())
-def test_damaged_archives_are_models_or_value_errors(workplace, change, tail):
-    write_pod(workplace / "whole.pod.npz", synthetic_pod_model("two_clusters"))
+@given(name=st.sampled_from(["clusters", "quadratic_two", "network_two"]), change=edits(["\0"]), tail=tails())
+def test_damaged_archives_are_models_or_value_errors(workplace, name, change, tail):
+    write_pod(workplace / "whole.pod.npz", ARCHIVED[name])
     content = (workplace / "whole.pod.npz").read_bytes()
     for damaged in (change(content), tail(content)):
         read_damaged(read_pod, workplace / "damaged.pod.npz", damaged)
