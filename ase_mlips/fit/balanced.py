@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
@@ -127,8 +127,11 @@ class BalancedObjective(Objective):
                     self.memory[0, n] = _KEPT * self.memory[0, n] + (1.0 - _KEPT) * (total / count)
         slope = batch.gradient(self._rates(counts)) if gradient else np.zeros_like(parameters)
         penalty, pull = self._penalty(parameters)
-        running = float(self._shares @ np.sqrt(self.memory[0])) + penalty
-        return Outcome(len(frames) * running, len(frames) * (slope + pull), batch.residuals)
+        roots = zip(self._shares.tolist(), self.memory[0].tolist(), strict=True)
+        running = sum(share * math.sqrt(square) for share, square in roots) + penalty
+        if penalty > 0.0:
+            slope = slope + pull
+        return Outcome(len(frames) * running, len(frames) * slope, batch, batch.sums[2:0:-1])
 
     def total(self, parameters: FloatArray, frames: Sequence[int] | Int64Array, *, gradient: bool = True) -> Outcome:
         """The loss of any number of frames, times that number; a few at a time for the sake of memory.
@@ -145,7 +148,7 @@ class BalancedObjective(Objective):
             squares += batch.squares
             if gradient:
                 slope += batch.gradient(rates)
-            for quantity, values in batch.residuals.items():
+            for quantity, values in batch.items():
                 residuals[quantity].append(values)
         penalty, pull = self._penalty(parameters)
         mean = np.divide(squares, counts, out=np.zeros(3), where=counts > 0)
@@ -295,23 +298,32 @@ class _Table(NamedTuple):
         return cls(atoms, energies, virials, edges, forces, factors, force_factors, counts, shear, voigt)
 
 
-class _Batch:
-    """Some frames evaluated: weighted sums of squares, their derivatives, and residuals as in `Outcome`."""
+class _Batch(Mapping[str, FloatArray]):
+    """Some frames evaluated: sums of squares and their derivatives; as a mapping the residuals of `Outcome`."""
 
     def __init__(self, found: Evaluated, frames: Int64Array, table: _Table) -> None:
         self._found, self._frames, self._table = found, frames, table
-        self.counts = table.counts[frames].sum(axis=0)
-        self.squares, forces = np.empty(3), whole(found.forces)
+        self.sums, forces = np.empty((3, 3)), whole(found.forces)
+        self.squares, self.counts = self.sums[0], self.sums[1]
         self._residuals = np.empty(len(frames)), np.empty_like(forces), np.empty((len(frames), len(table.shear)))
         kernels_balanced.residuals(
             frames, (table.energies, table.virials, table.edges, table.forces), (table.factors, table.force_factors),
-            table.shear, table.voigt, (found.energies, forces, found.strains.reshape(-1, 9)),
-            (*self._residuals, self.squares),
+            table.counts, table.shear, table.voigt, (found.energies, forces, found.strains.reshape(-1, 9)),
+            (*self._residuals, self.sums),
         )  # fmt: skip
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(QUANTITIES)
+
+    def __len__(self) -> int:
+        return len(QUANTITIES)
+
+    def __getitem__(self, quantity: str) -> FloatArray:
+        return self._labelled[quantity]
+
     @cached_property
-    def residuals(self) -> dict[str, FloatArray]:
-        """Of energies and forces in the units of `labels_of`; virials in eV/atom."""
+    def _labelled(self) -> dict[str, FloatArray]:
+        """Residuals of energies and forces in the units of `labels_of`; virials in eV/atom."""
         (energy, force, virial), counts = self._residuals, self._table.counts[self._frames]
         if not counts.all():
             labelled = counts > 0.0

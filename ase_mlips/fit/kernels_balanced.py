@@ -8,8 +8,10 @@ from ..engine.jit import kernel
 
 
 @kernel
-def residuals(numbers: Any, labels: Any, factors: Any, shear: Any, voigt: Any, found: Any, out: Any) -> None:
-    """Predictions minus labels, and the weighted sums of their squares.
+def residuals(
+    numbers: Any, labels: Any, factors: Any, counts: Any, shear: Any, voigt: Any, found: Any, out: Any
+) -> None:  # fmt: skip
+    """Predictions minus labels, and the sums of their squares.
 
     Parameters
     ----------
@@ -19,31 +21,42 @@ def residuals(numbers: Any, labels: Any, factors: Any, shear: Any, voigt: Any, f
         Energies and virials per atom; where the forces of each frame begin; forces of all frames.
     factors : (F, 2), (M,)
         Of the squares: of energies and virials of each frame, and of forces.
+    counts : (F, 3)
+        Residuals of each frame: of the energy, forces and virial.
     shear : (C,)
         Factors of the squares of the components of a virial.
     voigt : (9, C)
         Makes the components of a raveled tensor.
     found : (B,), (N, 3), (B, 9)
         Energies, forces and strain derivatives of the batch.
-    out : (B,), (N, 3), (B, C), (3,)
-        Residuals of energies, forces and virials, and sums; overwritten.  Forces without a factor have none.
+    out : (B,), (N, 3), (B, C), (3, 3)
+        Overwritten: residuals of energies, forces and virials; in rows the sums of the weighted squares, of the counts
+        and of the squares of what counts.
     """
     energies, virials, edges, forces = labels
     of_frames, of_forces = factors
-    by_energy, by_force, by_virial, squares = out
-    squares[:] = 0.0
+    by_energy, by_force, by_virial, sums = out
+    squares, number, plain = sums[0], sums[1], sums[2]
+    sums[:] = 0.0
     at = 0
     for place in range(len(numbers)):
         frame = numbers[place]
         first, atoms = edges[frame], edges[frame + 1] - edges[frame]
         by_energy[place] = found[0][place] / atoms - energies[frame]
         squares[0] += of_frames[frame, 0] * by_energy[place] ** 2
+        for quantity in range(3):
+            number[quantity] += counts[frame, quantity]
+        known = counts[frame, 1] > 0.0
+        if counts[frame, 0] > 0.0:
+            plain[0] += by_energy[place] ** 2
         for c in range(len(shear)):
             total = 0.0
             for axis in range(9):
                 total += found[2][place, axis] * voigt[axis, c]
             by_virial[place, c] = total / atoms - virials[frame, c]
             squares[2] += of_frames[frame, 1] * shear[c] * by_virial[place, c] ** 2
+            if counts[frame, 2] > 0.0:
+                plain[2] += by_virial[place, c] ** 2
         for i in range(atoms):
             factor, total = of_forces[first + i], 0.0
             for axis in range(3):
@@ -51,6 +64,8 @@ def residuals(numbers: Any, labels: Any, factors: Any, shear: Any, voigt: Any, f
                 by_force[at + i, axis] = difference
                 total += difference * difference
             squares[1] += factor * total
+            if known:
+                plain[1] += total
         at += atoms
 
 

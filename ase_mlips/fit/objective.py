@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,13 +50,16 @@ class Outcome:
         Sum of the squares of weight times residual.
     gradient : array
         Its derivatives with respect to the parameters; zero where they were not asked for.
-    residuals : dict
+    residuals : mapping
         Prediction minus label of each quantity, in the units of `labels_of`.
+    sums : (2, 3) array, optional
+        What `squares` gives, if it is known.
     """
 
     loss: float
     gradient: FloatArray
-    residuals: dict[str, FloatArray]
+    residuals: Mapping[str, FloatArray]
+    sums: FloatArray | None = None
 
     def mae(self, quantity: str) -> float:
         """Mean absolute error of one quantity; nan where no frame has it."""
@@ -65,6 +68,8 @@ class Outcome:
 
     def squares(self) -> FloatArray:
         """Sum of the squares of the residuals of each quantity, and their numbers, (2, 3)."""
+        if self.sums is not None:
+            return self.sums
         values = [self.residuals[quantity] for quantity in QUANTITIES]
         return np.array([[own @ own for own in values], [own.size for own in values]])
 

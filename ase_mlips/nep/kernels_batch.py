@@ -132,3 +132,26 @@ def collect(parts: Any, places: Any, coefficients: Any, biases: Any, raw: Any, o
             out[own + kind * block] = -raw[weights + kind]
     _coefficients(raw, radial, coefficients[0], out)
     _coefficients(raw, angular, coefficients[1], out)
+
+
+@kernel
+def append_rows(rows: Any, places: Any, out: Any) -> None:
+    """Put the neighbours of one frame behind those of others.
+
+    Parameters
+    ----------
+    rows : (n + 1,) int64, (m,), (m,) int32
+        Where those of each atom begin, their numbers and images.
+    places : five int
+        Of the first atom and of the first image of the frame, of its first entry in the arrays of numbers, of that
+        among the entries of all types, and the number of the atom that stands for nobody.
+    out : three arrays
+        Of the joined frames.
+    """
+    start, idx, code = rows
+    atom, image, entry, origin, nobody = places
+    for i in range(len(start) - 1):
+        out[0][atom + i] = origin + start[i]
+    for e in range(len(idx)):
+        out[1][entry + e] = min(idx[e] + atom, nobody)
+        out[2][entry + e] = code[e] + image

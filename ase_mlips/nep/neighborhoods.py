@@ -15,6 +15,7 @@ from ..arrays import FloatArray, Int64Array, IntArray
 from ..engine.neighbors import NeighborList
 from ..engine.neighbors.joined import StaticList, blank_list
 from ..engine.packing import W, padded
+from .kernels_batch import append_rows
 
 _NOBODY = 1 << 30  # the neighbour that fills up rows
 
@@ -191,7 +192,9 @@ def join(frames: Sequence[Neighborhood]) -> JoinedFrames:
             _join_rows(own, places, Rows(start, *idx[:, first:last]), first)
     longest = max(frame.longest for frame in frames)
     species = np.concatenate([frame.species for frame in frames])
-    owners = np.repeat(np.arange(len(frames), dtype=np.int32), sizes)
+    owners = np.empty(n, np.int32)
+    for number, (first, last) in enumerate(pairwise(begin)):
+        owners[first:last] = number
     listed = StaticList(n, n, longest, buffers)
     return JoinedFrames(
         n, parts.positions, parts.shifts, listed, by_type, species, owners, np.array(begin), begin
@@ -204,15 +207,11 @@ _Places = Sequence[tuple[tuple[int, int], tuple[int, int]]]  # atoms and images 
 
 def _join_rows(parts: Sequence[Rows], places: _Places, out: Rows, origin: int) -> None:
     """Write the rows of all frames to `out`, whose first entry has the number `origin` among those of all types."""
-    at = 0
-    for part, ((first, last), (low, _)) in zip(parts, places, strict=True):
-        end = at + len(part.idx)
-        np.add(part.start[:-1], origin + at, out=out.start[first:last])
-        np.add(part.idx, np.int32(first), out=out.idx[at:end])
-        np.add(part.code, np.int32(low), out=out.code[at:end])
-        at = end
+    at, nobody = 0, len(out.start) - 1
+    for part, ((first, _), (low, _)) in zip(parts, places, strict=True):
+        append_rows(tuple(part), (first, low, at, origin + at, nobody), tuple(out))
+        at += len(part.idx)
     out.start[-1] = origin + at
-    np.minimum(out.idx, np.int32(len(out.start) - 1), out=out.idx)
 
 
 def blocks_of_types(species: IntArray, types: int) -> tuple[IntArray, IntArray]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -106,6 +105,7 @@ class ParameterVector:
         step = len(networks) // self.nets
         last = self.block - 1 if self._with_bias else -1
         return BoundTables(
+            self.size,
             self._doubles,
             (self._coefficients[0], self._coefficients[1]),
             (self.bias, last, self.block, places.network + step - 1, step, self.nets),
@@ -143,8 +143,9 @@ class ParameterVector:
 
 
 class BoundTables(NamedTuple):
-    """Arguments of `kernels_batch.fill_tables`, by these names."""
+    """Arguments of `kernels_batch.fill_tables`, by these names, and the number of parameters."""
 
+    size: int
     doubles: FloatArray
     coefficients: tuple[Any, Any]
     biases: tuple[int, ...]
@@ -156,7 +157,7 @@ class BoundTables(NamedTuple):
 
     def gradient(self, parts: FloatArray, places: Any) -> FloatArray:
         """Derivatives (1, size) from the rows of `kernels_training.accumulate`."""
-        found = np.empty((1, self.biases[0] + 1 + sum(math.prod(own[2]) for own in self.coefficients)))
+        found = np.empty((1, self.size))
         kernels_batch.collect(parts, places[:-1], self.coefficients, self.biases, np.empty(places.size), found[0])
         return found
 
