@@ -160,7 +160,7 @@ if FULL:
         )
 
 # %%
-fig, ax = plt.subplots(1, 4 if FULL else 2, figsize=(22 if FULL else 11, 4.5), layout="constrained")
+fig, ax = plt.subplots(1, 4 if FULL else 2, figsize=(24 if FULL else 13, 4.5), layout="constrained")
 for panel, curves, title in zip(ax, (nitride, garnet), ("GaN", "Li$_7$La$_3$Zr$_2$O$_{12}$"), strict=False):
     curves.plot(panel)
     panel.set_title(title)

@@ -94,7 +94,7 @@ class TradeOff:
             line = ("-", "--", ":", "-.")[kind % 4]
             ax.loglog(1000.0 * curve.energy_mae[0], 1000.0 * curve.force_mae[0], linestyle=line, label=name, **style)
         ax.set(xlabel="energy MAE (meV/atom)", ylabel="force MAE (meV/A)")
-        ax.legend()
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
         return ax
 
 
