@@ -7,7 +7,8 @@ HEADER = """Examples
 ========
 
 Scripts of a minute each, which end with a figure and an asserted number; the tests run them. Each is a file of the
-folder ``examples`` of the sources.
+folder ``examples`` of the sources. Some repeat figures of papers: ``python examples/gallery.py`` runs these, at their
+real size with ``--full``, and prints what each found beside what the paper has.
 """
 
 

@@ -89,7 +89,7 @@ for teacher in TEACHERS:
 # All begin with the crystal and velocities of their own, and the thermostat is one that hardly disturbs the motion. The
 # error of a coefficient is the standard error of the mean over runs. A run that fails is counted and told: at 900 K
 # half of the runs of the MTPs end in an explosion within 2 ps, since few frames do not tell how atoms repel each other;
-# with active learning, as in the example on Cu7PS6, they would ask for what they lack. At 600 K they hold.
+# with active learning, as in the example on Cu7PS6, they would ask for what they lack. At 600 K most of them hold.
 
 
 # %%
