@@ -128,17 +128,15 @@ conductor = report(garnet)
 # What such errors mean for what moves: g(r) of lithium and oxygen and the displacement of lithium at 1200 K, with
 # `--full`, beside those of the teacher (`garnet/motion.json`). The run of 8 ps is the same for all; displacements of 28
 # ions in it agree within some tens of percent at best. The models of least error are not always those that run: where
-# ions meet as in no frame, POD blew up after 4 ps, and POD + SNAP with ridges of 1e-7 and 1e-6 after 7 to 8 ps. The runs
-# of both are with a ridge of 1e-5, which costs a tenth of the accuracy; SNAP, which blows up with that, has 1e-10.
+# ions meet as in no frame, POD blew up after 4 ps, and POD + SNAP with ridges of 1e-7 and 1e-6 after 7 to 8 ps. Both
+# run here with a ridge of 1e-5, which costs a tenth of the accuracy; SNAP, which blows up with that, has 1e-10.
 
 
 # %%
 def motion(calc, wanted):
     """g(r) of Li-O, and the mean squared displacement of Li."""
-    atoms = [frame for frame in read(HERE / "garnet" / "test.extxyz.gz", ":") if frame.info["config_type"] == "1200 K"][
-        2
-    ]
-    rng, seen = np.random.default_rng(0), []
+    hot = [frame for frame in read(HERE / "garnet" / "test.extxyz.gz", ":") if frame.info["config_type"] == "1200 K"]
+    atoms, rng, seen = hot[2], np.random.default_rng(0), []
     atoms.calc = calc
     thermalize_momenta(atoms, temperature_K=wanted["temperature"], rng=rng)
     bath = {"temperature_K": wanted["temperature"], "friction": 0.005 / units.fs}
