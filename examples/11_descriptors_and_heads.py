@@ -127,16 +127,16 @@ conductor = report(garnet)
 # %% [markdown]
 # What such errors mean for what moves: g(r) of lithium and oxygen and the displacement of lithium at 1200 K, with
 # `--full`, beside those of the teacher (`garnet/motion.json`). The run of 8 ps is the same for all; displacements of 28
-# ions in it agree within some tens of percent at best.
+# ions in it agree within some tens of percent at best. The models of least error are not always those that run: where
+# ions meet as in no frame, POD blew up after 4 ps, and POD + SNAP with ridges of 1e-7 and 1e-6 after 7 to 8 ps. Both
+# run here with a ridge of 1e-5, which costs a tenth of the accuracy; SNAP, which blows up with that, has 1e-10.
 
 
 # %%
 def motion(calc, wanted):
     """g(r) of Li-O, and the mean squared displacement of Li."""
-    atoms = [frame for frame in read(HERE / "garnet" / "test.extxyz.gz", ":") if frame.info["config_type"] == "1200 K"][
-        2
-    ]
-    rng, seen = np.random.default_rng(0), []
+    hot = [frame for frame in read(HERE / "garnet" / "test.extxyz.gz", ":") if frame.info["config_type"] == "1200 K"]
+    atoms, rng, seen = hot[2], np.random.default_rng(0), []
     atoms.calc = calc
     thermalize_momenta(atoms, temperature_K=wanted["temperature"], rng=rng)
     bath = {"temperature_K": wanted["temperature"], "friction": 0.005 / units.fs}
@@ -151,9 +151,10 @@ def motion(calc, wanted):
 teacher = json.loads((HERE / "garnet" / "motion.json").read_text())
 moved = {"teacher": (np.array(teacher["g"]), np.array(teacher["msd"]))}
 if FULL:
-    makers = {"SNAP, linear": SNAP, "POD, linear": POD, "POD + SNAP, linear": Overlay}
-    for name, maker in makers.items():
-        g, msd = moved[name] = motion(maker(candidates[name].model), teacher)
+    makers = {"SNAP, linear": (SNAP, 1e-10), "POD, linear": (POD, 1e-5), "POD + SNAP, linear": (Overlay, 1e-5)}
+    for name, (maker, ridge) in makers.items():
+        model, _ = candidates[name].equations.solve(Loss(stress=0.0, ridge=ridge))
+        g, msd = moved[name] = motion(maker(model), teacher)
         away = np.mean(np.abs(g - teacher["g"]))
         print(
             f"  {name:<22} g(r) off by {away:.3f}, <r^2> of Li {msd[-1]:.2f} A^2 after 2 ps ({teacher['msd'][-1]:.2f})"
@@ -177,7 +178,7 @@ plt.savefig("descriptors_and_heads.png", dpi=150)
 order = " < ".join(sorted(conductor, key=conductor.__getitem__))
 print(f"four elements, by force error: {order}")
 assert force["ACE, linear"] < force["SNAP, linear"]
-assert conductor["POD + SNAP, linear"] < conductor["SNAP, network"] < conductor["SNAP, linear"]
-assert conductor["POD, linear"] < conductor["SNAP, network"]
+expected = "POD + SNAP, linear", "POD, linear", "SNAP, network", "SNAP, linear"
+assert sorted(conductor, key=conductor.__getitem__) == list(expected)
 if FULL:
     assert gains["SNAP"] < gains["ACE"]
