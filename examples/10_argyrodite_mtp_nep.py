@@ -40,7 +40,7 @@ from ase_mlips.runs import MDFiles, MDRun, run_md
 FULL = "--full" in sys.argv
 HERE = Path(__file__).parent / "copper_argyrodite"
 ELEMENTS = ("Cu", "P", "S")
-LEVEL, ITERATIONS, EPOCHS, LBFGS = (14, 300, 150, 100) if FULL else (6, 15, 30, 0)
+LEVEL, ITERATIONS, EPOCHS, LBFGS = (14, 300, 150, 100) if FULL else (6, 20, 40, 0)
 SHARE = 1 if FULL else 8  # one of so many frames
 SIZE, STEPS = (2, 10000) if FULL else (1, 800)  # unit cells along each axis; steps of 2 fs
 
