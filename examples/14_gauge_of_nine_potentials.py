@@ -172,7 +172,8 @@ for k, temperature in enumerate(TEMPERATURES):
     values, errors = ([getattr(found, name) for found in results] for name in ("kappa_corrected", "error_corrected"))
     ax.errorbar(LEVELS, values, errors, marker="s", ls=":", capsize=3, label="corrected")
     ax.set(title=f"own run, {temperature} K", xlabel="level of the MTP", ylabel="thermal conductivity (W/(m K))")
-    ax.legend(frameon=False)
+    ax.margins(y=0.3)
+    ax.legend(frameon=False, ncols=2, loc="upper center")
 axes[0, 1].set(visible=FULL)
 ax = axes[0, 2]
 for k, (level, found) in enumerate(fixed.items()):
@@ -181,12 +182,11 @@ for k, (level, found) in enumerate(fixed.items()):
     ax.plot(found.times, found.running_corrected, color=f"C{k}", label=f"level {level}")
     for name, style in (("Cu", "-"), ("Se", "--")):
         density, edges = np.histogram(again[level].energies[name], bins=80, density=True)
-        axes[0, 3].plot(0.5 * (edges[1:] + edges[:-1]), density, style, color=f"C{k}", label=f"{name}, level {level}")
+        axes[0, 3].plot(0.5 * (edges[1:] + edges[:-1]), density, style, color=f"C{k}")
 ax.axvspan(*WINDOW, color="0.9", zorder=0)
 ax.set(title="replay at 600 K: plain (dotted), corrected", xlabel="time (ps)", ylabel="kappa (W/(m K))", xlim=(0, 2.5))
 ax.legend(frameon=False, fontsize="small", ncols=2)
-axes[0, 3].set(title="replay: energies of atoms", xlabel="U (eV)", ylabel="density (1/eV)")
-axes[0, 3].legend(frameon=False, fontsize="x-small", ncols=2)
+axes[0, 3].set(title="replay: energies of Cu (solid), Se (dashed)", xlabel="U (eV)", ylabel="density (1/eV)")
 for level, results in profiles.items():
     inverse = [10.0 / result.length for result in results]
     kappas, errors = ([getattr(result, name) for result in results] for name in ("kappa", "kappa_error"))
