@@ -30,12 +30,11 @@ from ase_mlips.fit import (
     fit_snap,
     snap_template,
 )
-from ase_mlips.fit.protocols import Slopes
+from ase_mlips.fit.balanced import RmseLoss
 from ase_mlips.lammps.checks import compile_exchange
 from ase_mlips.mtp import MTP, MtpModel
 from ase_mlips.nep import NEP, NepModel, NepNetwork
-from ase_mlips.nep.gradient import NepGradient
-from ase_mlips.nep.neighborhoods import neighborhood
+from ase_mlips.nep.fitting import NepProblem, NepTraining
 from ase_mlips.pod import POD, PodBasis, PodModel
 from ase_mlips.snap import SNAP, SnapModel
 
@@ -152,11 +151,11 @@ def _nep(*elements: str, charge_mode: int = 0) -> NepModel:
 
 
 def _nep_fit() -> None:
-    model, frame = _nep("Cu"), _labelled(("Cu",))
-    gradient, number = NepGradient(model), len(frame.atoms)
-    near = neighborhood(NeighborList(4.0, skin=0.0), frame.atoms, np.zeros(number, np.int32), 1)
-    found = gradient.evaluate(gradient.vector.of(model), [near])
-    found.gradient(Slopes(np.zeros(1), [np.zeros((number, 3))], np.zeros((1, 3, 3))))
+    """The loss of a batch and its gradient."""
+    training = NepTraining(epochs=1)
+    frames = [_labelled(("Cu",))] * 2
+    task = NepProblem(_nep("Cu"), frames, validation=0.0, loss=RmseLoss(), training=training).task(training)
+    task.objective(task.start, [0, 1])
 
 
 def _mtp(*elements: str) -> MtpModel:

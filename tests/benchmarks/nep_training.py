@@ -35,7 +35,10 @@ from ase_mlips.nep.responses import gradient_of
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SILICON = NepSettings(("Si",), cutoff=(5.0, 4.5), n_max=(8, 6), basis_size=(8, 8))
-MOLYBDENUM = NepSettings(("Mo",), cutoff=(5.2, 5.2), n_max=(8, 6), basis_size=(8, 8))
+MOLYBDENUM = NepSettings(
+    ("Mo",), cutoff=(5.5, 5.0), n_max=(10, 8), basis_size=(10, 10), l_max=6, invariants=("222", "112", "123"),
+    neuron=40, lambda_e=4.0,
+)  # fmt: skip
 PEER = """
 import sys, time, torch
 torch.set_num_threads(1)
@@ -160,7 +163,7 @@ def molybdenum(data: Path, options: argparse.Namespace) -> dict:
     Quadratic SNAP, which has as many parameters, 4.04 and 0.333; MTP of level 20 3.98 and 0.151; SNAP 9.25 and 0.376.
     """
     train, test = mlearn("Mo", data)
-    return trained(MOLYBDENUM, train, test, 0.05, epochs=150, lbfgs_steps=160)
+    return trained(MOLYBDENUM, train, test, 0.0, epochs=120, batch_size=1, lbfgs_steps=240)
 
 
 def pbte(data: Path, options: argparse.Namespace) -> dict:

@@ -8,11 +8,21 @@ import pytest
 from support.nep_frames import labelled_by, teacher
 
 from ase_mlips import NEP
-from ase_mlips.fit import NepSettings, NepTraining, RmseLoss, compare, fit_nep, fit_nep_committee, read_frames
+from ase_mlips.fit import (
+    NepSettings,
+    NepTraining,
+    RmseLoss,
+    compare,
+    fit_nep,
+    fit_nep_committee,
+    kernels_balanced,
+    read_frames,
+)
 from ase_mlips.fit import balanced as balanced_module
 from ase_mlips.fit import training as training_module
 from ase_mlips.fit.gpumd_files import write_gpumd_files
 from ase_mlips.fit.overview import dominating, overview
+from ase_mlips.nep import kernels_batch
 from ase_mlips.nep.files import read_nep, write_nep
 from ase_mlips.nep.fitting import NepProblem
 from ase_mlips.nep.model import NepZbl
@@ -315,3 +325,18 @@ def test_the_curvature_is_that_of_gauss_and_newton(frames, monkeypatch):
     np.testing.assert_array_equal(found, found.T)
     monkeypatch.setattr(balanced_module, "_MOST_CURVED", 10)
     assert task.objective.curvature(task.start, task.train, np.random.default_rng(1)) is None
+
+
+def test_kernels_of_a_step_are_compiled_once(frames):
+    """Whatever the labels and the number of frames: other types of arrays would be compiled again in a training."""
+    some = [replace(frames[0], forces=None), frames[1], frames[2]]
+    task = NepProblem(
+        SETTINGS.template(), some, validation=0.0, loss=RmseLoss(force_delta=1.0), training=SHORT
+    ).task(SHORT)  # fmt: skip
+    for numbers in ([0], [2, 1], np.arange(3)):
+        task.objective(task.start, numbers)
+    task.objective.total(task.start, task.train)
+    for module in (kernels_balanced, kernels_batch):
+        kernels = [own for own in vars(module).values() if hasattr(own, "signatures")]
+        assert {len(own.signatures) for own in kernels} <= {0, 1}  # 0 of what kernels call
+        assert any(own.signatures for own in kernels)
