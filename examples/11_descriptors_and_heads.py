@@ -176,9 +176,8 @@ plt.savefig("descriptors_and_heads.png", dpi=150)
 
 # %%
 order = " < ".join(f"{name} {conductor[name]:.0f}" for name in sorted(conductor, key=conductor.__getitem__))
-print(
-    f"FOUND: GaN, force MAE | ACE {force['ACE, linear']:.0f}, SNAP {force['SNAP, linear']:.0f} meV/A | Fig. 4: ACE < SNAP"
-)
+linear = ", ".join(f"{name} {force[f'{name}, linear']:.0f}" for name in ("ACE", "SNAP"))
+print(f"FOUND: GaN, force MAE of linear models | {linear} meV/A | Fig. 4: ACE < SNAP")
 print(
     f"FOUND: GaN, network over linear model | SNAP {gains['SNAP']:.2f}, ACE {gains['ACE']:.2f}"
     " | Fig. 4: SNAP gains more (with all frames)"
