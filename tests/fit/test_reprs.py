@@ -28,9 +28,11 @@ from ase_mlips.fit import (
     fit_network,
     fit_overlay,
     fit_pod,
+    fit_pod_network,
     fit_snap,
     read_frames,
     snap_template,
+    trade_off,
     weight_sweep,
 )
 from ase_mlips.pod import PodBasis
@@ -71,6 +73,7 @@ def objects(tmp_path_factory):
         "NetworkFit": network,
         "PodDesign": PodDesign(basis, frames),
         "PodFit": fit_pod(basis, frames[:6]),
+        "PodNetworkFit": fit_pod_network(basis, frames, validation=0.25, training=Training(hidden=(2,), epochs=1)),
         "OverlayDesign": OverlayDesign([basis, template], frames),
         "OverlayFit": fit_overlay([basis, template], frames[:6]),
         "RmseLoss": RmseLoss(),
@@ -82,6 +85,7 @@ def objects(tmp_path_factory):
         "Score": linear.report.scores()[0],
         "Solution": linear.solution,
         "Sweep": weight_sweep(template, frames, ratios=[0.01, 0.1], splits=2),
+        "TradeOff": trade_off({"linear": linear}, frames[6:], ratios=[0.01, 0.1]),
         "Committee": Committee([SNAP(linear.model), SNAP(linear.model)]),
     }
 
@@ -109,11 +113,12 @@ def test_what_they_say(objects):
     assert repr(objects["Sweep"]) == "Sweep(2 ratios from 0.01 to 0.1, 2 splits)"
 
 
-@pytest.mark.parametrize("name", ["SnapFit", "NetworkFit", "Report", "Sweep"])
+@pytest.mark.parametrize("name", ["SnapFit", "NetworkFit", "Report", "Sweep", "TradeOff"])
 def test_a_notebook_shows_a_table(objects, name):
     html = objects[name]._repr_html_()
     assert html.count("<table>") == html.count("</table>") == 1
     header, *rows = html.split("<tr>")[1:]
     assert all(row.count("<td>") == header.count("<th>") for row in rows)
-    assert len(rows) == (2 if name == "Sweep" else len(getattr(objects[name], "report", objects[name]).scores()))
+    found = objects[name]
+    assert len(rows) == (2 if name in ("Sweep", "TradeOff") else len(getattr(found, "report", found).scores()))
     assert "<p><" not in html
