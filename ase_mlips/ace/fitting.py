@@ -16,7 +16,7 @@ from ..fit.equations import LinearEquations, LinearFit, fit_linear
 from ..fit.linear import Solver
 from ..fit.loss import Loss
 from ..fit.networks import NetworksBesideLinear
-from ..fit.problem import TrainingProblem, every_frame, network_sets
+from ..fit.problem import network_problem
 from ..fit.results import checked_sets
 from ..fit.trained import TrainedFit
 from ..fit.trained import train as train_one
@@ -195,29 +195,6 @@ class AceNetworks(AceFamily, NetworksBesideLinear):
         return replace(self.template, coefficients=self.coefficients, network=network)
 
 
-class AceNetworkProblem(TrainingProblem[AceModel]):
-    """Described frames, ready for the training of one or several networks.
-
-    Parameters
-    ----------
-    template, train, validation, loss, training
-        See `fit_ace_network`.
-    """
-
-    def __init__(
-        self,
-        template: AceModel,
-        train: Sequence[LabelledFrame],
-        *,
-        validation: Sequence[LabelledFrame] | float,
-        loss: Loss,
-        training: Training,
-    ) -> None:
-        sets = network_sets(train, validation, elements=template.elements, loss=loss, training=training)
-        networks = AceNetworks(template, every_frame(sets), loss, training, len(sets["train"]))
-        super().__init__(networks, sets, loss)
-
-
 class AceNetworkFit(TrainedFit[AceModel]):
     """A trained network on ACE functions and how well it does."""
 
@@ -252,7 +229,13 @@ def fit_ace_network(
     UserWarning
         When the network is worse on the validation frames than a constant energy of each element.
     """
-    training = training or Training()
-    problem = AceNetworkProblem(template, train, validation=validation, loss=loss or Loss(), training=training)
-    fit = train_one(problem, training, test=test)
-    return AceNetworkFit(fit.model, fit.sets, fit.history, fit.loss, fit.training, fit.interrupted, fit.family)
+    loss, training = loss or Loss(), training or Training()
+    problem = network_problem(
+        lambda frames, count: AceNetworks(template, frames, loss, training, count),
+        train,
+        validation,
+        elements=template.elements,
+        loss=loss,
+        training=training,
+    )
+    return AceNetworkFit.of(train_one(problem, training, test=test))

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..files.archive import TYPES, read_arrays, read_members, refusal
 from ..files.text import FilePath
-from ..heads.network import Network
+from ..heads.network import NETWORK_ARRAYS, Network, network_arrays
 from .model import AceModel, Bond, Embedding, Function
 
 ENDING = ".ace.npz"
@@ -40,13 +40,6 @@ _KINDS = {  # name in the file: kind and number of axes
     "couplings": ("f", 1),
 }
 _LINEAR = {"linear": ("f", 2)}
-_NETWORK = {
-    "network_sizes": ("i", 1),
-    "network_activations": ("U", 1),
-    "network_parameters": ("f", 2),
-    "network_shift": ("f", 2),
-    "network_scale": ("f", 2),
-}
 
 
 def npz_bytes(model: AceModel) -> bytes:
@@ -113,11 +106,10 @@ def arrays_of(model: AceModel) -> dict[str, Any]:
         "weights": _joined([function.weights for function in functions]),
         "couplings": _joined([function.couplings for function in functions]),
     }
-    if model.network is not None:
-        arrays |= {name: getattr(model.network, name.removeprefix("network_")) for name in _NETWORK}
+    arrays |= network_arrays(model.network)
     if model.coefficients is not None:
         arrays["linear"] = model.coefficients
-    kinds = {**_KINDS, **_NETWORK, **_LINEAR}
+    kinds = {**_KINDS, **NETWORK_ARRAYS, **_LINEAR}
     typed: dict[str, Any] = {name: np.asarray(value, TYPES[kinds[name][0]]) for name, value in arrays.items()}
     return {"version": np.int64(VERSION), **typed}
 
@@ -145,7 +137,7 @@ def from_members(path: FilePath, members: Mapping[str, bytes]) -> AceModel:
     if version != VERSION:
         raise refusal(path, f"version {VERSION} of the format", str(version))
     found = read_arrays(path, members, _KINDS)
-    network = read_arrays(path, members, _NETWORK) if "network_sizes" in members else {}
+    network = read_arrays(path, members, NETWORK_ARRAYS) if "network_sizes" in members else {}
     linear = read_arrays(path, members, _LINEAR) if "linear" in members else {}
     if unknown := sorted(members.keys() - {"version", *found, *network, *linear}):
         raise refusal(path, "no array but those of the model", repr(unknown[0][:40]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Generic
 
@@ -158,6 +158,26 @@ def network_sets(
     if training.checkpoint:
         require_place(training.checkpoint)
     return training_sets(train, validation, elements=elements, loss=loss, seed=training.seed)
+
+
+def network_problem(
+    networks: Callable[[Sequence[LabelledFrame], int], TrainableModel[Model]],
+    train: Sequence[LabelledFrame],
+    validation: Sequence[LabelledFrame] | float,
+    *,
+    elements: Sequence[str],
+    loss: Loss,
+    training: Training,
+) -> TrainingProblem[Model]:
+    """Frames ready for the training of networks, which are made of all of them and the number of those for training.
+
+    Raises
+    ------
+    ValueError, OSError
+        From `network_sets`.
+    """
+    sets = network_sets(train, validation, elements=elements, loss=loss, training=training)
+    return TrainingProblem(networks(every_frame(sets), len(sets["train"])), sets, loss)
 
 
 def every_frame(sets: Mapping[str, Sequence[LabelledFrame]]) -> Sequence[LabelledFrame]:

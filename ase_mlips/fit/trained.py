@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import Any, Generic
+from typing import Any, Generic, Self
 
 import numpy as np
 
@@ -53,6 +53,11 @@ class TrainedFit(Generic[Model]):
     training: Schedule
     interrupted: bool
     family: Family[Model]
+
+    @classmethod
+    def of(cls, fit: TrainedFit[Model]) -> Self:
+        """The same as the class of a family."""
+        return cls(**{own.name: getattr(fit, own.name) for own in fields(fit)})
 
     def __repr__(self) -> str:
         epochs = len(self.history["loss"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,13 @@ from ..files.records import Record, frozen_array, integer, require_shape
 
 ACTIVATIONS = ("linear", "sigmoid", "tanh", "relu", "softplus")
 MAX_NEURONS = 4096
+NETWORK_ARRAYS = {  # of an archive of a model: kind and number of axes, in the order of the fields
+    "network_sizes": ("i", 1),
+    "network_activations": ("U", 1),
+    "network_parameters": ("f", 2),
+    "network_shift": ("f", 2),
+    "network_scale": ("f", 2),
+}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -78,6 +86,11 @@ class Network(Record):
     def layers(self) -> list[tuple[FloatArray, FloatArray]]:
         """Weights (E, n_l, n_(l-1)) and biases (E, n_l) of each layer, as views of `parameters`."""
         return split_layers(self.parameters, self.sizes)
+
+
+def network_arrays(network: Network | None) -> dict[str, Any]:
+    """The fields by their names in an archive; nothing without a network."""
+    return {} if network is None else {name: getattr(network, name.removeprefix("network_")) for name in NETWORK_ARRAYS}
 
 
 def count_parameters(sizes: tuple[int, ...]) -> int:

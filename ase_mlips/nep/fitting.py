@@ -199,7 +199,7 @@ def fit_nep(
     first, own, seed = _understood(template)
     training = training or NepTraining(seed=seed)
     problem = NepProblem(first, train, validation=validation, loss=loss or own, training=training)
-    return _nep_fit(train_one(problem, training, test=test))
+    return NepFit.of(train_one(problem, training, test=test))
 
 
 def fit_nep_committee(
@@ -235,7 +235,7 @@ def fit_nep_committee(
     first, own, seed = _understood(template)
     training = training or NepTraining(seed=seed)
     problem = NepProblem(first, train, validation=validation, loss=loss or own, training=training)
-    return [_nep_fit(fit) for fit in train_members(problem, members, training, test=test)]
+    return [NepFit.of(fit) for fit in train_members(problem, members, training, test=test)]
 
 
 def _understood(template: NepSettings | NepModel | str | PathLike[str]) -> tuple[NepModel, RmseLoss, int]:
@@ -259,7 +259,3 @@ def loss_of(settings: NepSettings) -> RmseLoss:
         first=settings.lambda_1,
         second=settings.lambda_2,
     )
-
-
-def _nep_fit(fit: TrainedFit[NepModel]) -> NepFit:
-    return NepFit(fit.model, fit.sets, fit.history, fit.loss, fit.training, fit.interrupted, fit.family)

@@ -19,7 +19,7 @@ from ..fit.equations import LinearEquations, LinearFit, fit_linear
 from ..fit.linear import Solver
 from ..fit.loss import Loss
 from ..fit.networks import NetworksBesideLinear
-from ..fit.problem import TrainingProblem, every_frame, network_sets
+from ..fit.problem import network_problem
 from ..fit.results import checked_sets
 from ..fit.trained import TrainedFit
 from ..fit.trained import train as train_one
@@ -191,29 +191,6 @@ class PodNetworks(PodFamily, NetworksBesideLinear):
         return replace(linear, network=replace(self.architecture, parameters=parameters))
 
 
-class PodNetworkProblem(TrainingProblem[PodModel]):
-    """Described frames, ready for the training of one or several networks.
-
-    Parameters
-    ----------
-    basis, train, validation, loss, training
-        See `fit_pod_network`.
-    """
-
-    def __init__(
-        self,
-        basis: PodBasis,
-        train: Sequence[LabelledFrame],
-        *,
-        validation: Sequence[LabelledFrame] | float,
-        loss: Loss,
-        training: Training,
-    ) -> None:
-        sets = network_sets(train, validation, elements=basis.elements, loss=loss, training=training)
-        networks = PodNetworks(basis, every_frame(sets), loss, training, len(sets["train"]))
-        super().__init__(networks, sets, loss)
-
-
 class PodNetworkFit(TrainedFit[PodModel]):
     """A trained network on proper orthogonal descriptors and how well it does."""
 
@@ -247,7 +224,13 @@ def fit_pod_network(
     UserWarning
         When the network is worse on the validation frames than a constant energy of each element.
     """
-    training = training or Training()
-    problem = PodNetworkProblem(basis, train, validation=validation, loss=loss or Loss(), training=training)
-    fit = train_one(problem, training, test=test)
-    return PodNetworkFit(fit.model, fit.sets, fit.history, fit.loss, fit.training, fit.interrupted, fit.family)
+    loss, training = loss or Loss(), training or Training()
+    problem = network_problem(
+        lambda frames, count: PodNetworks(basis, frames, loss, training, count),
+        train,
+        validation,
+        elements=basis.elements,
+        loss=loss,
+        training=training,
+    )
+    return PodNetworkFit.of(train_one(problem, training, test=test))

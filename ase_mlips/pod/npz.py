@@ -10,7 +10,7 @@ import numpy as np
 
 from ..files.archive import TYPES, read_arrays, read_members, refusal
 from ..files.text import FilePath
-from ..heads.network import Network
+from ..heads.network import NETWORK_ARRAYS, Network, network_arrays
 from . import radial
 from .model import PodBasis, PodModel
 
@@ -30,13 +30,6 @@ _BASIS = {  # name in the file: kind and number of axes
 _MODEL = {"onebody": ("b", 0), "constants": ("f", 1), "coefficients": ("f", 2)}
 _CLUSTERS = {"projections": ("f", 2), "centroids": ("f", 2)}
 _QUADRATIC = {"quadratic": ("f", 2)}
-_NETWORK = {
-    "network_sizes": ("i", 1),
-    "network_activations": ("U", 1),
-    "network_parameters": ("f", 2),
-    "network_shift": ("f", 2),
-    "network_scale": ("f", 2),
-}
 
 
 def npz_bytes(model: PodModel) -> bytes:
@@ -75,9 +68,8 @@ def arrays_of(model: PodModel) -> dict[str, Any]:
     arrays: dict[str, Any] = {"version": VERSION, **{name: getattr(basis, name) for name in _BASIS}}
     arrays["expansion"] = radial.expansion(basis)
     arrays |= {name: getattr(model, name) for name in (*_MODEL, *_CLUSTERS, *_QUADRATIC)}
-    if model.network is not None:
-        arrays |= {name: getattr(model.network, name.removeprefix("network_")) for name in _NETWORK}
-    kinds = {"version": ("i", 0), **_BASIS, **_MODEL, **_CLUSTERS, **_QUADRATIC, **_NETWORK}
+    arrays |= network_arrays(model.network)
+    kinds = {"version": ("i", 0), **_BASIS, **_MODEL, **_CLUSTERS, **_QUADRATIC, **NETWORK_ARRAYS}
     typed: dict[str, Any] = {}
     for name, value in arrays.items():
         if value is not None:
@@ -107,7 +99,7 @@ def from_members(path: FilePath, members: Mapping[str, bytes]) -> PodModel:
     basis, fields = read_arrays(path, members, _BASIS), read_arrays(path, members, _MODEL)
     clustered = read_arrays(path, members, _CLUSTERS) if "centroids" in members else {}
     quadratic = read_arrays(path, members, _QUADRATIC) if "quadratic" in members else {}
-    network = read_arrays(path, members, _NETWORK) if "network_sizes" in members else {}
+    network = read_arrays(path, members, NETWORK_ARRAYS) if "network_sizes" in members else {}
     if unknown := sorted(members.keys() - {"version", *basis, *fields, *clustered, *quadratic, *network}):
         raise refusal(path, "no array but those of the model", repr(unknown[0][:40]))
     try:

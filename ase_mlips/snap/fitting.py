@@ -329,7 +329,7 @@ def fit_network(
     """
     training = training or Training()
     problem = NetworkProblem(template, train, validation=validation, loss=loss or Loss(), training=training)
-    return _network_fit(train_one(problem, training, test=test))
+    return NetworkFit.of(train_one(problem, training, test=test))
 
 
 def fit_committee(
@@ -363,8 +363,4 @@ def fit_committee(
         raise ValueError(f"members: expected two or more, got {members}")
     first = training or Training()
     problem = NetworkProblem(template, train, validation=validation, loss=loss or Loss(), training=first)
-    return [_network_fit(fit) for fit in train_members(problem, members, first)]
-
-
-def _network_fit(fit: TrainedFit[SnapModel]) -> NetworkFit:
-    return NetworkFit(fit.model, fit.sets, fit.history, fit.loss, fit.training, fit.interrupted, fit.family)
+    return [NetworkFit.of(fit) for fit in train_members(problem, members, first)]

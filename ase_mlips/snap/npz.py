@@ -10,7 +10,7 @@ import numpy as np
 
 from ..files.archive import TYPES, read_arrays, read_members, refusal
 from ..files.text import FilePath
-from ..heads.network import Network
+from ..heads.network import NETWORK_ARRAYS, Network, network_arrays
 from .model import SnapModel, Zbl
 
 ENDING = ".snap.npz"
@@ -35,13 +35,6 @@ _REQUIRED = {  # name in the file: kind and number of axes
 }
 _INNER = {"sinner": ("f", 1), "dinner": ("f", 1)}
 _ZBL = {"zbl_inner": ("f", 0), "zbl_outer": ("f", 0), "zbl_charges": ("f", 1)}
-_NETWORK = {
-    "network_sizes": ("i", 1),
-    "network_activations": ("U", 1),
-    "network_parameters": ("f", 2),
-    "network_shift": ("f", 2),
-    "network_scale": ("f", 2),
-}
 
 
 def npz_bytes(model: SnapModel) -> bytes:
@@ -83,9 +76,8 @@ def arrays_of(model: SnapModel) -> dict[str, Any]:
         arrays |= {name: getattr(model, name) for name in _INNER}
     if model.zbl is not None:
         arrays |= {name: getattr(model.zbl, name.removeprefix("zbl_")) for name in _ZBL}
-    if model.network is not None:
-        arrays |= {name: getattr(model.network, name.removeprefix("network_")) for name in _NETWORK}
-    kinds = {"version": ("i", 0), **_REQUIRED, **_INNER, **_ZBL, **_NETWORK}
+    arrays |= network_arrays(model.network)
+    kinds = {"version": ("i", 0), **_REQUIRED, **_INNER, **_ZBL, **NETWORK_ARRAYS}
     return {name: np.asarray(value, TYPES[kinds[name][0]]) for name, value in arrays.items()}
 
 
@@ -109,7 +101,7 @@ def from_members(path: FilePath, members: Mapping[str, bytes]) -> SnapModel:
         raise refusal(path, f"version {VERSION} of the format", str(version))
     fields = read_arrays(path, members, _REQUIRED)
     zbl = read_arrays(path, members, _ZBL) if "zbl_inner" in members else None
-    network = read_arrays(path, members, _NETWORK) if "network_sizes" in members else None
+    network = read_arrays(path, members, NETWORK_ARRAYS) if "network_sizes" in members else None
     if fields["switchinnerflag"]:
         fields |= read_arrays(path, members, _INNER)
     known = {"version", *fields, *(zbl or ()), *(network or ())}
