@@ -40,9 +40,9 @@ from ase_mlips.runs import MDFiles, MDRun, run_md
 FULL = "--full" in sys.argv
 HERE = Path(__file__).parent / "copper_argyrodite"
 ELEMENTS = ("Cu", "P", "S")
-LEVEL, ITERATIONS, EPOCHS, LBFGS = (14, 300, 150, 100) if FULL else (6, 20, 40, 0)
+LEVEL, ITERATIONS, EPOCHS, LBFGS = (14, 300, 150, 100) if FULL else (6, 20, 30, 0)
 SHARE = 1 if FULL else 8  # one of so many frames
-SIZE, STEPS = (2, 10000) if FULL else (1, 800)  # unit cells along each axis; steps of 2 fs
+SIZE, STEPS = (2, 10000) if FULL else (1, 600)  # unit cells along each axis; steps of 2 fs
 
 # %% [markdown]
 # ## Training
@@ -235,7 +235,7 @@ for seed in range(5):
     start.append(atoms.copy())
     start[-1].set_cell(atoms.cell.array * (1.0 + 0.005 * (seed - 2)), scale_atoms=True)
     start[-1].rattle(0.03, seed=seed)
-size = {"time": 5.0, "max_rounds": 12, "iterations": 150} if FULL else {"time": 0.2, "max_rounds": 2, "iterations": 10}
+size = {"time": 5.0, "max_rounds": 12, "iterations": 150} if FULL else {"time": 0.1, "max_rounds": 2, "iterations": 6}
 settings = ActiveRun(temperatures=(300.0,), timestep=2.0, grade_select=3.0, grade_break=10.0, **size)
 learning = ActiveLearning(
     f"learning-{'full' if FULL else 'reduced'}",
