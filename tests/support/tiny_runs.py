@@ -49,7 +49,7 @@ RUNS = {
     "bnorm_bzero0": (2, 4, True),
     "zbl_beyond_snap": (2, 12, True),
     "chem_wselfall": (2, 4, True),
-    "chem_quadratic": (2, 4, True),
+    "chem_quadratic": (2, 4, False),
     "chem_three": (1, 4, True),
     "network": (2, 12, False),
     "network_two": (2, 12, False),
@@ -86,7 +86,7 @@ NEP_RUNS = {
 POD_RUNS = {
     "pairs": (4, 1.0, True),
     "flat": (4, 0.36, False),  # nearer than the table of radial functions begins
-    "four": (72, 1.6, False),
+    "four": (40, 1.6, False),
     "seven": (4, 1.6, True),  # too few neighbours for all terms
     "two_seven": (4, 1.25, True),
     "two_clusters": (12, 1.0, False),
