@@ -115,7 +115,7 @@ for seed in range(5):
     start.append(atoms.copy())
     start[-1].set_cell(atoms.cell.array * (1.0 + 0.005 * (seed - 2)), scale_atoms=True)
     start[-1].rattle(0.03, seed=seed)
-size = {"time": 10.0, "max_rounds": 15, "iterations": 150} if FULL else {"time": 0.2, "max_rounds": 2, "iterations": 10}
+size = {"time": 10.0, "max_rounds": 15, "iterations": 150} if FULL else {"time": 0.1, "max_rounds": 2, "iterations": 6}
 hot = (300.0, 450.0) if FULL else (300.0,)  # K; the higher one, so that it is safe at the lower one
 settings = ActiveRun(temperatures=hot, timestep=2.0, grade_select=3.0, grade_break=10.0, **size)
 folder = f"learning-{'full' if FULL else 'reduced'}"
