@@ -78,7 +78,7 @@ def scratch(name: str, size: int) -> np.ndarray[tuple[int], np.dtype[np.float64]
 
 
 class _Crew:
-    """The other threads of one call: knows who is at work, so that the call ends only when nobody is.
+    """The threads of one call: each takes shares of the work until none is left; knows who is at work.
 
     Without locks, for the reason given in `_Pool`: a thread enters its name before it asks for a share.
     """
@@ -87,31 +87,39 @@ class _Crew:
         self._work = work
         self._left = shares
         self._busy: set[int] = set()
-        self._ended: SimpleQueue[BaseException | None] = SimpleQueue()
+        self._errors: list[BaseException] = []
 
-    def run(self) -> None:
-        """One share, unless the call is over by now."""
+    def help(self) -> None:
+        """Work in another thread than the caller's; nothing if the call is over by now."""
         me = _thread.get_ident()
         self._busy.add(me)
-        error = None
         try:
-            share = self._left.pop()
-        except IndexError:
-            pass
-        else:
-            try:
-                self._work(*share)
-            except BaseException as raised:
-                error = raised
+            self.work()
+        except BaseException as raised:
+            self._errors.append(raised)
         self._busy.discard(me)
-        self._ended.put(error)
 
-    def wait(self, shares: int) -> None:
-        """Until so many have ended; raises what one of them has raised."""
-        errors = [self._ended.get() for _ in range(shares)]
-        for error in errors:
-            if error is not None:
-                raise error
+    def work(self) -> None:
+        """Do shares while there are any."""
+        while True:
+            try:
+                share = self._left.pop()
+            except IndexError:
+                return
+            self._work(*share)
+
+    def wait(self) -> None:
+        """Until all is done; raises what a thread has raised."""
+        self._watch()
+        for error in self._errors:
+            raise error
+
+    def _watch(self) -> None:
+        """Until nobody is at work.  A thread that sleeps takes a while to wake, so the last moments are waited awake."""
+        looks = 0
+        while self._busy:
+            looks += 1
+            time.sleep(0.0 if looks < _AWAKE else 1e-4)
 
     def dismiss(self) -> None:
         """Let no more begin and wait for those at work, whatever comes; what came in between is raised then."""
@@ -119,13 +127,25 @@ class _Crew:
         while True:
             try:
                 self._left.clear()
-                while self._busy:
-                    time.sleep(1e-4)
+                self._watch()
                 break
             except BaseException as error:
                 came = error
         if came is not None:
             raise came
+
+
+_AWAKE = 100  # looks, of about a microsecond each
+
+
+def _shares(chunks: int, threads: int) -> list[tuple[int, int]]:
+    """Most of the work in one share for each thread, the last of the list first, and the rest in small ones."""
+    large = 3 * chunks // (4 * threads) or chunks // threads
+    small = max(chunks // (8 * threads), 1)
+    edges = [*range(0, large * threads + 1, large), *range(large * threads + small, chunks, small)]
+    if edges[-1] < chunks:
+        edges.append(chunks)
+    return [*pairwise(edges)][::-1]
 
 
 def run_chunks(work: Callable[[int, int], Any], chunks: int, num_threads: int) -> None:
@@ -135,7 +155,7 @@ def run_chunks(work: Callable[[int, int], Any], chunks: int, num_threads: int) -
     ----------
     work : callable
         Runs a GIL-free kernel on the chunks ``first <= c < last``.  A chunk must write only what is
-        its own, so that results do not depend on the number of threads.
+        its own, so that results do not depend on the number of threads, nor on who does what.
     chunks : int
     num_threads : int
         The calling thread works too; ``num_threads - 1`` more are taken from a pool.
@@ -149,18 +169,16 @@ def run_chunks(work: Callable[[int, int], Any], chunks: int, num_threads: int) -
     if threads <= 1:
         work(0, chunks)
         return
-    edges = [chunks * t // threads for t in range(threads + 1)]
-    own, *shares = pairwise(edges)
-    crew = _Crew(work, shares)
+    crew = _Crew(work, _shares(chunks, threads))
     try:
         try:
             try:
                 pool = _pool()
                 pool.grow(threads - 1)
                 for _ in range(1, threads):
-                    pool.put(crew.run)
-                work(*own)
-                crew.wait(threads - 1)
+                    pool.put(crew.help)
+                crew.work()
+                crew.wait()
             finally:
                 crew.dismiss()
         finally:

@@ -114,18 +114,16 @@ class BalancedObjective(Objective):
         self._table = _Table.of(rows, np.array([1.0, 1.0, 1.0, *[loss.shear**2] * 3])[:components])
         self._shares = np.array([loss.energy, loss.force, loss.stress])
         self.beginning = _spread(rows)
+        self._least = _LEAST**2 * self.beginning[0]
         self.memory = self.beginning
 
     def __call__(self, parameters: FloatArray, frames: Sequence[int] | Int64Array, *, gradient: bool = True) -> Outcome:
         """The loss of a batch times its frames; with `gradient` the running mean squares are updated."""
         batch = self._batch(parameters, np.asarray(frames, dtype=np.int64))
-        squares, counts = batch.squares, batch.counts
         if gradient:
             self.memory = self.memory.copy()
-            for n, (total, count) in enumerate(zip(squares.tolist(), counts.tolist(), strict=True)):
-                if count > 0.0:
-                    self.memory[0, n] = _KEPT * self.memory[0, n] + (1.0 - _KEPT) * (total / count)
-        slope = batch.gradient(self._rates(counts)) if gradient else np.zeros_like(parameters)
+            kernels_balanced.remember(batch.sums, _KEPT, self.memory[0])
+        slope = batch.gradient(self._rates(batch.counts)) if gradient else np.zeros_like(parameters)
         penalty, pull = self._penalty(parameters)
         roots = zip(self._shares.tolist(), self.memory[0].tolist(), strict=True)
         running = sum(share * math.sqrt(square) for share, square in roots) + penalty
@@ -152,7 +150,7 @@ class BalancedObjective(Objective):
                 residuals[quantity].append(values)
         penalty, pull = self._penalty(parameters)
         mean = np.divide(squares, counts, out=np.zeros(3), where=counts > 0)
-        roots = np.sqrt(np.maximum(self.memory[0], _LEAST**2 * self.beginning[0]))
+        roots = np.sqrt(np.maximum(self.memory[0], self._least))
         roots[counts == 0] = 1.0
         terms = 0.5 * (mean / roots + roots) if gradient else np.sqrt(mean)
         loss = float(self._shares[counts > 0] @ terms[counts > 0]) + penalty
@@ -209,10 +207,9 @@ class BalancedObjective(Objective):
 
     def _rates(self, counts: FloatArray) -> FloatArray:
         """Derivatives of the loss by the sums of squares."""
-        least = (_LEAST**2 * self.beginning[0]).tolist()
-        roots = [math.sqrt(max(own)) for own in zip(self.memory[0].tolist(), least, strict=True)]
-        parts = zip(self._shares.tolist(), roots, counts.tolist(), strict=True)
-        return np.array([0.5 * share / (root * count) if count else 0.0 for share, root, count in parts])
+        found = np.empty(3)
+        kernels_balanced.rates(self._shares, self.memory[0], self._least, counts, found)
+        return found
 
     def penalties(self, parameters: FloatArray) -> tuple[float, float]:
         """``first * sum |p| / P`` and ``second * sqrt(sum p^2 / P)``."""
@@ -334,7 +331,7 @@ class _Batch(Mapping[str, FloatArray]):
     def gradient(self, rates: FloatArray) -> FloatArray:
         """Derivatives with respect to the parameters, from those with respect to the sums of squares."""
         table, (energies, forces, _) = self._table, self._residuals
-        out = np.empty_like(energies), np.empty_like(forces), np.empty((len(energies), 9))
+        out = np.empty(len(energies)), np.empty(forces.shape), np.empty((len(energies), 9))
         kernels_balanced.slopes(
             self._frames, table.edges, (table.factors, table.force_factors), rates, table.shear, table.voigt,
             self._residuals, out,

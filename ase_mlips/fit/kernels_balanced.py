@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..engine.jit import kernel
@@ -103,3 +104,22 @@ def slopes(
             for axis in range(3):
                 forces[at + i, axis] = factor * by_force[at + i, axis]
         at += atoms
+
+
+@kernel
+def rates(shares: Any, memory: Any, least: Any, counts: Any, out: Any) -> None:
+    """Derivatives of ``sum_q share_q RMSE_q`` by the sums of squares, with the mean squares of `memory`; all (3,).
+
+    `least` are the smallest mean squares that count.
+    """
+    for q in range(3):
+        root = math.sqrt(max(memory[q], least[q]))
+        out[q] = 0.5 * shares[q] / (root * counts[q]) if counts[q] > 0.0 else 0.0
+
+
+@kernel
+def remember(sums: Any, kept: float, memory: Any) -> None:
+    """Let a batch with these `sums`, see `residuals`, count in the running mean squares (3,)."""
+    for q in range(3):
+        if sums[1, q] > 0.0:
+            memory[q] = kept * memory[q] + (1.0 - kept) * (sums[0, q] / sums[1, q])

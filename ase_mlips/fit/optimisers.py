@@ -11,9 +11,9 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize
 
 from ..arrays import FloatArray
+from . import kernels_adam
 
 _DECAYS = 0.9, 0.999
-_SMALL = 1e-8
 _CORRECTIONS = 20
 _DAMPING = 1e-6  # of the mean curvature
 
@@ -37,16 +37,9 @@ class Adam:
     def step(self, gradient: FloatArray, rate: float) -> FloatArray:
         """What to add to the parameters (algorithm 1 of the paper)."""
         self.steps += 1
-        first, second = _DECAYS
-        self.mean *= first
-        self.mean += (1.0 - first) * gradient
-        self.square *= second
-        self.square += (1.0 - second) * gradient**2
-        change = self.square / (1.0 - second**self.steps)
-        np.sqrt(change, out=change)
-        change += _SMALL
-        np.divide(self.mean, change, out=change)
-        change *= -rate / (1.0 - first**self.steps)
+        change = np.empty(gradient.shape)
+        flat = (array.reshape(-1) for array in (self.mean, self.square, change))
+        kernels_adam.step(gradient.reshape(-1), rate, _DECAYS, self.steps, *flat)
         return change
 
 

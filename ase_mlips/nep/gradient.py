@@ -182,7 +182,8 @@ class NepGradient:
         n, chunks = joined.n, call.plan.chunks
         moves = np.empty((n + 2, layout_training.MOVE_WORDS))
         kernels_batch.fill_moves(joined.begin, by_energy, by_forces, moves)
-        parts = np.zeros((chunks, self._train.gradient.size))
+        width = self._train.gradient.size
+        parts = scratch("gradients", chunks * width)[: chunks * width].reshape(chunks, width)
 
         def work(first: int, last: int) -> None:
             accumulate(

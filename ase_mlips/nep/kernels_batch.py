@@ -135,23 +135,35 @@ def collect(parts: Any, places: Any, coefficients: Any, biases: Any, raw: Any, o
 
 
 @kernel
-def append_rows(rows: Any, places: Any, out: Any) -> None:
-    """Put the neighbours of one frame behind those of others.
+def append_frame(
+    sizes: Any, points: Any, numbers: Any, frame: int, at: Any, positions: Any, shifts: Any, start: Any, idx: Any,
+    code: Any, starts: Any, idx_by_type: Any, code_by_type: Any, members: Any
+) -> None:  # fmt: skip
+    """Put one frame, see `neighborhoods.Neighborhood`, behind others in the arrays of `neighborhoods.JoinedFrames`.
 
-    Parameters
-    ----------
-    rows : (n + 1,) int64, (m,), (m,) int32
-        Where those of each atom begin, their numbers and images.
-    places : five int
-        Of the first atom and of the first image of the frame, of its first entry in the arrays of numbers, of that
-        among the entries of all types, and the number of the atom that stands for nobody.
-    out : three arrays
-        Of the joined frames.
+    `at` has the atoms and images of the frames before, and where the entries of each list go on; it moves on by this
+    frame.
     """
-    start, idx, code = rows
-    atom, image, entry, origin, nobody = places
-    for i in range(len(start) - 1):
-        out[0][atom + i] = origin + start[i]
-    for e in range(len(idx)):
-        out[1][entry + e] = min(idx[e] + atom, nobody)
-        out[2][entry + e] = code[e] + image
+    atoms, images, nobody = sizes[0], sizes[1], len(positions) - 1
+    first, image, last = at[0], at[1], at[0] + atoms
+    members[0, first:last], members[1, first:last] = numbers[:atoms], frame
+    positions[first:last] = points[:atoms]
+    shifts[image : image + images] = points[atoms:]
+    source = atoms
+    for part in range(len(sizes) - 2):
+        begin, end = at[2 + part], at[2 + part] + sizes[2 + part]
+        rows = start[first:last] if part == 0 else starts[part - 1, first:last]
+        others = idx[begin:end] if part == 0 else idx_by_type[begin:end]
+        turns = code[begin:end] if part == 0 else code_by_type[begin:end]
+        near = source + atoms
+        own, own_turns = numbers[near : near + len(others)], numbers[near + len(others) : near + 2 * len(others)]
+        for i in range(atoms):
+            rows[i] = begin + numbers[source + i]
+        for e in range(len(others)):
+            others[e] = min(own[e] + first, nobody)
+        for e in range(len(others)):
+            turns[e] = own_turns[e] + image
+        source = near + 2 * len(others)
+        at[2 + part] = end
+    at[0] += atoms
+    at[1] += images

@@ -295,7 +295,7 @@ def accumulate(
     own_integers: Any, own_ints: Any, own_floats: Any, order: Any, kinds: Any, moves: Any, frames: Any, owners: Any,
     work: Any, gradients: Any, chunks: int, first: int, last: int
 ) -> None:  # fmt: skip
-    """Add the gradient of the atoms of the chunks first .. last-1 to the rows of `gradients`, one for each chunk.
+    """Write the gradient of the atoms of the chunks first .. last-1 to the rows of `gradients`, one for each chunk.
 
     `start` [types][atoms + 1] has for each type of neighbours where those of an atom begin in `idx` and `code`.
     `order` [blocks][8] are the atoms, those of a block all of the type `kinds` [blocks].  `frames` [frames][12] are
@@ -309,6 +309,8 @@ def accumulate(
     for chunk in range(first, last):
         begin, end = train.blocks * chunk // chunks, train.blocks * (chunk + 1) // chunks
         gradient = off(ptr(gradients), chunk * train.gradient.size)
+        for e in range(train.gradient.size):
+            stf(gradient, e, 0.0)
         for block in range(begin, end):
             kind = ldi(ptr(kinds), block)
             add_block(listing, head, train, tables, off(ptr(order), block * W), kind, motion, scratch)

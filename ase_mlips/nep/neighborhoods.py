@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +14,7 @@ from ..arrays import FloatArray, Int64Array, IntArray
 from ..engine.neighbors import NeighborList
 from ..engine.neighbors.joined import StaticList, blank_list
 from ..engine.packing import W, padded
-from .kernels_batch import append_rows
+from .kernels_batch import append_frame
 
 _NOBODY = 1 << 30  # the neighbour that fills up rows
 
@@ -30,41 +29,43 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Neighborhood:
-    """One frame with its neighbours.
+    """One frame with its neighbours, in as few arrays as possible: a batch is joined from them at every step.
 
     Attributes
     ----------
-    positions, shifts : arrays
-        As in `NeighborList`, without the dummy atom.
-    rows : Rows
-        All neighbours.
-    by_type : tuple of Rows
-        Those of each type; the same as `rows` where there is one type.
-    species : (n,) int32 array
+    sizes : int64 array
+        Atoms, images, entries of the list of all neighbours and, where there are several types, of that of each type.
+    points : (atoms + images, 4) array
+        Positions and then shifts, as in `NeighborList`, without the dummy atom.
+    numbers : int32 array
+        Types of the atoms; then of each list the row of each atom, the neighbours and their images.
+    longest : int
+        Entries of the atom that has most, padding included.
     """
 
-    positions: FloatArray
-    shifts: FloatArray
-    rows: Rows
-    by_type: tuple[Rows, ...]
-    species: IntArray
+    sizes: Int64Array
+    points: FloatArray
+    numbers: IntArray
+    longest: int
+
+    @property
+    def species(self) -> IntArray:
+        """Types of the atoms."""
+        return self.numbers[: self.sizes[0]]
 
     @property
     def nbytes(self) -> int:
         """Memory that it takes."""
-        tables = {id(array): array.nbytes for rows in (self.rows, *self.by_type) for array in rows}
-        return self.positions.nbytes + self.shifts.nbytes + sum(tables.values())
-
-    @cached_property
-    def longest(self) -> int:
-        """Entries of the atom that has most, padding included."""
-        return int(np.diff(self.rows.start).max(initial=0))
+        return self.points.nbytes + self.numbers.nbytes
 
     def most(self, cutoff: float) -> int:
         """Neighbours within a distance in A of the atom that has most."""
-        real = self.rows.idx != _NOBODY
-        centers = np.repeat(np.arange(len(self.species)), np.diff(self.rows.start))[real]
-        vectors = self.positions[self.rows.idx[real]] + self.shifts[self.rows.code[real]] - self.positions[centers]
+        atoms, _, entries = self.sizes[:3].tolist()
+        _, start, idx, code = np.split(self.numbers[: 2 * (atoms + entries)], np.cumsum([atoms, atoms, entries]))
+        real = idx != _NOBODY
+        centers = np.repeat(np.arange(atoms), np.diff(start, append=entries))[real]
+        positions, shifts = self.points[:atoms], self.points[atoms:]
+        vectors = positions[idx[real]] + shifts[code[real]] - positions[centers]
         near = np.sum(vectors**2, axis=1) < cutoff**2
         return int(np.bincount(centers[near], minlength=1).max())
 
@@ -75,9 +76,13 @@ def neighborhood(neighbors: NeighborList, atoms: Atoms, species: IntArray, types
     n, idx = neighbors.n, neighbors.idx.copy()
     pad = idx == n
     idx[pad] = _NOBODY
-    rows = Rows(neighbors.start.copy(), idx, neighbors.code.copy())
-    parts = tuple(_of_type(rows, species, kind) for kind in range(types)) if types > 1 else (rows,)
-    return Neighborhood(neighbors.positions[:n].copy(), neighbors.shifts.copy(), rows, parts, species)
+    rows = Rows(neighbors.start, idx, neighbors.code)
+    lists = [rows, *(_of_type(rows, species, kind) for kind in range(types))] if types > 1 else [rows]
+    sizes = np.array([n, len(neighbors.shifts), *(len(own.idx) for own in lists)])
+    numbers = [species, *(part for own in lists for part in (own.start[:-1], own.idx, own.code))]
+    longest = int(np.diff(rows.start).max(initial=0))
+    points = np.concatenate([neighbors.positions[:n], neighbors.shifts])
+    return Neighborhood(sizes, points, np.concatenate(numbers, dtype=np.int32, casting="same_kind"), longest)
 
 
 def _of_type(rows: Rows, species: IntArray, kind: int) -> Rows:
@@ -149,7 +154,7 @@ class JoinedFrames:
     list : StaticList
         All neighbours.
     by_type : Rows
-        ``start`` (types, n + 1) of the neighbours of each type.
+        Those of each type, ``start`` (types, n + 1).
     species, owners : (n,) int32 arrays
         Type and frame of each atom.
     begin : (F + 1,) int array
@@ -171,47 +176,23 @@ class JoinedFrames:
 
 def join(frames: Sequence[Neighborhood]) -> JoinedFrames:
     """Put frames one behind the other; atoms of different frames are no neighbours."""
-    sizes = [len(frame.species) for frame in frames]
-    begin, images = ([0, *accumulate(numbers)] for numbers in (sizes, [len(frame.shifts) for frame in frames]))
-    n = begin[-1]
-    places = [*zip(pairwise(begin), pairwise(images), strict=True)]
-    parts, buffers = blank_list(n, images[-1], sum(len(frame.rows.idx) for frame in frames))
+    sizes = [frame.sizes.tolist() for frame in frames]
+    n, images, entries, *of_types = map(sum, zip(*sizes, strict=True))
+    parts, buffers = blank_list(n, images, entries)
     parts.positions[n] = _FAR
-    for frame, ((first, last), (low, high)) in zip(frames, places, strict=True):
-        parts.positions[first:last] = frame.positions
-        parts.shifts[low:high] = frame.shifts
-    rows = Rows(parts.start, parts.idx, parts.code)
-    _join_rows([frame.rows for frame in frames], places, rows, 0)
-    by_type, types = Rows(rows.start[None], rows.idx, rows.code), len(frames[0].by_type)
-    if types > 1:
-        kinds = [[frame.by_type[t] for frame in frames] for t in range(types)]
-        ends = [0, *accumulate(sum(len(part.idx) for part in own) for own in kinds)]
-        idx = np.empty((2, ends[-1]), np.int32)
-        by_type = Rows(np.empty((types, n + 1), np.int64), *idx)
-        for own, start, (first, last) in zip(kinds, by_type.start, pairwise(ends), strict=True):
-            _join_rows(own, places, Rows(start, *idx[:, first:last]), first)
-    longest = max(frame.longest for frame in frames)
-    species = np.concatenate([frame.species for frame in frames])
-    owners = np.empty(n, np.int32)
-    for number, (first, last) in enumerate(pairwise(begin)):
-        owners[first:last] = number
-    listed = StaticList(n, n, longest, buffers)
-    return JoinedFrames(
-        n, parts.positions, parts.shifts, listed, by_type, species, owners, np.array(begin), begin
-    )  # fmt: skip
+    edges, members = [0, *accumulate(own[0] for own in sizes)], np.empty((2, n), np.int32)
+    rows = Rows(np.empty((len(of_types), n + 1), np.int64), *np.empty((2, sum(of_types)), np.int32))
+    at = np.array([0, 0, 0, *accumulate(of_types[:-1], initial=0)][: 3 + len(of_types)])
+    for place, frame in enumerate(frames):
+        append_frame(frame.sizes, frame.points, frame.numbers, place, at, *parts, *rows, members)
+    parts.start[n] = entries
+    rows.start[:, n] = at[3:]
+    by_type = rows if of_types else Rows(parts.start[None], parts.idx, parts.code)
+    listed = StaticList(n, n, max(frame.longest for frame in frames), buffers)
+    return JoinedFrames(n, parts.positions, parts.shifts, listed, by_type, *members, np.array(edges), edges)
 
 
 _FAR = 1.0e9, 0.0, 0.0, 0.0  # where the dummy atom is
-_Places = Sequence[tuple[tuple[int, int], tuple[int, int]]]  # atoms and images of each frame
-
-
-def _join_rows(parts: Sequence[Rows], places: _Places, out: Rows, origin: int) -> None:
-    """Write the rows of all frames to `out`, whose first entry has the number `origin` among those of all types."""
-    at, nobody = 0, len(out.start) - 1
-    for part, ((first, _), (low, _)) in zip(parts, places, strict=True):
-        append_rows(tuple(part), (first, low, at, origin + at, nobody), tuple(out))
-        at += len(part.idx)
-    out.start[-1] = origin + at
 
 
 def blocks_of_types(species: IntArray, types: int) -> tuple[IntArray, IntArray]:
