@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..arrays import FloatArray, IntArray
+from ..fit.shards import Shards
 from .model import NepModel, NepNetwork
 from .neighborhoods import JoinedFrames
 from .potential import NepPotential
@@ -32,9 +33,11 @@ class Inputs:
     model : NepModel
         Its expansion coefficients are used.
     batches : iterable of JoinedFrames
+    shards : Shards
+        The process that these frames are the share of.
     """
 
-    def __init__(self, model: NepModel, batches: Iterable[JoinedFrames]) -> None:
+    def __init__(self, model: NepModel, batches: Iterable[JoinedFrames], shards: Shards) -> None:
         types, size = len(model.elements), model.n_descriptors
         self.counts, self.mean, square = np.zeros(types), np.zeros((types, size)), np.zeros((types, size, size))
         self.low, self.high = np.full(size, np.inf), np.full(size, -np.inf)
@@ -45,6 +48,8 @@ class Inputs:
                 self.counts[kind] += len(own)
                 self.mean[kind] += own.sum(axis=0)
                 square[kind] += own.T @ own
+        self.low, self.high = np.min(shards.all_of(self.low), axis=0), np.max(shards.all_of(self.high), axis=0)
+        self.counts, self.mean, square = shards.totals(self.counts, self.mean, square)
         share = np.maximum(self.counts, 1.0)
         self.mean /= share[:, None]
         self.covariance = square / share[:, None, None] - self.mean[:, :, None] * self.mean[:, None, :]
