@@ -53,14 +53,16 @@ def test_without_nep_in_the_elements_come_from_the_frames(here):
     assert model.radial_cutoffs[0] == 8.0
 
 
-def test_training_goes_on_from_a_potential(here):
+def test_training_goes_on_from_a_potential(here, capsys):
     assert main([*COMMAND, "-o", "one.txt"]) == 0
+    assert "RMSE before" not in capsys.readouterr().out
     assert main(["fit", "nep", "train.xyz", "--start", "one.txt", "-o", "two.txt", "--epochs", "1"]) == 0
     one, two = (NEP(name).model for name in ("one.txt", "two.txt"))
     assert one != two
     assert np.abs(one.radial - two.radial).max() < 0.1
     content = json.loads((here / "two.report.json").read_text())
     assert content["training"]["learning_rate"] == pytest.approx(0.002)
+    assert "one.txt and two.txt, energies less the best constants of the elements:" in capsys.readouterr().out
 
 
 def test_the_seed_of_nep_in_and_a_checkpoint_give_the_same_potential(here, capsys):

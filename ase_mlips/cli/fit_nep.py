@@ -110,6 +110,8 @@ def _reported(args: Namespace, fit: NepFit, target: Path, sets: dict[str, Sequen
     """Print the errors and write the report, the picture and the files of GPUMD; returns the exit code."""
     print(fit.report)
     print(dominating(fit.report))
+    if fit.change is not None:
+        print(f"{args.start} and {target}, energies less the best constants of the elements:\n{fit.change}")
     interrupted = save(fit, str(target))
     save_plot(fit, target.with_suffix(".png"), force=args.force)
     if args.gpumd is not None:

@@ -115,7 +115,7 @@ class _Crew:
             raise error
 
     def _watch(self) -> None:
-        """Until nobody is at work.  A thread that sleeps takes a while to wake, so the last moments are waited awake."""
+        """Until nobody is at work, at first awake: a thread that sleeps takes a while to wake."""
         looks = 0
         while self._busy:
             looks += 1

@@ -152,9 +152,9 @@ def fit_mtp(
         train,
         validation,
         elements=elements,
-        loss=loss,
+        loss=loss,  # type: ignore[arg-type]
         seed=training.seed,
-        shards=shards,  # type: ignore[arg-type]
+        shards=shards,
     )
     require_frames("test", test)
     require_elements(test, elements)

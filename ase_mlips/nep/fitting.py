@@ -12,6 +12,7 @@ import numpy as np
 from ..arrays import FloatArray, Int64Array
 from ..files.places import require_place
 from ..fit.balanced import BalancedObjective, RmseLoss
+from ..fit.change import Change
 from ..fit.checkpoint import DIGESTS, State
 from ..fit.committee import train_members
 from ..fit.dataset import LabelledFrame, species_of
@@ -141,6 +142,14 @@ class NepFit(TrainedFit[NepModel]):
         if self.model.kind == "potential":
             return compare(self.family.ready(self.model), self.sets)
         return response_report(NepPotential(self.model), self.sets)
+
+    @cached_property
+    def change(self) -> Change | None:
+        """What was learned and forgotten; None unless the training went on from a potential."""
+        family = self.family
+        if not isinstance(family, TrainableNep) or family.fresh or self.model.kind != "potential":
+            return None
+        return Change.of(compare(family.ready(family.template), self.sets), self.report, self.sets)
 
     def plot(self, axes: Any = None) -> Any:
         """As `TrainedFit.plot`; of dipoles and polarizabilities there are two axes only."""

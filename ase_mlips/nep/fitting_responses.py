@@ -60,8 +60,8 @@ class TrainableResponse(TrainableNep):
         `constants` (C,) are isotropic polarizabilities of the elements.
         """
         if not self.fresh:
-            return self._gradient.vector.of(self._template)
-        first = random_model(self._template, seed)
+            return self._gradient.vector.of(self.template)
+        first = random_model(self.template, seed)
         inputs = self._inputs(first)
         network = first_network(first, inputs, seed)
         first = replace(first, network=network)

@@ -111,7 +111,7 @@ class TrainableNep:
             model = replace(first, scaler=self._inputs(first).scaler)
         elif template.version == 4 and template.kind == "potential" and self._varied():
             model = replace(template, network=widened(template.network))
-        self._template = replace(model, max_neighbors=self._most_neighbors())
+        self.template = replace(model, max_neighbors=self._most_neighbors())
         self._gradient = gradient_of(replace(model, zbl=None), training.num_threads)
         self._repulsion = None if template.zbl is None else NepPotential(_silent(model))
         self._neighbors = NeighborList(self.cutoff, skin=0.0)
@@ -139,7 +139,7 @@ class TrainableNep:
     def constants(self) -> Int64Array:
         """One constant for each element, but for NEP3, whose elements share a network."""
         count = len(self.elements)
-        return np.zeros(count, np.int64) if self._template.version == 3 else np.arange(count)
+        return np.zeros(count, np.int64) if self.template.version == 3 else np.arange(count)
 
     def ready(self, model: NepModel) -> NepPotential:
         """The model, ready to be evaluated."""
@@ -164,16 +164,16 @@ class TrainableNep:
             common = float(constants.mean())
             own = constants - common
         if not self.fresh:
-            network = with_constants(self._template.network, common, own)
-            return self._gradient.vector.of(replace(self._template, network=network))
-        first = random_model(self._template, seed)
+            network = with_constants(self.template.network, common, own)
+            return self._gradient.vector.of(replace(self.template, network=network))
+        first = random_model(self.template, seed)
         inputs = self._inputs(first)
         network = with_constants(first_network(first, inputs, seed), common, own)
         return self._gradient.vector.of(replace(first, network=network))
 
     def first_energies(self, frames: Int64Array) -> FloatArray:
         """Energies (F,) in eV of the template, its repulsion left out."""
-        parameters = self._gradient.vector.of(self._template)
+        parameters = self._gradient.vector.of(self.template)
         parts = [self.evaluate(parameters, frames[n : n + 16], gradient=False) for n in range(0, len(frames), 16)]
         return np.concatenate([part.energies for part in parts])
 
@@ -193,7 +193,7 @@ class TrainableNep:
 
     def model(self, parameters: FloatArray) -> NepModel:
         """The model with these parameters."""
-        found, template = self._gradient.vector.model(parameters), self._template
+        found, template = self._gradient.vector.model(parameters), self.template
         return replace(found, zbl=template.zbl, max_neighbors=template.max_neighbors)
 
     def seen(self) -> list[NDArray[Any]]:
@@ -202,7 +202,7 @@ class TrainableNep:
         for frame in self._frames:
             atoms = frame.atoms
             found += [atoms.positions, atoms.cell.array, atoms.pbc, atoms.numbers]
-        model = self._template
+        model = self.template
         found += [model.radial_cutoffs, model.angular_cutoffs, model.scaler, model.radial, model.network.w0]
         return [*found, np.array([str((model.token, model.l_max, model.invariants, model.zbl))])]
 

@@ -15,17 +15,21 @@ import tempfile
 import time
 import warnings
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 from ase import Atoms
+from ase.build import bulk
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from support.calibration import fma_gflops
 
 from ase_mlips import NEP, load
-from ase_mlips.fit import NepSettings, NepTraining, balanced, fit_nep, read_frames, read_nep_in
+from ase_mlips.fit import NepSettings, NepTraining, balanced, compare, fit_nep, read_frames, read_nep_in
+from ase_mlips.fit.change import Change
 from ase_mlips.fit.protocols import Slopes
 from ase_mlips.fit.training import minimise
 from ase_mlips.nep.files import read_nep
@@ -246,6 +250,37 @@ def responses(data: Path, options: argparse.Namespace) -> dict:
     return result
 
 
+def forgetting(data: Path, options: argparse.Namespace) -> dict:
+    """UNEP-v1, reduced to Cu and Mo, is trained on with DFT data of Mo: what it knew of Cu and Cu-Mo, before and after.
+
+    Its own labels of rattled crystals, alone for the test, and in a second training 40 others among the new frames.
+    """
+    model = read_nep(data.parent / "reference/nep/models/UNEP-v1.txt").subset(["Cu", "Mo"])
+    rng, calc, (train, test) = np.random.default_rng(0), NEP(model), mlearn("Mo", data)
+    old = read_frames([labelled_crystal(calc, rng) for _ in range(80)])
+    training, result = NepTraining(epochs=20, learning_rate=2e-3), {}
+    for name, more in (("new frames", []), ("and 40 old ones", old[40:])):
+        begin = time.process_time()
+        sets = {"new": test, "old": old[:40]}
+        fit = fit_nep(model, [*train, *more], validation=0.0, test=old[:40], training=training)
+        change = Change.of(compare(NEP(model).potential, sets), compare(NEP(fit.model).potential, sets), sets)
+        result[name] = {"cpu_seconds": time.process_time() - begin}
+        for when, report in (("before", change.before), ("after", change.after)):
+            for kind, quantity in product(sets, ("energy", "force")):
+                result[name][f"{kind} {quantity} {when}"] = report.parity(kind, quantity).score().rmse
+    return result
+
+
+def labelled_crystal(calc: NEP, rng: np.random.Generator) -> Atoms:
+    """A rattled and strained crystal of Cu or of Cu and Mo with the labels of a potential."""
+    atoms = bulk("Cu", cubic=True) * 2 if rng.random() < 0.5 else bulk("CuMo", "cesiumchloride", a=3.0) * 3
+    atoms.set_cell(atoms.cell.array @ (np.eye(3) + rng.normal(scale=0.02, size=(3, 3))), scale_atoms=True)
+    atoms.rattle(0.1, rng=rng)
+    results = {"energy": calc.get_potential_energy(atoms), "forces": calc.get_forces(atoms)}
+    atoms.calc = SinglePointCalculator(atoms, **results, stress=calc.get_stress(atoms))
+    return atoms
+
+
 def labelled_cells(calc: NEP, kind: str, cell: dict, count: int, rng: np.random.Generator) -> list:
     """Rattled cells with the responses that a calculator gives them."""
     frames = []
@@ -332,7 +367,7 @@ def optimisers(data: Path, options: argparse.Namespace) -> dict:
 PARTS = {
     "gradient": gradient, "torchnep": torchnep, "silicon": silicon, "molybdenum": molybdenum, "pbte": pbte,
     "cu2se": cu2se, "cu7ps6": cu7ps6, "responses": responses, "calorine": calorine, "threads": threads, "cold": cold,
-    "optimisers": optimisers,
+    "forgetting": forgetting, "optimisers": optimisers,
 }  # fmt: skip
 
 

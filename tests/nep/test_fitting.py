@@ -123,6 +123,23 @@ def test_fine_tuning_shifts_a_potential_to_other_labels(tmp_path):
     assert same.model.network.w0.shape == alone.network.w0.shape
 
 
+def test_what_is_forgotten_is_told():
+    """Labels of the first potential itself, and others with other zeros of energy."""
+    model = teacher()
+    old = read_frames(labelled_by(model, 6))
+    new = read_frames(labelled_by(replace(model, radial=1.1 * model.radial), 12, shifts={"Te": -3.0, "Pb": 2.0}))
+    fit = fit_nep(model, new, validation=0.0, test=old, training=NepTraining(epochs=4, learning_rate=2e-3))
+    before, after = ({name: own.parity(name, "force").score().rmse for name in ("train", "test")}
+                     for own in (fit.change.before, fit.change.after))  # fmt: skip
+    assert before["test"] < 1e-9 < after["test"]
+    assert after["train"] < before["train"]
+    assert fit.change.before.parity("test", "energy").score().rmse < 1e-9
+    assert fit.change.before.parity("train", "energy").score().rmse < 1.0
+    assert fit.change.after.parity("test", "energy").score().rmse < 1.0 < rmse(fit, "test", "energy")
+    assert "RMSE before" in str(fit.change)
+    assert fit_nep(SETTINGS, old, training=SHORT).change is None
+
+
 def test_elements_that_share_a_network_are_shifted_by_one_constant():
     model = teacher(version=3)
     own = read_frames(labelled_by(model, 8, shifts={"Te": -3.0, "Pb": -3.0}))
