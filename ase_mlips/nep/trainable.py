@@ -117,7 +117,8 @@ class TrainableNep:
         self._neighbors = NeighborList(self.cutoff, skin=0.0)
 
     def _inputs(self, model: NepModel) -> Inputs:
-        return Inputs(model, self._store.batches(self._train), self._shards)
+        (found,) = self._shards.totals(Inputs(model, self._store.batches(self._train)))
+        return found  # type: ignore[no-any-return]
 
     def _varied(self) -> bool:
         """Whether compositions differ, so that elements can be told apart by energies."""
