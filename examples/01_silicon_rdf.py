@@ -22,9 +22,9 @@ atoms.set_constraint(FixCom())
 # %%
 frames = []
 dynamics = Langevin(atoms, 2 * units.fs, temperature_K=600, friction=0.02 / units.fs, rng=rng, fixcm=False)
-dynamics.run(500)
+dynamics.run(300)
 dynamics.attach(lambda: frames.append(atoms.copy()), interval=10)
-dynamics.run(1000)
+dynamics.run(600)
 
 # %%
 g = rdf(frames, r_max=8.0)

@@ -23,7 +23,7 @@ from ase_mlips import SNAP
 
 FULL = "--full" in sys.argv
 TEMPERATURES = (450, 550, 700) if FULL else (450, 700)
-RUNS, STEPS = (6, 1500) if FULL else (4, 1000)  # steps of 2 fs
+RUNS, STEPS = (6, 1500) if FULL else (3, 700)  # steps of 2 fs
 INTERVAL = 10
 calc = SNAP.embedded("Cu7PS6")
 start = read(Path(__file__).parent / "copper_argyrodite" / "structure.extxyz")

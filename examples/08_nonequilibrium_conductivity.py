@@ -22,8 +22,8 @@ from ase_mlips.analysis import HNEMD, MullerPlathe
 from ase_mlips import SNAP
 
 FULL = "--full" in sys.argv
-LENGTH, HEATING = (6, 500) if FULL else (4, 300)  # unit cells along the exchange; steps of each stage of melting
-EXCHANGE, DRIVEN = (7000, 8000) if FULL else (2200, 2200)  # steps
+LENGTH, HEATING = (6, 500) if FULL else (4, 200)  # unit cells along the exchange; steps of each stage of melting
+EXCHANGE, DRIVEN = (7000, 8000) if FULL else (1500, 1500)  # steps
 rng = np.random.default_rng(0)
 timestep = 2 * units.fs
 

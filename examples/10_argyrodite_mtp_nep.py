@@ -102,13 +102,46 @@ for column, (quantity, (unit, factor)) in enumerate(UNITS.items()):
     histogram.legend(frameon=False)
 
 # %% [markdown]
-# ## Structure and vibrations at 300 K
-# Figures 3 and 4: a run of each potential from the same crystal, and one of the reference.
+# ## Active learning
+# As the paper's MTP was made: it runs at 300 K, keeps what has a grade above 3, stops above 10, and has that labelled.
+# The MTP above, which has seen chosen frames alone, is exact on frames like these and no more: a run of 448 atoms of
+# the one of level 14 explodes after 11 ps at 300 K.
 
 # %%
 reference = NEP(HERE / "reference.nep.txt")
 crystal = read(HERE / "structure.extxyz")
-calculators = {"reference": reference, "MTP": MTP("trained.mtp", species=ELEMENTS), "NEP": NEP("trained_nep.txt")}
+atoms, start = crystal.copy(), []
+for seed in range(5):
+    start.append(atoms.copy())
+    start[-1].set_cell(atoms.cell.array * (1.0 + 0.005 * (seed - 2)), scale_atoms=True)
+    start[-1].rattle(0.03, seed=seed)
+size = {"time": 10.0, "max_rounds": 15, "iterations": 150} if FULL else {"time": 0.1, "max_rounds": 2, "iterations": 6}
+hot = (300.0, 450.0) if FULL else (300.0,)  # K; the higher one, so that it is safe at the lower one
+settings = ActiveRun(temperatures=hot, timestep=2.0, grade_select=3.0, grade_break=10.0, **size)
+folder = f"learning-{'full' if FULL else 'reduced'}"
+learning = ActiveLearning(
+    folder,
+    MtpLearner(MTP.untrained(10 if FULL else 6, list(ELEMENTS), max_dist=6.0), iterations=settings.iterations),
+    CalculatorLabeller(reference),
+    explorers=explorers(settings, [crystal]),
+    settings=settings,
+)
+learned = learning.run(start, test=[frame for frame in test if frame.group == "300K"])
+axes[2, 3].semilogy(learned.rounds, learned.test_forces, "o-", label="force error at 300 K (eV/Å)")
+axes[2, 3].semilogy(learned.rounds, learned.labels, "s-", label="labels")
+axes[2, 3].semilogy(learned.rounds, learned.grades, "^-", label="largest grade")
+axes[2, 3].set(xlabel="round of active learning")
+axes[2, 3].legend(frameon=False)
+print(learned)
+
+# %% [markdown]
+# ## Structure and vibrations at 300 K
+# Figures 3 and 4: a run of each potential from the same crystal, and one of the reference. With `--full` the MTP is
+# that of the active learning, else the trained one, since a short learning makes no good one.
+
+# %%
+actor = MTP(f"{folder}/model.almtp" if FULL else "trained.mtp", species=ELEMENTS)
+calculators = {"reference": reference, "MTP": actor, "NEP": NEP("trained_nep.txt")}
 structure, vibrations = {}, {}
 for name, calc in calculators.items():
     files = MDFiles(f"{name}.traj", mode="replace")
@@ -225,33 +258,7 @@ for row, name in enumerate(order):
     axes[2, 2].text(speed[name], row, f" {name}: {speed[name]:.3g}", va="center", fontsize="small")
     print(f"{name:<24} {speed[name]:8.2f} us/atom/step")
 
-# %% [markdown]
-# ## Active learning
-# As the paper's MTP was made: it runs at 300 K, keeps what has a grade above 3, stops above 10, and has that labelled.
-
-# %%
-atoms, start = crystal.copy(), []
-for seed in range(5):
-    start.append(atoms.copy())
-    start[-1].set_cell(atoms.cell.array * (1.0 + 0.005 * (seed - 2)), scale_atoms=True)
-    start[-1].rattle(0.03, seed=seed)
-size = {"time": 5.0, "max_rounds": 12, "iterations": 150} if FULL else {"time": 0.2, "max_rounds": 2, "iterations": 10}
-settings = ActiveRun(temperatures=(300.0,), timestep=2.0, grade_select=3.0, grade_break=10.0, **size)
-learning = ActiveLearning(
-    f"learning-{'full' if FULL else 'reduced'}",
-    MtpLearner(MTP.untrained(10 if FULL else 6, list(ELEMENTS), max_dist=6.0), iterations=settings.iterations),
-    CalculatorLabeller(reference),
-    explorers=explorers(settings, [crystal]),
-    settings=settings,
-)
-learned = learning.run(start, test=[frame for frame in test if frame.group == "300K"])
-axes[2, 3].semilogy(learned.rounds, learned.test_forces, "o-", label="force error at 300 K (eV/Å)")
-axes[2, 3].semilogy(learned.rounds, learned.labels, "s-", label="labels")
-axes[2, 3].semilogy(learned.rounds, learned.grades, "^-", label="largest grade")
-axes[2, 3].set(xlabel="round of active learning")
-axes[2, 3].legend(frameon=False)
 plt.savefig("argyrodite_mtp_nep.png", dpi=120)
-print(learned)
 
 # %%
 energies = ", ".join(f"{name} {1e3 * score[name, 'energy'].rmse:.2f}" for name in fits)

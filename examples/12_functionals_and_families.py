@@ -43,7 +43,7 @@ from ase_mlips.runs import run_ensemble
 
 FULL = "--full" in sys.argv
 TEMPERATURE, STEP, INTERVAL = 600, 2.0, 10  # K; fs; steps
-RUNS, STEPS = (100, 2500) if FULL else (3, 800)
+RUNS, STEPS = (100, 2500) if FULL else (3, 500)
 LEFT_OUT = STEPS // 5  # steps, until the runs have forgotten that they began alike
 WINDOW = (0.5, 2.0) if FULL else (0.2, 0.6)  # ps, of the fitted line
 HERE = Path(__file__).parent / "thiophosphate"

@@ -144,7 +144,7 @@ for ax, name in zip(axes, drawn, strict=False):
     for k, key in enumerate(("SNAP 4", list(done.models)[-1])):
         done.phonons.bands(name, key).plot(ax, color=f"C{k}", linestyle="--", linewidth=0.7, label=key)
     ax.set(title=name)
-axes[0].legend(frameon=False, fontsize="small")
+axes[0].legend(frameon=False, fontsize="small", loc="lower right")
 for family, (_, values) in FAMILIES.items():
     errors = [done.phonon_rmse(f"{family} {value}") for value in values]
     axes[3].semilogy(values, errors, "o:", label=family)

@@ -1,6 +1,7 @@
 """Who may use Numba, and whether the name of the cache follows every file that kernels are made of."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import ase_mlips.analysis
@@ -13,6 +14,7 @@ ENGINE = PACKAGE / "engine"
 ANALYSIS = Path(ase_mlips.analysis.__file__).parent
 
 
+@cache
 def modules() -> dict[Path, ast.Module]:
     files = sorted({*PACKAGE.rglob("*.py"), *ANALYSIS.rglob("*.py")})
     return {path: ast.parse(path.read_text()) for path in files}

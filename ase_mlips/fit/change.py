@@ -8,7 +8,7 @@ from typing import Self
 
 from .dataset import LabelledFrame
 from .offsets import energy_offsets
-from .report import UNITS, Report
+from .report import UNITS, Parity, Report
 from .tables import text_table
 
 _HEADER = "set", "group", "quantity", "count", "RMSE before", "after", "unit"
@@ -49,7 +49,7 @@ class Change:
 
 def _without_constants(report: Report, sets: Mapping[str, Sequence[LabelledFrame]]) -> Report:
     """With energies less constants of each set's own, where it has enough of them."""
-    parities = []
+    parities: list[Parity] = []
     for parity in report.parities:
         alone = Report((parity,))
         offsets = energy_offsets(alone, sets) if parity.quantity == "energy" else None

@@ -181,6 +181,7 @@ def join(frames: Sequence[Neighborhood]) -> JoinedFrames:
     parts, buffers = blank_list(n, images, entries)
     parts.positions[n] = _FAR
     edges, members = [0, *accumulate(own[0] for own in sizes)], np.empty((2, n), np.int32)
+    species, owners = members
     rows = Rows(np.empty((len(of_types), n + 1), np.int64), *np.empty((2, sum(of_types)), np.int32))
     at = np.array([0, 0, 0, *accumulate(of_types[:-1], initial=0)][: 3 + len(of_types)])
     for place, frame in enumerate(frames):
@@ -189,7 +190,7 @@ def join(frames: Sequence[Neighborhood]) -> JoinedFrames:
     rows.start[:, n] = at[3:]
     by_type = rows if of_types else Rows(parts.start[None], parts.idx, parts.code)
     listed = StaticList(n, n, max(frame.longest for frame in frames), buffers)
-    return JoinedFrames(n, parts.positions, parts.shifts, listed, by_type, *members, np.array(edges), edges)
+    return JoinedFrames(n, parts.positions, parts.shifts, listed, by_type, species, owners, np.array(edges), edges)
 
 
 _FAR = 1.0e9, 0.0, 0.0, 0.0  # where the dummy atom is

