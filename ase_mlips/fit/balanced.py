@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from .dataset import QUANTITIES
 from .loss import Loss
 from .objective import Objective, Outcome, Target
 from .protocols import Evaluated, Slopes, TrainableModel
+from .shards import Shards
 
 _KEPT = 0.99  # of the running mean squares at each step
 _LEAST = 1e-8  # of a root mean square, relative to that of constant energies: no weight is infinite
@@ -96,6 +97,9 @@ class BalancedObjective(Objective):
     loss : RmseLoss
     components : int
         How many of the components xx yy zz yz xz xy a virial has; fewer where something else stands in its place.
+    shards : Shards, optional
+        The process that these frames are the share of; the loss is that of the frames of all processes, which call
+        every method together.
     """
 
     def __init__(
@@ -106,30 +110,39 @@ class BalancedObjective(Objective):
         loss: RmseLoss,
         *,
         components: int = 6,
+        shards: Shards | None = None,
     ) -> None:
         super().__init__(model, targets)
-        self._loss = loss
+        self._loss, self.shards = loss, shards or Shards()
         weights = np.array([loss.type_weights.get(element, 1.0) for element in model.elements])
         rows = [_row(target, weights[own], loss, components) for target, own in zip(targets, species, strict=True)]
         self._table = _Table.of(rows, np.array([1.0, 1.0, 1.0, *[loss.shear**2] * 3])[:components])
         self._shares = np.array([loss.energy, loss.force, loss.stress])
-        self.beginning = _spread(rows)
+        self.beginning = _spread(rows, self.shards)
         self._least = _LEAST**2 * self.beginning[0]
         self.memory = self.beginning
 
     def __call__(self, parameters: FloatArray, frames: Sequence[int] | Int64Array, *, gradient: bool = True) -> Outcome:
-        """The loss of a batch times its frames; with `gradient` the running mean squares are updated."""
-        batch = self._batch(parameters, np.asarray(frames, dtype=np.int64))
+        """The loss of a batch times its frames; with `gradient` the running mean squares are updated.
+
+        There may be none of this process, while there are some of others.
+        """
+        numbers = np.asarray(frames, dtype=np.int64)
+        batch = self._batch(parameters, numbers) if len(numbers) else None
+        own, slope = np.zeros((3, 3)) if batch is None else batch.sums, np.zeros_like(parameters)
+        count, sums = self.shards.totals(len(numbers), own)
         if gradient:
             self.memory = self.memory.copy()
-            kernels_balanced.remember(batch.sums, _KEPT, self.memory[0])
-        slope = batch.gradient(self._rates(batch.counts)) if gradient else np.zeros_like(parameters)
+            kernels_balanced.remember(sums, _KEPT, self.memory[0])
+            if batch is not None:
+                slope = batch.gradient(self._rates(sums[1]))
+            (slope,) = self.shards.totals(slope)
         penalty, pull = self._penalty(parameters)
         roots = zip(self._shares.tolist(), self.memory[0].tolist(), strict=True)
         running = sum(share * math.sqrt(square) for share, square in roots) + penalty
         if penalty > 0.0:
             slope = slope + pull
-        return Outcome(len(frames) * running, len(frames) * slope, batch, batch.sums[2:0:-1])
+        return Outcome(count * running, count * slope, count, batch or {}, own[2:0:-1])
 
     def total(self, parameters: FloatArray, frames: Sequence[int] | Int64Array, *, gradient: bool = True) -> Outcome:
         """The loss of any number of frames, times that number; a few at a time for the sake of memory.
@@ -137,7 +150,7 @@ class BalancedObjective(Objective):
         With `gradient` its terms are those of the memory, quadratic ones: ``(MSE / RMSE_memory + RMSE_memory) / 2``.
         """
         numbers = np.asarray(frames, dtype=np.int64)
-        counts = self._table.counts[numbers].sum(axis=0)
+        count, counts = self.shards.totals(len(numbers), self._table.counts[numbers].sum(axis=0))
         rates = self._rates(counts)
         squares, slope = np.zeros(3), np.zeros_like(parameters)
         residuals: dict[str, list[FloatArray]] = {quantity: [] for quantity in QUANTITIES}
@@ -148,6 +161,7 @@ class BalancedObjective(Objective):
                 slope += batch.gradient(rates)
             for quantity, values in batch.items():
                 residuals[quantity].append(values)
+        squares, slope = self.shards.totals(squares, slope)
         penalty, pull = self._penalty(parameters)
         mean = np.divide(squares, counts, out=np.zeros(3), where=counts > 0)
         roots = np.sqrt(np.maximum(self.memory[0], self._least))
@@ -155,13 +169,14 @@ class BalancedObjective(Objective):
         terms = 0.5 * (mean / roots + roots) if gradient else np.sqrt(mean)
         loss = float(self._shares[counts > 0] @ terms[counts > 0]) + penalty
         joined = {quantity: np.concatenate(parts) for quantity, parts in residuals.items()}
-        return Outcome(len(frames) * loss, len(frames) * (slope + pull), joined)
+        return Outcome(count * loss, count * (slope + pull), count, joined)
 
     def balance(self, parameters: FloatArray, frames: Int64Array) -> None:
         """Let the memory be the mean squares of these frames."""
         squares, counts = np.zeros(3), self._table.counts[frames].sum(axis=0)
         for first in range(0, len(frames), _FRAMES):
             squares += self._batch(parameters, frames[first : first + _FRAMES], gradient=False).squares
+        squares, counts = self.shards.totals(squares, counts)
         self.memory = np.where(counts > 0, squares / np.maximum(counts, 1.0), self.memory)
 
     def curvature(self, parameters: FloatArray, frames: Int64Array, rng: np.random.Generator) -> FloatArray | None:
@@ -172,7 +187,8 @@ class BalancedObjective(Objective):
         """
         if parameters.size > _MOST_CURVED:
             return None
-        rates = np.sqrt(2.0 * self._rates(self._table.counts[frames].sum(axis=0)))
+        (counts,) = self.shards.totals(self._table.counts[frames].sum(axis=0))
+        rates = np.sqrt(2.0 * self._rates(counts))
         total, rows = np.zeros((parameters.size, parameters.size)), []
         for number in frames.tolist():
             rows += self._sketches(parameters, number, rates, rng)
@@ -180,6 +196,8 @@ class BalancedObjective(Objective):
                 part = np.array(rows)
                 total += part.T @ part
                 rows = []
+        for row in total:  # one by one, for the sake of memory
+            (row[:],) = self.shards.totals(row)
         return total
 
     def _sketches(
@@ -229,14 +247,17 @@ class BalancedObjective(Objective):
         return by_first + by_second, pull
 
 
-def _spread(rows: Sequence[_Row]) -> FloatArray:
+def _spread(rows: Sequence[_Row], shards: Shards) -> FloatArray:
     """Mean squares of the labels, energies and virials less their means; 1 for no spread, 0 for no labels."""
-    energies = np.array([row.energy for row in rows if row.factors[0] > 0.0])
-    forces = [np.mean(row.forces**2) for row in rows if row.factors[1].size]
-    virials = np.array([row.virial for row in rows if row.factors[2] > 0.0])
+    own = (
+        [row.energy for row in rows if row.factors[0] > 0.0],
+        [np.mean(row.forces**2) for row in rows if row.factors[1].size],
+        [row.virial for row in rows if row.factors[2] > 0.0],
+    )
+    energies, forces, virials = (np.array([*chain(*found)]) for found in zip(*shards.all_of(own), strict=True))
     found = [
         (energies.size, energies.var() if energies.size else 0.0),
-        (len(forces), np.mean(forces) if forces else 0.0),
+        (forces.size, forces.mean() if forces.size else 0.0),
         (virials.size, virials.var(axis=0).mean() if virials.size else 0.0),
     ]
     return np.array([[(value if value > 0.0 else 1.0) if size else 0.0 for size, value in found]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from .dataset import QUANTITIES, LabelledFrame
 from .loss import Loss
 from .protocols import Evaluated, Slopes, TrainableModel
 from .report import labels_of
+from .shards import Shards
 
 _VOIGT_SHARE = np.array([1.0, 1.0, 1.0, 0.5, 0.5, 0.5])  # of each of the two elements of the tensor
 
@@ -50,21 +52,24 @@ class Outcome:
         Sum of the squares of weight times residual.
     gradient : array
         Its derivatives with respect to the parameters; zero where they were not asked for.
+    count : int
+        Of these frames, those of other processes included.
     residuals : mapping
-        Prediction minus label of each quantity, in the units of `labels_of`.
+        Prediction minus label of each quantity, in the units of `labels_of`, of the frames of this process.
     sums : (2, 3) array, optional
         What `squares` gives, if it is known.
     """
 
     loss: float
     gradient: FloatArray
+    count: int
     residuals: Mapping[str, FloatArray]
     sums: FloatArray | None = None
 
-    def mae(self, quantity: str) -> float:
-        """Mean absolute error of one quantity; nan where no frame has it."""
-        values = self.residuals[quantity]
-        return float(np.mean(np.abs(values))) if values.size else float("nan")
+    def absolutes(self) -> FloatArray:
+        """Sum of the absolute residuals of each quantity, and their numbers, (2, 3)."""
+        values = [self.residuals[quantity] for quantity in QUANTITIES]
+        return np.array([[np.abs(own).sum() for own in values], [own.size for own in values]])
 
     def squares(self) -> FloatArray:
         """Sum of the squares of the residuals of each quantity, and their numbers, (2, 3)."""
@@ -74,9 +79,14 @@ class Outcome:
         return np.array([[own @ own for own in values], [own.size for own in values]])
 
 
+def means(sums: FloatArray) -> tuple[float, ...]:
+    """Means from sums of `Outcome.absolutes` or `Outcome.squares`; nan where there are no residuals."""
+    return tuple(float(total / count) if count else float("nan") for total, count in sums.T)
+
+
 def roots(squares: FloatArray) -> tuple[float, ...]:
     """Root mean squares from sums of `Outcome.squares`; nan where there are no residuals."""
-    return tuple(float(np.sqrt(total / count)) if count else float("nan") for total, count in squares.T)
+    return tuple(math.sqrt(mean) for mean in means(squares))
 
 
 class Objective:
@@ -90,6 +100,8 @@ class Objective:
 
     Attributes
     ----------
+    shards : Shards
+        The process that these frames are the share of; the only one here.
     beginning : (1, m) array
         What `memory` is before the first step.
     memory : (1, m) array
@@ -99,6 +111,7 @@ class Objective:
     def __init__(self, model: TrainableModel[Any], targets: Sequence[Target]) -> None:
         self._model = model
         self._targets = targets
+        self.shards = Shards()
         self.beginning: FloatArray = np.zeros((1, 0))
         self.memory = self.beginning
 
@@ -125,7 +138,8 @@ class Objective:
                 residuals[quantity].append(values)
                 _steepen(slopes, place, target, quantity, values)
         joined = {quantity: np.concatenate(parts or [np.zeros(0)]) for quantity, parts in residuals.items()}
-        return Outcome(loss, found.gradient(slopes) if gradient else np.zeros_like(parameters), joined)
+        slope = found.gradient(slopes) if gradient else np.zeros_like(parameters)
+        return Outcome(loss, slope, len(frames), joined)
 
     def total(self, parameters: FloatArray, frames: Sequence[int] | Int64Array, *, gradient: bool = True) -> Outcome:
         """The same for any number of frames, a few at a time for the sake of memory."""
@@ -135,7 +149,7 @@ class Objective:
         ]
         residuals = {quantity: np.concatenate([part.residuals[quantity] for part in parts]) for quantity in QUANTITIES}
         slope = np.sum([part.gradient for part in parts], axis=0)
-        return Outcome(sum(part.loss for part in parts), slope, residuals)
+        return Outcome(sum(part.loss for part in parts), slope, len(frames), residuals)
 
     def penalties(self, parameters: FloatArray) -> tuple[float, float]:
         """Parts of the loss that depend on the parameters alone, of first and of second order; none here."""

@@ -19,6 +19,7 @@ from .loss import Loss
 from .objective import Objective, target_of
 from .protocols import Model, TrainableModel
 from .results import require_elements, require_training_frames
+from .shards import Shards
 from .training import Schedule, Task, Training
 
 
@@ -64,7 +65,7 @@ class TrainingProblem(Generic[Model]):
     def judge(self, task: Task, state: State) -> None:
         """Warn when the best parameters are worse than the constant energies that the training starts with."""
         flat = task.objective.total(self.family.flat(task.start), task.judges, gradient=False)
-        least = flat.loss / len(task.judges)
+        least = flat.loss / flat.count
         found = state.history[state.best_epoch][HISTORY.index("validation")] if state.history else least
         if found > least > 0.0:  # zero: labels that hold nothing to learn
             warnings.warn(
@@ -102,6 +103,7 @@ def training_sets(
     elements: Sequence[str],
     loss: Loss,
     seed: int,
+    shards: Shards | None = None,
 ) -> dict[str, Sequence[LabelledFrame]]:
     """The sets "train" and, if there are any frames in it, "validation".
 
@@ -115,6 +117,8 @@ def training_sets(
     loss : Loss
     seed : int
         Decides which frames are set aside.
+    shards : Shards, optional
+        The process that these frames are the share of.
 
     Raises
     ------
@@ -122,15 +126,18 @@ def training_sets(
         No frames, something else than frames, an element without training frames or that is not among `elements`,
         weights of an unknown group or none above zero.
     """
+    shards = shards or Shards()
     require_frames("train", train)
-    require_training_frames(train, loss)
+    shards.require_frames(len(train), "train")
+    require_training_frames(train, loss, shards)
     if isinstance(validation, float | int):
         train, validation = split_frames(train, validation, seed=seed) if validation else (train, ())
     else:
         require_frames("validation", validation)
+    shards.require_frames(len(validation), "validation", all_or_none=True)
     sets = {"train": train, "validation": validation} if validation else {"train": train}
     require_elements(every_frame(sets), elements)
-    there = {symbol for frame in train for symbol in frame.atoms.get_chemical_symbols()}
+    there = shards.union(symbol for frame in train for symbol in frame.atoms.get_chemical_symbols())
     if missing := [element for element in elements if element not in there]:
         raise ValueError(f"no training frames with {', '.join(missing)}")
     return sets

@@ -12,6 +12,7 @@ from ..files.signals import SignalsLater
 from .dataset import LabelledFrame, require_frames, species_of
 from .loss import Loss
 from .report import write_json
+from .shards import Shards
 
 
 def checked_sets(
@@ -32,11 +33,11 @@ def checked_sets(
     return {"train": train, "test": test} if test else {"train": train}
 
 
-def require_training_frames(train: Sequence[LabelledFrame], loss: Loss) -> None:
-    """ValueError if there are none, or not those that `loss` has weights for."""
+def require_training_frames(train: Sequence[LabelledFrame], loss: Loss, shards: Shards | None = None) -> None:
+    """ValueError if there are none, or in no process those that `loss` has weights for."""
     if not train:
         raise ValueError("no training frames")
-    loss.check_groups({frame.group for frame in train})
+    loss.check_groups(set((shards or Shards()).union(frame.group for frame in train)))
 
 
 def require_elements(frames: Iterable[LabelledFrame], elements: Sequence[str]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import reduce
+from operator import add
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -51,6 +53,10 @@ class Shards:
         """The sum over all processes."""
         found: FloatArray = np.sum(self.all_of(values), axis=0)
         return found
+
+    def totals(self, *values: Any) -> tuple[Any, ...]:
+        """The sums of several arrays or numbers over all processes, in one message."""
+        return tuple(reduce(add, column) for column in zip(*self.all_of(values), strict=True))
 
     def union(self, names: Iterable[str]) -> list[str]:
         """The names of all processes in alphabetical order."""

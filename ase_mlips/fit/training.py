@@ -15,7 +15,7 @@ from ..arrays import FloatArray, Int64Array
 from ..files.signals import SignalsLater
 from ..heads.network import ACTIVATIONS, MAX_NEURONS
 from .checkpoint import State
-from .objective import Objective, roots
+from .objective import Objective, means, roots
 from .optimisers import cosine, lbfgs
 
 ROUND = 20  # iterations of L-BFGS that make an epoch
@@ -30,7 +30,7 @@ class Schedule:
     epochs : int
         Times that Adam sees every training frame.
     batch_size : int
-        Frames per step of Adam.
+        Frames per step of Adam, of each process where the frames are spread over several.
     learning_rate, final_learning_rate : float
         At the start and at the end of Adam's epochs, half a cosine in between.
     lbfgs_steps : int
@@ -172,10 +172,11 @@ def minimise(task: Task, training: Schedule, fingerprint: Mapping[str, Any]) -> 
     FloatingPointError
         The loss is no longer finite.
     """
-    path = training.checkpoint
+    path, shards = training.checkpoint, task.objective.shards
     resumed = path is not None and Path(path).exists()
     memory = task.objective.beginning
     state = State.read(path, fingerprint) if path and resumed else State.begin(task.start, training.seed, memory)
+    state = shards.of_first(state)
     task.objective.memory = state.memory
     total = training.epochs + training.rounds
     with tqdm(total=total, initial=len(state.history), desc="training", unit="epoch", disable=None) as bar:
@@ -185,7 +186,7 @@ def minimise(task: Task, training: Schedule, fingerprint: Mapping[str, Any]) -> 
                 with SignalsLater():
                     state.memory = task.objective.memory
                     state.add(row)
-                    if path:
+                    if path and shards.first:
                         state.write(path, fingerprint)
                 bar.update()
                 bar.set_postfix_str(_shown(row))
@@ -220,38 +221,47 @@ def _stage(state: State, training: Schedule) -> str:
 
 
 def _adam(task: Task, training: Schedule, state: State) -> tuple[float, ...]:
-    """One epoch of Adam; returns its row of the history."""
-    order = state.generator.permutation(task.train)
-    batches = [order[first : first + training.batch_size] for first in range(0, len(order), training.batch_size)]
+    """One epoch of Adam; returns its row of the history.
+
+    A step sees a batch of each process; those that have fewer frames than others have none left for the last steps.
+    """
+    shards, own, size = task.objective.shards, len(task.train), training.batch_size
+    longest = max(shards.all_of(own))
+    places = state.generator.permutation(longest)  # by all processes, whose generators remain the same
+    order = task.train[places[places < own]]
+    batches = [order[first : first + size] for first in range(0, longest, size)]
     steps = training.epochs * len(batches)
-    loss, squares = 0.0, np.zeros((2, 3))
+    loss, seen, squares = 0.0, 0, np.zeros((2, 3))
     for batch in batches:
         outcome = task.objective(state.parameters, batch)
         rate = cosine(training.learning_rate, training.final_learning_rate, state.adam.steps / steps)
-        state.parameters = state.parameters + state.adam.step(outcome.gradient / len(batch), rate)
+        state.parameters = state.parameters + state.adam.step(outcome.gradient / outcome.count, rate)
         loss += outcome.loss
+        seen += outcome.count
         squares += outcome.squares()
     ends = task.objective.penalties(state.parameters)
-    return rate, loss / len(order), *_judge(task, state), *roots(squares), *ends
+    return rate, loss / seen, *_judge(task, state), *roots(shards.total(squares)), *ends
 
 
 def _lbfgs(task: Task, training: Schedule, state: State) -> tuple[float, ...]:
     """Up to `ROUND` iterations of L-BFGS from the best parameters; returns the row of the history."""
-    count = len(task.train)
+    shards = task.objective.shards
     left = training.lbfgs_steps - ROUND * sum(row[0] == 0.0 for row in state.history)
 
     def function(parameters: FloatArray) -> tuple[float, FloatArray]:
         outcome = task.objective.total(parameters, task.train)
-        return outcome.loss / count, outcome.gradient / count
+        return outcome.loss / outcome.count, outcome.gradient / outcome.count
 
     if state.history and state.history[-1][0] > 0.0:
         state.parameters = state.best
     task.objective.balance(state.parameters, task.train)
     curvature = task.objective.curvature(state.parameters, task.train, state.generator)
+    state.generator = shards.of_first(state.generator)
     state.parameters = lbfgs(function, state.parameters, min(ROUND, left), curvature)
     outcome = task.objective.total(state.parameters, task.train, gradient=False)
     ends = task.objective.penalties(state.parameters)
-    return 0.0, outcome.loss / count, *_judge(task, state), *roots(outcome.squares()), *ends
+    squares = shards.total(outcome.squares())
+    return 0.0, outcome.loss / outcome.count, *_judge(task, state), *roots(squares), *ends
 
 
 def _judge(task: Task, state: State) -> tuple[float, ...]:
@@ -261,5 +271,5 @@ def _judge(task: Task, state: State) -> tuple[float, ...]:
         raise FloatingPointError(
             f"the loss is not finite after {len(state.history)} epochs; a lower learning_rate may help"
         )
-    mae = outcome.mae("energy"), outcome.mae("force")
-    return outcome.loss / len(task.judges), *mae, *roots(outcome.squares())
+    absolutes, squares = task.objective.shards.totals(outcome.absolutes(), outcome.squares())
+    return outcome.loss / outcome.count, *means(absolutes)[:2], *roots(squares)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,12 @@ def atom_array(lmp: Any, name: str, rows: int) -> NDArray[Any] | None:
 
 def rows_at(pointer: Any, rows: int, kind: Any, *, plane: bool) -> NDArray[Any]:
     """An array (rows,) or (rows, 3) of what lies at a pointer."""
-    address = ctypes.cast(pointer, ctypes.c_void_p).value
-    flat = np.frombuffer((kind * (rows * (3 if plane else 1))).from_address(address), kind)
+    return _viewed(ctypes.cast(pointer, ctypes.c_void_p).value, rows, kind, plane)
+
+
+@lru_cache(maxsize=64)  # LAMMPS's arrays seldom move, and a view takes longer to make than to find
+def _viewed(place: int, rows: int, kind: Any, plane: bool) -> NDArray[Any]:
+    flat = np.frombuffer((kind * (rows * (3 if plane else 1))).from_address(place), kind)
     return flat.reshape(rows, 3) if plane else flat
 
 

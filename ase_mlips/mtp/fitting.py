@@ -146,13 +146,18 @@ def fit_mtp(
     training, loss, shards = training or FullBatch(), loss or MlipLoss(), Shards(communicator)
     if training.checkpoint:
         require_place(training.checkpoint)
-    shards.require_frames(len(train), "train")
     model = first_model(template, train, training.seed, shards)
     elements = ParametricMtp(model).elements
-    sets = training_sets(train, validation, elements=elements, loss=loss, seed=training.seed)  # type: ignore[arg-type]
+    sets = training_sets(
+        train,
+        validation,
+        elements=elements,
+        loss=loss,  # type: ignore[arg-type]
+        seed=training.seed,
+        shards=shards,
+    )
     require_frames("test", test)
     require_elements(test, elements)
-    shards.require_frames(len(sets.get("validation", ())), "validation", all_or_none=True)
     groups = {name: _groups(frames, model, loss) for name, frames in sets.items()}
     model = _fitting_range(model, groups["train"], shards)
     _warn_of_few(sets["train"], model, shards)

@@ -13,11 +13,12 @@ from ..arrays import FloatArray, Int64Array
 from ..files.places import require_place
 from ..fit.balanced import BalancedObjective, RmseLoss
 from ..fit.change import Change
-from ..fit.checkpoint import State
+from ..fit.checkpoint import DIGESTS, State
 from ..fit.committee import train_members
 from ..fit.dataset import LabelledFrame, species_of
 from ..fit.problem import TrainingProblem, every_frame, training_sets
 from ..fit.report import Report, compare
+from ..fit.shards import Communicator, Shards
 from ..fit.trained import TrainedFit
 from ..fit.trained import train as train_one
 from ..fit.training import Schedule, Task
@@ -47,6 +48,8 @@ class NepProblem(TrainingProblem[NepModel]):
     ----------
     template, train, validation, loss, training
         See `fit_nep`.
+    shards : Shards, optional
+        The process that these frames are the share of.
     """
 
     family: TrainableNep
@@ -59,19 +62,24 @@ class NepProblem(TrainingProblem[NepModel]):
         validation: Sequence[LabelledFrame] | float,
         loss: RmseLoss,
         training: NepTraining,
+        shards: Shards | None = None,
     ) -> None:
+        self._shards = shards or Shards()
         if training.checkpoint:
             require_place(training.checkpoint)
-        sets = training_sets(train, validation, elements=template.elements, loss=loss, seed=training.seed)
+        elements, seed = template.elements, training.seed
+        sets = training_sets(train, validation, elements=elements, loss=loss, seed=seed, shards=shards)
         frames = every_frame(sets)
         family = TrainableNep if template.kind == "potential" else TrainableResponse
-        super().__init__(family(template, frames, training, len(sets["train"])), sets, loss)
+        super().__init__(family(template, frames, training, len(sets["train"]), self._shards), sets, loss)
         self._kind = template.kind
         if self._kind != "potential":
             self._targets = response_targets(frames, self._kind, loss)
         species = [species_of(frame, template.elements) for frame in frames]
         components = COMPONENTS[self._kind]
-        self._objective = BalancedObjective(self.family, self._targets, species, loss, components=components)
+        self._objective = BalancedObjective(
+            self.family, self._targets, species, loss, components=components, shards=self._shards
+        )
         self._species = species
 
     def judge(self, task: Task, state: State) -> None:
@@ -88,12 +96,12 @@ class NepProblem(TrainingProblem[NepModel]):
         if self._kind != "potential":
             return isotropic_constants(self._targets[:count], self._counts(range(count)), self._kind)
         numbers = [n for n in range(count) if "energy" in self._targets[n].labels]
-        if not numbers:
-            return np.zeros(int(owner.max()) + 1)
-        counts = self._counts(numbers)
-        energies = np.array([self._targets[n].labels["energy"][0] for n in numbers])
-        if not self.family.fresh:
+        energies, counts = np.array([self._targets[n].labels["energy"][0] for n in numbers]), self._counts(numbers)
+        if numbers and not self.family.fresh:
             energies = energies - self.family.first_energies(np.array(numbers)) / counts.sum(axis=1)
+        energies, counts = map(np.concatenate, zip(*self._shards.all_of((energies, counts)), strict=True))
+        if not len(energies):
+            return np.zeros(int(owner.max()) + 1)
         common = float(energies.mean())
         if not owner.any():
             return np.array([common])
@@ -105,12 +113,16 @@ class NepProblem(TrainingProblem[NepModel]):
 
     def _counts(self, numbers: Sequence[int]) -> Int64Array:
         """Atoms (F, E) of each element in some frames."""
-        return np.array([np.bincount(self._species[n], minlength=len(self.family.elements)) for n in numbers])
+        size = len(self.family.elements)
+        return np.array([np.bincount(self._species[n], minlength=size) for n in numbers]).reshape(-1, size)
 
     def fingerprint(self, training: Schedule) -> dict[str, Any]:
         """As in `TrainingProblem`; the number of threads does not matter."""
         found = super().fingerprint(training)
         del found["num_threads"]
+        parts = self._shards.all_of({name: found[name] for name in ("training frames", *DIGESTS)})
+        found["training frames"] = sum(part["training frames"] for part in parts)
+        found |= {name: " ".join(part[name] for part in parts) for name in DIGESTS}
         loss = self.loss
         assert isinstance(loss, RmseLoss)
         names = ("energy", "force", "stress", "shear", "force_delta", "first", "second")
@@ -159,6 +171,7 @@ def fit_nep(
     test: Sequence[LabelledFrame] = (),
     loss: RmseLoss | None = None,
     training: NepTraining | None = None,
+    communicator: Communicator | None = None,
 ) -> NepFit:
     """Train a NEP potential by gradients; Ctrl-C ends it with the best one so far.
 
@@ -178,6 +191,12 @@ def fit_nep(
     loss : RmseLoss, optional
         Weights; by default those of the settings.
     training : NepTraining, optional
+    communicator : optional
+        Of mpi4py, such as ``MPI.COMM_WORLD``, where the frames are too many for one process: each calls this function
+        with its own frames, at least one, and gets the same potential; its report is that of its frames.  A step of
+        Adam sees ``batch_size`` frames of each; let all have about as many frames, since an epoch has as many steps as
+        the process with most of them needs, and those that run out of frames only wait in the last ones.  The first
+        one writes the checkpoint.
 
     Raises
     ------
@@ -185,8 +204,8 @@ def fit_nep(
         Ctrl-C came before the end of the first epoch.
     ValueError
         No frames, an element without training frames or that the template lacks, weights of an unknown group or none
-        above zero, a model of charges, no frame with what the model is of, or a checkpoint of another training or
-        without a directory; found before the training.
+        above zero, a model of charges, no frame with what the model is of, a checkpoint of another training or without
+        a directory, or a communicator for a model of dipoles or polarizabilities; found before the training.
     OSError
         A file cannot be read or written; found before the training, too.
     FloatingPointError
@@ -206,8 +225,10 @@ def fit_nep(
     >>> fit.save("nep.txt")  # doctest: +SKIP
     """
     first, own, seed = _understood(template)
-    training = training or NepTraining(seed=seed)
-    problem = NepProblem(first, train, validation=validation, loss=loss or own, training=training)
+    training, shards = training or NepTraining(seed=seed), Shards(communicator)
+    if communicator is not None and first.kind != "potential":
+        raise ValueError(f"communicator: expected a potential, got a {first.kind}, which is trained in one process")
+    problem = NepProblem(first, train, validation=validation, loss=loss or own, training=training, shards=shards)
     return NepFit.of(train_one(problem, training, test=test))
 
 

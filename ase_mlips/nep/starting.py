@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -27,6 +28,8 @@ def random_model(template: NepModel, seed: int) -> NepModel:
 class Inputs:
     """Mean, covariance and range of the descriptors of each type over all training frames, without their scale.
 
+    Those of some frames and of others are added.
+
     Parameters
     ----------
     model : NepModel
@@ -36,18 +39,33 @@ class Inputs:
 
     def __init__(self, model: NepModel, batches: Iterable[JoinedFrames]) -> None:
         types, size = len(model.elements), model.n_descriptors
-        self.counts, self.mean, square = np.zeros(types), np.zeros((types, size)), np.zeros((types, size, size))
+        self.counts, self._sum, self._square = np.zeros(types), np.zeros((types, size)), np.zeros((types, size, size))
         self.low, self.high = np.full(size, np.inf), np.full(size, -np.inf)
         for q, species in _descriptors(model, batches):
             self.low, self.high = np.minimum(self.low, q.min(axis=0)), np.maximum(self.high, q.max(axis=0))
             for kind in range(types):
                 own = q[species == kind]
                 self.counts[kind] += len(own)
-                self.mean[kind] += own.sum(axis=0)
-                square[kind] += own.T @ own
-        share = np.maximum(self.counts, 1.0)
-        self.mean /= share[:, None]
-        self.covariance = square / share[:, None, None] - self.mean[:, :, None] * self.mean[:, None, :]
+                self._sum[kind] += own.sum(axis=0)
+                self._square[kind] += own.T @ own
+
+    def __add__(self, other: Inputs) -> Inputs:
+        both = copy(self)
+        both.counts, both._sum = self.counts + other.counts, self._sum + other._sum
+        both._square = self._square + other._square
+        both.low, both.high = np.minimum(self.low, other.low), np.maximum(self.high, other.high)
+        return both
+
+    @property
+    def mean(self) -> FloatArray:
+        """Of each type (types, descriptors)."""
+        return self._sum / np.maximum(self.counts, 1.0)[:, None]
+
+    @property
+    def covariance(self) -> FloatArray:
+        """Of each type (types, descriptors, descriptors)."""
+        mean = self.mean
+        return self._square / np.maximum(self.counts, 1.0)[:, None, None] - mean[:, :, None] * mean[:, None, :]
 
     @property
     def scaler(self) -> FloatArray:

@@ -16,6 +16,7 @@ from ..arrays import FloatArray, Int64Array, IntArray
 from ..engine.neighbors import NeighborList
 from ..fit.dataset import LabelledFrame, species_of
 from ..fit.report import predict
+from ..fit.shards import Shards
 from ..fit.training import Schedule
 from .files import write_nep
 from .gradient import EvaluatedFrames
@@ -83,14 +84,22 @@ class TrainableNep:
     training : NepTraining
     count : int
         How many of the frames, from the first on, are for training; they set the scale of the descriptors.
+    shards : Shards, optional
+        The process that these frames are the share of.
     """
 
     def __init__(
-        self, template: NepModel, frames: Sequence[LabelledFrame], training: NepTraining, count: int
-    ) -> None:  # fmt: skip
+        self,
+        template: NepModel,
+        frames: Sequence[LabelledFrame],
+        training: NepTraining,
+        count: int,
+        shards: Shards | None = None,
+    ) -> None:
         if template.charge_mode:
             raise ValueError(f"models with charges (qNEP) are not trained: expected another one than {template.token}")
         self.elements, self._frames, self._train = template.elements, frames, range(count)
+        self._shards = shards or Shards()
         potential = NepPotential(template)
         self.cutoff, self._cutoffs = potential.cutoff, pair_cutoffs(template)
         self.fresh = not np.any(template.radial)
@@ -108,21 +117,23 @@ class TrainableNep:
         self._neighbors = NeighborList(self.cutoff, skin=0.0)
 
     def _inputs(self, model: NepModel) -> Inputs:
-        return Inputs(model, self._store.batches(self._train))
+        (found,) = self._shards.totals(Inputs(model, self._store.batches(self._train)))
+        return found  # type: ignore[no-any-return]
 
     def _varied(self) -> bool:
         """Whether compositions differ, so that elements can be told apart by energies."""
         counts = [
             np.bincount(species_of(self._frames[n], self.elements), minlength=len(self.elements)) for n in self._train
         ]
-        shares = np.array(counts) / np.sum(counts, axis=1, keepdims=True)
+        shares = np.concatenate(self._shards.all_of(np.array(counts) / np.sum(counts, axis=1, keepdims=True)))
         return bool(np.ptp(shares, axis=0).max() > LEAST_SHARE)
 
     def _most_neighbors(self) -> tuple[int, int]:
         """As nep.txt says it: of the training frames, within the largest radial and angular cutoffs."""
         cutoffs = [float(own.max()) for own in self._cutoffs]
         frames = tqdm(self._train, desc="finding neighbours", unit="frame", disable=None)
-        most = np.array([[self._store[n].most(cutoff) for cutoff in cutoffs] for n in frames]).max(axis=0)
+        own = np.array([[self._store[n].most(cutoff) for cutoff in cutoffs] for n in frames]).max(axis=0)
+        most = np.max(self._shards.all_of(own), axis=0)
         return int(most[0]), int(most[1])
 
     @property

@@ -291,7 +291,7 @@ def scaling(comm: Any, quick: bool) -> list[dict[str, Any]]:
             options = (name, repeats, "velocity all create 300 7 loop all", "run 2 post no")
             one = ours(alone, *options)[0] if comm.rank == 0 else None
             both, attachment, _, atoms = ours(comm, *options)
-            steps = max(1, 20000 // len(atoms))
+            steps = 5 if len(atoms) < 100000 else 1
             single: list[float] = []
             double: list[float] = []
             attachment.timings = type(attachment.timings)()
