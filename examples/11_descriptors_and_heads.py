@@ -18,7 +18,6 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from ase import units
-from ase.io import read
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import thermalize_momenta
 from ase_mlips.analysis import mean_squared_displacement, rdf
@@ -135,8 +134,8 @@ conductor = report(garnet)
 # %%
 def motion(calc, wanted):
     """g(r) of Li-O, and the mean squared displacement of Li."""
-    hot = [frame for frame in read(HERE / "garnet" / "test.extxyz.gz", ":") if frame.info["config_type"] == "1200 K"]
-    atoms, rng, seen = hot[2], np.random.default_rng(0), []
+    hot = [frame.atoms for frame in read_frames(HERE / "garnet" / "test.extxyz.gz") if frame.group == "1200 K"]
+    atoms, rng, seen = hot[2].copy(), np.random.default_rng(0), []
     atoms.calc = calc
     thermalize_momenta(atoms, temperature_K=wanted["temperature"], rng=rng)
     bath = {"temperature_K": wanted["temperature"], "friction": 0.005 / units.fs}

@@ -10,8 +10,6 @@
 # models at 300 and 600 K; else two small ones at 600 K, for a time from which nothing can be published.
 
 # %%
-import gzip
-import io
 import sys
 import warnings
 from functools import cache
@@ -21,7 +19,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 from ase import units
 from ase.build import bulk
-from ase.io import read
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import Stationary, thermalize_momenta
 from ase.md.verlet import VelocityVerlet
@@ -49,8 +46,7 @@ warnings.filterwarnings("ignore", "no thermal conductivity")  # of short runs no
 # ## Models of growing complexity on the same data
 
 # %%
-packed = (Path(__file__).parent / "copper_selenide" / "labels.extxyz.gz").read_bytes()
-frames = read_frames(read(io.StringIO(gzip.decompress(packed).decode()), ":", format="extxyz"))
+frames = read_frames(Path(__file__).parent / "copper_selenide" / "labels.extxyz.gz")
 train, test = split_frames(frames, 0.17)
 
 

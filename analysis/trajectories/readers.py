@@ -13,7 +13,7 @@ from ase.io import iread
 from ase.io.formats import filetype, get_compression
 
 from ase_mlips.arrays import FloatArray
-from ase_mlips.files.reading import readable
+from ase_mlips.files.reading import readable, unpacked
 
 from .extxyz import ExtxyzReader
 from .frame import Frame, Head, Reader, Rereadable, frame_of, head_of, require_regular
@@ -130,7 +130,8 @@ class AseReader(Rereadable):
 
     def _read(self, index: slice) -> Iterator[Atoms]:
         try:
-            yield from iread(self.name, index=index, format=self._format, do_not_split_by_at_sign=True)
+            with unpacked(self.name, self._format) as place:
+                yield from iread(place, index=index, format=self._format, do_not_split_by_at_sign=True)
         except Exception as error:  # ASE's readers fail on malformed files in every conceivable way
             reason = f"{type(error).__name__}: {error}".rstrip(": ")
             raise ValueError(f"{self.name} cannot be read as {self._format}: {reason}") from error

@@ -1,12 +1,15 @@
-"""What is said of files that ASE cannot read."""
+"""Files that ASE reads: what is said where it cannot, and compressed ones."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
+from shutil import copyfileobj
+from tempfile import TemporaryFile
+from typing import Any
 
-from ase.io.formats import UnknownFileTypeError
+from ase.io.formats import UnknownFileTypeError, get_compression, ioformats, open_with_compression
 
 from .text import require_regular
 
@@ -33,3 +36,25 @@ def readable(source: str | os.PathLike[str], kind: str) -> Iterator[None]:
             raise
         reason = f"{type(error).__name__}: {error}".rstrip(": ")
         raise ValueError(f"{source}: cannot be read as {kind} ({reason})") from error
+
+
+def unpacked(path: str, form: str) -> AbstractContextManager[Any]:
+    """The path, or for a compressed text (.gz, .bz2, .xz) a file with what is in it, to be closed after the reading.
+
+    ASE goes back in what it reads, with which the unpacking would begin anew each time.
+
+    Parameters
+    ----------
+    path : str
+    form : str
+        ASE's name of the format.
+    """
+    if get_compression(path)[1] is None or ioformats[form].isbinary or not ioformats[form].acceptsfd:
+        return nullcontext(path)
+    with ExitStack() as stack:
+        whole = stack.enter_context(TemporaryFile("w+", encoding="utf-8"))
+        with open_with_compression(path) as packed:
+            copyfileobj(packed, whole)
+        whole.seek(0)
+        stack.pop_all()
+    return whole

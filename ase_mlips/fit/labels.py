@@ -15,7 +15,7 @@ from ase.io.formats import filetype
 from ase.stress import full_3x3_to_voigt_6_stress, voigt_6_to_full_3x3_stress
 
 from ..arrays import FloatArray
-from ..files.reading import readable
+from ..files.reading import readable, unpacked
 
 _BASES = {
     "energy": ("energy",), "forces": ("forces", "force"), "stress": ("stress",), "virial": ("virial", "virials"),
@@ -59,18 +59,21 @@ def structures(
     name = str(source) if index == ":" else f"{source}@{index}"
     with readable(name, kind):
         form = filetype(str(source))
+        opened = unpacked(str(source), form)
         options: dict[str, Any] = {}
         if form == "extxyz":
             options["properties_parser"] = parsed_comment
         elif form == "mlip-cfg" and species is not None:
             options["species"] = species
-        frames = iter(ase.io.iread(source, index, format=form, do_not_split_by_at_sign=True, **options))
-    while True:
+    with opened as place:
         with readable(name, kind):
-            atoms = next(frames, None)
-        if atoms is None:
-            return
-        yield atoms
+            frames = iter(ase.io.iread(place, index, format=form, do_not_split_by_at_sign=True, **options))
+        while True:
+            with readable(name, kind):
+                atoms = next(frames, None)
+            if atoms is None:
+                return
+            yield atoms
 
 
 def parsed_comment(line: str) -> dict[str, Any]:

@@ -1,8 +1,13 @@
 """Labels that files spell, order and combine in their own ways."""
 
+import bz2
+import gzip
+import lzma
+
 import numpy as np
 import pytest
 from ase.build import bulk
+from ase.io import write
 from ase.io.formats import define_io_format, ioformats
 from ase.units import GPa
 from support.labelled import labelled_cells, random_model
@@ -139,6 +144,25 @@ def test_structures_come_one_at_a_time(tmp_path):
     assert [len(next(frames)) for _ in range(3)] == [1, 1, 1]
     with pytest.raises(ValueError, match=r"frames\.xyz: cannot be read as structures"):
         next(frames)
+
+
+@pytest.mark.parametrize(("ending", "opener"), [("gz", gzip.GzipFile), ("xz", lzma.LZMAFile), ("bz2", bz2.BZ2File)])
+def test_compressed_frames_are_unpacked_once(tmp_path, monkeypatch, ending, opener):
+    """To go back in a compressed file is to begin anew, which takes minutes for some hundred frames."""
+    for name in ("a.xyz", f"a.xyz.{ending}"):
+        write(tmp_path / name, [crystal(energy=-float(n)) for n in range(5)], format="extxyz")
+
+    def refused(*_):
+        raise AssertionError("back to the beginning")
+
+    monkeypatch.setattr(opener, "seek", refused)
+    plain, packed = (read_frames(tmp_path / name, index="1:") for name in ("a.xyz", f"a.xyz.{ending}"))
+    assert len(packed) == 4
+    assert [frame.energy for frame in packed] == [frame.energy for frame in plain]
+    whole = (tmp_path / f"a.xyz.{ending}").read_bytes()
+    (tmp_path / f"a.xyz.{ending}").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=f"a.xyz.{ending}: cannot be read as structures"):
+        read_frames(tmp_path / f"a.xyz.{ending}")
 
 
 def test_a_label_that_is_no_number_is_named():
