@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence, Sized
+from contextlib import nullcontext
 from itertools import islice, tee
 from typing import Any
 
@@ -130,7 +131,8 @@ class AseReader(Rereadable):
 
     def _read(self, index: slice) -> Iterator[Atoms]:
         try:
-            with unpacked(self.name, self._format) as place:
+            first = index == slice(0, 1)  # for which nobody goes back
+            with nullcontext(self.name) if first else unpacked(self.name, self._format) as place:
                 yield from iread(place, index=index, format=self._format, do_not_split_by_at_sign=True)
         except Exception as error:  # ASE's readers fail on malformed files in every conceivable way
             reason = f"{type(error).__name__}: {error}".rstrip(": ")

@@ -230,12 +230,5 @@ def fit_ace_network(
         When the network is worse on the validation frames than a constant energy of each element.
     """
     loss, training = loss or Loss(), training or Training()
-    problem = network_problem(
-        lambda frames, count: AceNetworks(template, frames, loss, training, count),
-        train,
-        validation,
-        elements=template.elements,
-        loss=loss,
-        training=training,
-    )
+    problem = network_problem(AceNetworks, template, train, validation=validation, loss=loss, training=training)
     return AceNetworkFit.of(train_one(problem, training, test=test))

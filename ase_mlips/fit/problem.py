@@ -168,23 +168,25 @@ def network_sets(
 
 
 def network_problem(
-    networks: Callable[[Sequence[LabelledFrame], int], TrainableModel[Model]],
+    networks: Callable[[Any, Sequence[LabelledFrame], Loss, Training, int], TrainableModel[Model]],
+    template: Any,
     train: Sequence[LabelledFrame],
-    validation: Sequence[LabelledFrame] | float,
     *,
-    elements: Sequence[str],
+    validation: Sequence[LabelledFrame] | float,
     loss: Loss,
     training: Training,
 ) -> TrainingProblem[Model]:
-    """Frames ready for the training of networks, which are made of all of them and the number of those for training.
+    """Frames ready for the training of networks beside a linear model, see `NetworksBesideLinear`.
+
+    `networks` makes these of the template, which has ``elements``, all frames, and the number of those for training.
 
     Raises
     ------
     ValueError, OSError
         From `network_sets`.
     """
-    sets = network_sets(train, validation, elements=elements, loss=loss, training=training)
-    return TrainingProblem(networks(every_frame(sets), len(sets["train"])), sets, loss)
+    sets = network_sets(train, validation, elements=template.elements, loss=loss, training=training)
+    return TrainingProblem(networks(template, every_frame(sets), loss, training, len(sets["train"])), sets, loss)
 
 
 def every_frame(sets: Mapping[str, Sequence[LabelledFrame]]) -> Sequence[LabelledFrame]:

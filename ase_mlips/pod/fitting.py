@@ -225,12 +225,5 @@ def fit_pod_network(
         When the network is worse on the validation frames than a constant energy of each element.
     """
     loss, training = loss or Loss(), training or Training()
-    problem = network_problem(
-        lambda frames, count: PodNetworks(basis, frames, loss, training, count),
-        train,
-        validation,
-        elements=basis.elements,
-        loss=loss,
-        training=training,
-    )
+    problem = network_problem(PodNetworks, basis, train, validation=validation, loss=loss, training=training)
     return PodNetworkFit.of(train_one(problem, training, test=test))
