@@ -42,7 +42,7 @@ def workplace(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("work")
 
 
-@fuzz(280)
+@fuzz(400)
 @given(name=st.sampled_from(NAMES), changes=st.lists(edits(WORDS), min_size=1, max_size=3))
 def test_edited_files(originals, workplace, name, changes):
     content = originals[name]

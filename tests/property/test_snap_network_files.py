@@ -69,14 +69,14 @@ def test_truncated_archives(workplace, name):
 
 
 @pytest.mark.parametrize("name", ["own.snap.npz", "torch.pt", "steps.pt"])
-@fuzz(200)
+@fuzz(300)
 @given(flips=flips)
 def test_flipped_bytes_of_archives(workplace, name, flips):
     check(workplace, name, flipped((workplace / name).read_bytes(), flips))
 
 
 @pytest.mark.parametrize("name", ["own.snap.npz", "torch.pt", "steps.pt"])
-@fuzz(200)
+@fuzz(300)
 @given(flips=flips, which=st.floats(0, 1, exclude_max=True), keep=st.none() | st.floats(0, 1))
 def test_flipped_bytes_of_members_whose_checksum_is_right(workplace, name, flips, which, keep):
     members = read_members(workplace / name)
@@ -86,7 +86,7 @@ def test_flipped_bytes_of_members_whose_checksum_is_right(workplace, name, flips
     check(workplace, name, zipped({**members, key: flipped(data, flips)}))
 
 
-@fuzz(200)
+@fuzz(300)
 @given(changes=st.lists(edits(["NET", "softplus", "tanh", "'"]), min_size=1, max_size=2))
 def test_damaged_text(workplace, changes):
     content = (workplace / "text.mliap.model").read_bytes()
@@ -115,7 +115,7 @@ def networks(draw):
     )
 
 
-@fuzz(200)
+@fuzz(300)
 @given(network=networks())
 def test_any_network_survives_writing(workplace, network):
     model = replace(network_models.models()["each"], network=network)

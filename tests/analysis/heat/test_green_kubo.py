@@ -179,8 +179,8 @@ def test_directions_that_differ_are_an_error_of_one_run():
 def test_directions_that_differ_by_chance_leave_the_error():
     """More than theory allows in one case of twenty: 200 seeds."""
     window = (0.4, 0.8)
-    results = [green_kubo(ornstein_uhlenbeck(10_000, seed=seed), window_ps=window) for seed in range(200)]
-    theory = [result.kappa * 2.0 * np.sqrt((100 + 100 / 3) / 30_000) for result in results]
+    results = [green_kubo(ornstein_uhlenbeck(20_000, seed=seed), window_ps=window) for seed in range(200)]
+    theory = [result.kappa * 2.0 * np.sqrt((100 + 100 / 3) / 60_000) for result in results]
     larger = np.mean([result.error > 1.01 * error for result, error in zip(results, theory, strict=True)])
     assert 0.01 <= larger <= 0.10
 
