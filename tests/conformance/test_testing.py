@@ -133,8 +133,9 @@ class Shared(MorseCalculator):
     """Hands out its own arrays."""
 
     def get_property(self, name, atoms=None, allow_calculation=True):
-        super().get_property(name, atoms, allow_calculation)
-        return self.results.get(name) if allow_calculation or self.results else None
+        with self._lock:  # else another thread's results may be handed out, which is another fault
+            super().get_property(name, atoms, allow_calculation)
+            return self.results.get(name) if allow_calculation or self.results else None
 
 
 class Wrapping(MorseCalculator):
