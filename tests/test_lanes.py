@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from ase_mlips.engine import lanes
+from ase_mlips.engine import horner, lanes
 from ase_mlips.engine.jit import kernel
 from ase_mlips.engine.neighbors.kernels_pairs import Listing
 from ase_mlips.engine.simd import W, off, ptr
@@ -99,10 +99,12 @@ def summed(F, pq, used, limits, offsets, channels, S, D, out):
     lanes.channel_sums(ptr(F), ptr(pq), used, ptr(limits), ptr(offsets), channels, ptr(S))
     for group in range(used // 4):
         target = off(ptr(out), group * channels * 12 * W)
-        lanes.channel_derivatives(ptr(D), off(ptr(pq), group * 8 * W), ptr(limits), ptr(offsets), channels, target)
+        horner.channel_derivatives(ptr(D), off(ptr(pq), group * 8 * W), ptr(limits), ptr(offsets), channels, target)
 
 
-@pytest.mark.parametrize("limits", [[5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0], [6, 4, 2, 0], [3, 3, 1], [4, 0], [2], [0]])
+@pytest.mark.parametrize(
+    "limits", [[5, 4, 4, 3, 3, 2, 2, 1, 1, 0, 0], [6, 4, 2, 0], [9, 8, 7], [3, 3, 1], [4, 0], [2], [0]]
+)
 @pytest.mark.parametrize("used", [0, 4, 12])
 def test_channel_sums_and_derivatives(limits, used):
     rng = np.random.default_rng(used)

@@ -170,51 +170,6 @@ def sum_tile(F: Any, pq: Any, limits: Any, offsets: Any, S: Any) -> None:
 
 
 @device
-def channel_derivatives(D: Any, pq: Any, limits: Any, offsets: Any, channels: int, out: Any) -> None:
-    """The reverse of `channel_sums` for one group of four slots.
-
-    With D = dE/dS, `out` [channels][3][4] receives dE/dF, and dE/dp and dE/dq divided by F.
-    """
-    for ch in range(channels):
-        _horner(off(D, ldi(offsets, ch) * W), ldi(limits, ch), pq, off(out, ch * 12 * W))
-
-
-@device
-def _horner(D: Any, limit: int, pq: Any, out: Any) -> None:
-    """Double Horner scheme over p (rows) and q (columns), with first derivatives."""
-    p0, p1, p2, p3 = load(pq, 0), load(pq, W), load(pq, 2 * W), load(pq, 3 * W)
-    q0, q1, q2, q3 = load(pq, 4 * W), load(pq, 5 * W), load(pq, 6 * W), load(pq, 7 * W)
-    v0 = v1 = v2 = v3 = splat(0.0)
-    x0 = x1 = x2 = x3 = splat(0.0)
-    y0 = y1 = y2 = y3 = splat(0.0)
-    e = ((limit + 1) * (limit + 2) // 2 - 1) * W
-    for b in range(limit, -1, -1):
-        g0 = g1 = g2 = g3 = load(D, e)
-        t0 = t1 = t2 = t3 = splat(0.0)
-        e -= W
-        for _ in range(limit - b):
-            d = load(D, e)
-            t0, t1, t2, t3 = fma(t0, q0, g0), fma(t1, q1, g1), fma(t2, q2, g2), fma(t3, q3, g3)
-            g0, g1, g2, g3 = fma(g0, q0, d), fma(g1, q1, d), fma(g2, q2, d), fma(g3, q3, d)
-            e -= W
-        x0, x1, x2, x3 = fma(x0, p0, v0), fma(x1, p1, v1), fma(x2, p2, v2), fma(x3, p3, v3)
-        v0, v1, v2, v3 = fma(v0, p0, g0), fma(v1, p1, g1), fma(v2, p2, g2), fma(v3, p3, g3)
-        y0, y1, y2, y3 = fma(y0, p0, t0), fma(y1, p1, t1), fma(y2, p2, t2), fma(y3, p3, t3)
-    store(out, 0, v0)
-    store(out, W, v1)
-    store(out, 2 * W, v2)
-    store(out, 3 * W, v3)
-    store(out, 4 * W, x0)
-    store(out, 5 * W, x1)
-    store(out, 6 * W, x2)
-    store(out, 7 * W, x3)
-    store(out, 8 * W, y0)
-    store(out, 9 * W, y1)
-    store(out, 10 * W, y2)
-    store(out, 11 * W, y3)
-
-
-@device
 def sparse_product(rows: int, begin: Any, columns: Any, values: Any, x: Any, y: Any) -> None:
     """y = A x for a constant sparse matrix A (CSR; `columns` counts elements of x) and lane vectors x, y."""
     for r in range(rows):

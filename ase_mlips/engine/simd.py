@@ -14,13 +14,16 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import types
 from numba.core import config
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
 W = 8  # lanes
+
+# Vectors that the registers hold: 32 of 512 bits, or else 16 of 256 bits or 32 of 128.  Tiles of sums are cut to it.
+REGISTERS = 32 if "+avx512f" in (config.CPU_FEATURES or binding.get_host_cpu_features().flatten()) else 8
 
 _I32 = ir.IntType(32)
 _I64 = ir.IntType(64)

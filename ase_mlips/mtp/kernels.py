@@ -11,9 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..engine.fields import view
+from ..engine.horner import channel_derivatives
 from ..engine.jit import device, kernel
 from ..engine.lanes import (
-    channel_derivatives,
     channel_sums,
     gather,
     open_chunk,

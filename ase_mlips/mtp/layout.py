@@ -55,7 +55,7 @@ class Areas(NamedTuple):
     polynomials: int  # T_n
     rows: int
     values: int
-    derivatives: int  # of `lanes.channel_derivatives`
+    derivatives: int  # of `horner.channel_derivatives`
     sums: int  # of `lanes.channel_sums`
     sum_derivatives: int
     moments: int

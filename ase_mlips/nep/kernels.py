@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..engine.fields import view
+from ..engine.horner import channel_derivatives
 from ..engine.jit import device, kernel
 from ..engine.lanes import (
-    channel_derivatives,
     channel_sums,
     gather,
     open_chunk,

@@ -64,7 +64,7 @@ class Areas(NamedTuple):
     functions: int  # dg_n/dr of the angular functions
     polynomials: int  # T_k
     rows: int
-    derivatives: int  # of `lanes.channel_derivatives`
+    derivatives: int  # of `horner.channel_derivatives`
     sums: int  # of `lanes.channel_sums`
     sum_derivatives: int
     moments: int

@@ -173,7 +173,7 @@ def slot_force(head: Head, offsets: Any, first: int, last: int, dS: Any, k: int,
 
     With Q_bc = sum_m R_m dU/dS_m[b, c] of the even and x times that of the odd channels, and Q'_bc the same of R'_m,
     U changes by d(sum_bc Q_bc y^b z^c) of the direction and by sum_bc Q'_bc y^b z^c of the distance: double Horner
-    schemes over b and c, as in `lanes.channel_derivatives`, but one for all channels.
+    schemes over b and c, as in `horner.channel_derivatives`, but one for all channels.
     """
     degree, top = head.degree, min(last, head.three)
     geometry = off(work, head.area.geometry + k * GEOMETRY_WORDS * W)

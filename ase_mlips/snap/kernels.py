@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..engine.fields import view
+from ..engine.horner import channel_derivatives
 from ..engine.jit import device, kernel
-from ..engine.lanes import channel_derivatives, gather, open_chunk, scatter, sum_rows
+from ..engine.lanes import gather, open_chunk, scatter, sum_rows
 from ..engine.neighbors.kernels_pairs import pointers
 from ..engine.simd import (
     W,

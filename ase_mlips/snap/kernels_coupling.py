@@ -10,12 +10,13 @@ from ..engine.simd import W, fma, ldf, ldi, load, load_splat, off, splat, stf, s
 from .layout import B_WORDS, ELEMENT_WORDS, TILE_COLUMNS, TILE_ROWS, TILE_WORDS, Y_WORDS, Head
 
 _NAMES = {"fma": fma, "load": load, "load_splat": load_splat, "off": off, "splat": splat, "store": store}
+_ARGUMENTS = "count, outer, inner, u1, step1, u2, step2, out, d0, d1"
 
 
 def _tile_source(n1: int, n2: int) -> str:
     """A tile of n1 x n2 complex outer products, kept in registers over the K rows that are summed."""
     pairs = [(p, q) for p in range(n1) for q in range(n2)]
-    lines = [f"def tile_{n1}_{n2}(count, outer, inner, u1, step1, u2, step2, out, d0, d1):"]
+    lines = [f"def tile_{n1}_{n2}({_ARGUMENTS}):"]
     lines += [f"    r{p}{q} = i{p}{q} = splat(0.0)" for p, q in pairs]
     lines += ["    for k in range(count):", "        constant = load_splat(outer, k)"]
     for p in range(n1):
@@ -41,12 +42,16 @@ def _tile_source(n1: int, n2: int) -> str:
     return "\n".join(lines)
 
 
-def _make_tile(n1: int, n2: int) -> Any:
-    return device_from_source(f"tile_{n1}_{n2}", _tile_source(n1, n2), _NAMES)
+def _tiles_source(shapes: list[tuple[int, int]]) -> str:
+    lines = [f"def tile(n1, n2, {_ARGUMENTS}):"]
+    for k, (n1, n2) in enumerate(shapes):
+        lines += [f"    {'elif' if k else 'if'} n1 == {n1} and n2 == {n2}:", f"        tile_{n1}_{n2}({_ARGUMENTS})"]
+    return "\n".join(lines)
 
 
-tile_1_1, tile_1_2, tile_1_3, tile_1_4 = (_make_tile(1, n) for n in range(1, TILE_COLUMNS + 1))
-tile_2_1, tile_2_2, tile_2_3, tile_2_4 = (_make_tile(TILE_ROWS, n) for n in range(1, TILE_COLUMNS + 1))
+_SHAPES = [(n1, n2) for n1 in range(1, TILE_ROWS + 1) for n2 in range(1, TILE_COLUMNS + 1)]
+_TILES = {f"tile_{n1}_{n2}": device_from_source(f"tile_{n1}_{n2}", _tile_source(n1, n2), _NAMES) for n1, n2 in _SHAPES}
+tile = device_from_source("tile", _tiles_source(_SHAPES), _TILES)
 
 
 @device
@@ -54,28 +59,11 @@ def couple(words: Any, tiles: int, outer: Any, inner: Any, first: Any, second: A
     """Add the products of U `first` and U `second` to `out`, which is Y (column 9) or the store of Z (column 10)."""
     for t in range(tiles):
         w = off(words, t * TILE_WORDS)
-        shape, count = ldi(w, 0) * 8 + ldi(w, 1), ldi(w, 2)
         c, d = off(outer, ldi(w, 3)), off(inner, ldi(w, 4))
         u1, step1 = off(first, ldi(w, 5) * 2 * W), ldi(w, 6) * 2 * W
         u2, step2 = off(second, ldi(w, 7) * 2 * W), ldi(w, 8) * 2 * W
         y = off(out, ldi(w, column) * 2 * W)
-        d0, d1 = ldi(w, 11) % 8, ldi(w, 11) // 8
-        if shape == 20:
-            tile_2_4(count, c, d, u1, step1, u2, step2, y, d0, d1)
-        elif shape == 19:
-            tile_2_3(count, c, d, u1, step1, u2, step2, y, d0, d1)
-        elif shape == 18:
-            tile_2_2(count, c, d, u1, step1, u2, step2, y, d0, d1)
-        elif shape == 17:
-            tile_2_1(count, c, d, u1, step1, u2, step2, y, d0, d1)
-        elif shape == 12:
-            tile_1_4(count, c, d, u1, step1, u2, step2, y, d0, d1)
-        elif shape == 11:
-            tile_1_3(count, c, d, u1, step1, u2, step2, y, d0, d1)
-        elif shape == 10:
-            tile_1_2(count, c, d, u1, step1, u2, step2, y, d0, d1)
-        else:
-            tile_1_1(count, c, d, u1, step1, u2, step2, y, d0, d1)
+        tile(ldi(w, 0), ldi(w, 1), ldi(w, 2), c, d, u1, step1, u2, step2, y, ldi(w, 11) % 8, ldi(w, 11) // 8)
 
 
 @device

@@ -252,6 +252,7 @@ def coupling_tiles(twojmax: int, *, bnorm: bool, symmetric: bool) -> Tiles:
                         for q in range(n2):
                             valid = d0 <= p + q <= d1
                             inner.append(clebsch_gordan(j1, j2, j, row + p, column + q) if valid else 0.0)
+    words.sort(key=lambda word: word[:3])  # tiles of equal loops in a row: the processor predicts their ends
     return Tiles(
         np.array(words, np.int32).reshape(-1, TILE_WORDS),
         np.array(outer, float),
