@@ -33,12 +33,15 @@ def _tile_source(n1: int, n2: int) -> str:
     lines += ["        u1 = off(u1, step1)", "        u2 = off(u2, -step2)"]
     for diagonal in range(n1 + n2 - 1):
         on = [(p, q) for p, q in pairs if p + q == diagonal]
-        lines += [f"    if d0 <= {diagonal} and {diagonal} <= d1:"]
+        indent = "    "
+        if n1 > 1:  # corners of a row alone are never cut off
+            lines += [f"    if d0 <= {diagonal} and {diagonal} <= d1:"]
+            indent *= 2
         for part, place in (("r", 2 * diagonal * W), ("i", (2 * diagonal + 1) * W)):
             value = f"load(out, {place})"
             for p, q in on:
                 value = f"fma(load_splat(inner, {p * n2 + q}), {part}{p}{q}, {value})"
-            lines += [f"        store(out, {place}, {value})"]
+            lines += [f"{indent}store(out, {place}, {value})"]
     return "\n".join(lines)
 
 
