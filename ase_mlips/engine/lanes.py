@@ -15,17 +15,14 @@ from .jit import device, kernel
 from .neighbors.kernels_pairs import Listing
 from .simd import (
     W,
-    compress,
+    append_near,
     fma,
-    gather_points,
     ldf,
     ldi,
     load,
-    load_integers,
+    load_rows,
     load_splat,
-    mask_less,
     off,
-    popcount,
     ptr,
     splat,
     stf,
@@ -51,58 +48,36 @@ def gather(listing: Listing, members: Any, n: int, inner: float, outer: float, s
     The number of slots in use, a multiple of four.
     """
     positions, shifts, start, idx, code = listing
-    rows = off(work, 4 * slots * W)  # four rows (x, y, z, j) of `slots + W` doubles for each lane
-    width = slots + W
-    near, far = splat(inner * inner), splat(outer * outer)
+    rows = off(work, 4 * slots * W)  # of each lane, one (x, y, z, j) for each slot
+    width = 4 * (slots + W)
+    near, far = inner * inner, outer * outer
     most = 0
     for lane in range(W):
-        row = off(rows, 4 * lane * width)
-        count = 0
-        i = ldi(members, lane)
+        i, count = ldi(members, lane), 0
         if i < n:
-            own = off(positions, 4 * i)
-            xi, yi, zi = load_splat(own, 0), load_splat(own, 1), load_splat(own, 2)
+            own, row = off(positions, 4 * i), off(rows, lane * width)
             for k in range(ldi(start, i), ldi(start, i + 1), W):
-                x, y, z = gather_points(positions, shifts, idx, code, k)
-                x, y, z = x - xi, y - yi, z - zi
-                square = fma(x, x, fma(y, y, z * z))
-                within = mask_less(square, far) - mask_less(square, near)  # the second set is part of the first
-                store(row, count, compress(x, within))
-                store(row, width + count, compress(y, within))
-                store(row, 2 * width + count, compress(z, within))
-                store(row, 3 * width + count, compress(load_integers(idx, k), within))
-                count += popcount(within)
+                count = append_near(positions, shifts, idx, code, k, own, near, far, row, count)
         stf(work, lane, float(count))
         most = max(most, count)
     used = (most + 3) // 4 * 4
     _pad(rows, width, work, used, float(n))
-    for k in range(0, used, W):
+    for k in range(used):
+        slot, vectors = off(work, 4 * k * W), load_rows(off(rows, 4 * k), width)
         for axis in range(4):
-            at = off(rows, axis * width + k)
-            v = transpose8(
-                load(at, 0),
-                load(at, 4 * width),
-                load(at, 8 * width),
-                load(at, 12 * width),
-                load(at, 16 * width),
-                load(at, 20 * width),
-                load(at, 24 * width),
-                load(at, 28 * width),
-            )
-            for slot in range(min(W, used - k)):
-                store(work, (4 * (k + slot) + axis) * W, v[slot])
+            store(slot, axis * W, vectors[axis])
     return used
 
 
 @device
 def _pad(rows: Any, width: int, counts: Any, used: int, dummy: float) -> None:
     for lane in range(W):
-        row = off(rows, 4 * lane * width)
         for k in range(int(ldf(counts, lane)), used):
-            stf(row, k, PAD)
-            stf(row, width + k, 0.0)
-            stf(row, 2 * width + k, 0.0)
-            stf(row, 3 * width + k, dummy)
+            row = off(rows, lane * width + 4 * k)
+            stf(row, 0, PAD)
+            stf(row, 1, 0.0)
+            stf(row, 2, 0.0)
+            stf(row, 3, dummy)
 
 
 @device

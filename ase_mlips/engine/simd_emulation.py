@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..arrays import FloatArray
 
 __all__ = [
+    "append_near",
     "compress",
     "fma",
     "gather_points",
@@ -25,7 +26,7 @@ __all__ = [
     "ldf",
     "ldi",
     "load",
-    "load_integers",
+    "load_rows",
     "load_splat",
     "mask_less",
     "off",
@@ -160,10 +161,6 @@ def store(p: Pointer, i: int, v: Vec) -> None:
     p.window(i, LANES, np.float64)[:] = v.lanes
 
 
-def load_integers(p: Pointer, i: int) -> Vec:
-    return Vec(p.window(i, LANES, np.int32).astype(np.float64))
-
-
 def load_splat(p: Pointer, i: int) -> Vec:
     return splat(ldf(p, i))
 
@@ -236,12 +233,35 @@ def transpose8(*rows: Vec) -> tuple[Vec, ...]:
     return tuple(Vec(column.copy()) for column in np.stack([v.lanes for v in rows]).T)
 
 
-def gather_points(points: Pointer, shifts: Pointer, idx: Pointer, code: Pointer, k: int) -> tuple[Vec, ...]:
-    rows = np.empty((LANES, 4))
+def _points(points: Pointer, shifts: Pointer, idx: Pointer, code: Pointer, k: int) -> tuple[list[int], FloatArray]:
+    rows, numbers = np.empty((LANES, 4)), []
     for lane in range(LANES):
         which, image = (int(p.window(k + lane, 1, np.int32)[0]) for p in (idx, code))
         rows[lane] = points.window(4 * which, 4, np.float64) + shifts.window(4 * image, 4, np.float64)
-    return tuple(Vec(column.copy()) for column in rows.T[:3])
+        numbers.append(which)
+    return numbers, rows
+
+
+def gather_points(points: Pointer, shifts: Pointer, idx: Pointer, code: Pointer, k: int) -> tuple[Vec, ...]:
+    return tuple(Vec(column.copy()) for column in _points(points, shifts, idx, code, k)[1].T[:3])
+
+
+def append_near(
+    points: Pointer, shifts: Pointer, idx: Pointer, code: Pointer, k: int, own: Pointer, near: float, far: float,
+    rows: Pointer, count: int
+) -> int:  # fmt: skip
+    numbers, ends = _points(points, shifts, idx, code, k)
+    vectors = ends - own.window(0, 4, np.float64)
+    for number, vector in zip(numbers, vectors, strict=True):
+        x, y, z = vector[:3]
+        rows.window(4 * count, 4, np.float64)[:] = x, y, z, number
+        count += bool(near <= x * x + (y * y + z * z) < far)
+    return count
+
+
+def load_rows(p: Pointer, step: int) -> tuple[Vec, ...]:
+    rows = [p.window(lane * step, 4, np.float64) for lane in range(LANES)]
+    return tuple(Vec(column.copy()) for column in np.stack(rows).T)
 
 
 def store_halves(low: Pointer, high: Pointer, i: int, v: Vec) -> None:
