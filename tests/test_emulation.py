@@ -12,6 +12,7 @@ from support import tiny_runs
 
 from ase_mlips.engine.simd_emulation import (
     Vec,
+    append_near,
     compress,
     fma,
     gather_points,
@@ -19,7 +20,7 @@ from ase_mlips.engine.simd_emulation import (
     ldf,
     ldi,
     load,
-    load_integers,
+    load_rows,
     load_splat,
     off,
     power_of_two,
@@ -95,13 +96,14 @@ def test_primitives_lanes_and_fit_kernels():
 
 
 DOUBLES, SHORTS, LONGS = np.zeros(12), np.zeros(12, np.int32), np.zeros(12, np.int64)
+NEAR = DOUBLES, DOUBLES, SHORTS, SHORTS
 BEYOND = {
     "load": lambda: load(ptr(DOUBLES), 5),
     "load before": lambda: load(ptr(DOUBLES), -1),
     "load behind an offset": lambda: load(off(ptr(DOUBLES), 3), 2),
     "load before a part": lambda: load(ptr(DOUBLES[4:]), -1),
     "store": lambda: store(ptr(DOUBLES), 5, splat(0.0)),
-    "load_integers": lambda: load_integers(ptr(SHORTS), 5),
+    "load_rows": lambda: load_rows(ptr(DOUBLES), 4),
     "load_splat": lambda: load_splat(ptr(DOUBLES), 12),
     "ldf": lambda: ldf(ptr(DOUBLES), 12),
     "ldi": lambda: ldi(ptr(LONGS), -1),
@@ -110,6 +112,7 @@ BEYOND = {
     "store_halves": lambda: store_halves(ptr(SHORTS), off(ptr(SHORTS), 5), 0, splat(0.0)),
     "gather_points, entries": lambda: gather_points(ptr(DOUBLES), ptr(DOUBLES), ptr(SHORTS), ptr(SHORTS), 5),
     "gather_points, rows": lambda: gather_points(ptr(DOUBLES[:3]), ptr(DOUBLES), ptr(SHORTS), ptr(SHORTS), 0),
+    "append_near, rows": lambda: append_near(*(ptr(a) for a in NEAR), 0, ptr(DOUBLES), 0.0, 1.0, ptr(DOUBLES), 0),
     "no elements": lambda: ldf(ptr(np.zeros(0)), 0),
 }
 
@@ -122,7 +125,7 @@ def test_access_beyond_an_array(access):
 
 WRONG_TYPES = {
     "load": lambda: load(ptr(LONGS), 0),
-    "load_integers": lambda: load_integers(ptr(LONGS), 0),
+    "load_rows": lambda: load_rows(ptr(LONGS), 0),
     "ldf": lambda: ldf(ptr(SHORTS), 0),
     "ldi": lambda: ldi(ptr(DOUBLES), 0),
     "sti with a float": lambda: sti(ptr(SHORTS), 0, 1.0),

@@ -11,6 +11,7 @@ from ase_mlips.engine import simd, simd_emulation
 from ase_mlips.engine.jit import kernel
 from ase_mlips.engine.simd import (
     W,
+    append_near,
     compress,
     fma,
     gather_points,
@@ -18,7 +19,7 @@ from ase_mlips.engine.simd import (
     ldf,
     ldi,
     load,
-    load_integers,
+    load_rows,
     load_splat,
     mask_less,
     off,
@@ -167,28 +168,77 @@ def test_integers(dtype):
 
 
 @kernel
-def convert(numbers, points, shifts, idx, code, k, out):
-    o = ptr(out)
-    store(o, 0, load_integers(ptr(numbers), k))
+def gathered(points, shifts, idx, code, k, out):
     x, y, z = gather_points(ptr(points), ptr(shifts), ptr(idx), ptr(code), k)
-    store(o, W, x)
-    store(o, 2 * W, y)
-    store(o, 3 * W, z)
+    o = ptr(out)
+    store(o, 0, x)
+    store(o, W, y)
+    store(o, 2 * W, z)
 
 
-def test_integers_as_doubles_and_gathered_points():
+@kernel
+def appended(points, shifts, idx, code, k, i, near, far, rows, count):
+    around = ptr(points), ptr(shifts), ptr(idx), ptr(code)
+    return append_near(*around, k, off(ptr(points), 4 * i), near, far, ptr(rows), count)
+
+
+@kernel
+def columns(rows, step, out):
+    x, y, z, j = load_rows(ptr(rows), step)
+    o = ptr(out)
+    store(o, 0, x)
+    store(o, W, y)
+    store(o, 2 * W, z)
+    store(o, 3 * W, j)
+
+
+def some_points():
     rng = np.random.default_rng(1)
-    limits = np.iinfo(np.int32)
-    numbers = np.concatenate([[limits.min, limits.max, 0, -1], rng.integers(-(2**31), 2**31, 16)]).astype(np.int32)
     points, shifts = rng.normal(size=(9, 4)), rng.normal(size=(5, 4))
     idx, code = rng.integers(0, 9, 20).astype(np.int32), rng.integers(0, 5, 20).astype(np.int32)
     idx[:2], code[:2] = 8, 4  # the last rows
-    for k in (0, 1, 5, 12):
-        out = np.empty((4, W))
-        convert(numbers, points, shifts, idx, code, k, out)
-        here = slice(k, k + W)
-        np.testing.assert_array_equal(out[0], numbers[here])
-        np.testing.assert_array_equal(out[1:], (points[idx[here]] + shifts[code[here]]).T[:3])
+    return points, shifts, idx, code
+
+
+@pytest.mark.parametrize("k", [0, 1, 5, 12])
+def test_points_are_gathered(k):
+    points, shifts, idx, code = some_points()
+    out, here = np.empty((3, W)), slice(k, k + W)
+    gathered(points, shifts, idx, code, k, out)
+    np.testing.assert_array_equal(out, (points[idx[here]] + shifts[code[here]]).T[:3])
+
+
+@pytest.mark.parametrize("k", [0, 1, 5, 12])
+@pytest.mark.parametrize(("near", "far"), [(0.0, 4.0), (1.0, 9.0), (4.0, 4.0), (0.0, 1e9), (100.0, 200.0)])
+def test_points_within_a_range_are_appended(k, near, far):
+    points, shifts, idx, code = some_points()
+    rows, here = np.full((3 + W, 4), -7.0), slice(k, k + W)
+    vectors = points[idx[here]] + shifts[code[here]] - points[3]
+    square = (vectors[:, :3] ** 2).sum(axis=1)
+    within = (square >= near) & (square < far)
+    assert appended(points, shifts, idx, code, k, 3, near, far, rows, 2) == 2 + within.sum()
+    assert (rows[:2] == -7.0).all()
+    expected = np.column_stack([vectors[within, :3], idx[here][within]])
+    np.testing.assert_array_equal(rows[2 : 2 + within.sum()], expected)
+
+
+def test_a_square_at_a_limit_belongs_to_the_outer_range():
+    """Squares 1 and 4, the latter twice: one limit is part of the range, the other is not."""
+    points = np.zeros((9, 4))
+    points[:3, 0] = 1.0, 2.0, -2.0
+    points[3:8] = 1e3
+    arrays = points, np.zeros((1, 4)), np.arange(W, dtype=np.int32), np.zeros(W, np.int32)
+    rows = np.empty((W + 1, 4))
+    counts = [appended(*arrays, 0, 8, near, far, rows, 0) for near, far in ((0, 1), (1, 4), (4, 5), (1, 5))]
+    assert counts == [0, 1, 2, 3]
+    assert rows[:3, [0, 3]].tolist() == [[1.0, 0.0], [2.0, 1.0], [-2.0, 2.0]]
+
+
+@pytest.mark.parametrize("step", [4, 12])
+def test_rows_become_columns(step):
+    rows, out = np.random.default_rng(3).normal(size=W * step), np.empty((4, W))
+    columns(rows, step, out)
+    np.testing.assert_array_equal(out, rows.reshape(W, step)[:, :4].T)
 
 
 @kernel
