@@ -68,6 +68,27 @@ def test_snap_kernels(emulated):
     assert_same(tiny_runs.evaluations(), emulated)
 
 
+OTHER_REGISTERS = """
+import sys
+import numpy as np
+from ase_mlips.engine import simd
+simd.REGISTERS = 8 if simd.REGISTERS == 32 else 32
+from support import tiny_runs
+tiny_runs.RUNS = {name: tiny_runs.RUNS[name] for name in sys.argv[2:]}
+found = tiny_runs.evaluations()
+np.savez(sys.argv[1], **{name.replace("/", "|"): values for name, values in found.items()})
+"""
+
+
+def test_snap_kernels_for_other_processors(tmp_path, monkeypatch):
+    """Those that are cut to more registers, or to fewer: without and with couplings of different elements."""
+    names = ("tj8", "two_inner", "chem_quadratic")
+    run_without_compiling("-c", OTHER_REGISTERS, str(tmp_path / "results.npz"), *names)
+    monkeypatch.setattr(tiny_runs, "RUNS", {name: tiny_runs.RUNS[name] for name in names})
+    with np.load(tmp_path / "results.npz") as stored:
+        assert_same(tiny_runs.evaluations(), {name.replace("|", "/"): stored[name] for name in stored.files})
+
+
 def test_nep_kernels(emulated):
     assert_same(tiny_runs.nep_evaluations(), emulated)
 

@@ -9,17 +9,15 @@ from numba.core.extending import _Intrinsic
 
 from ase_mlips.engine import simd, simd_emulation
 from ase_mlips.engine.jit import kernel
+from ase_mlips.engine.points import append_near, gather_points, load_rows
 from ase_mlips.engine.simd import (
     W,
-    append_near,
     compress,
     fma,
-    gather_points,
     hsum,
     ldf,
     ldi,
     load,
-    load_rows,
     load_splat,
     mask_less,
     off,

@@ -18,10 +18,10 @@ from ..engine.fields import view
 from ..engine.jit import device, kernel
 from ..engine.lanes import PAD, gather, open_chunk, scatter, sum_rows
 from ..engine.neighbors.kernels_pairs import pointers
+from ..engine.points import gather_points
 from ..engine.simd import (
     W,
     fma,
-    gather_points,
     ldf,
     ldi,
     load,

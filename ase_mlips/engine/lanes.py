@@ -13,14 +13,13 @@ from typing import Any
 
 from .jit import device, kernel
 from .neighbors.kernels_pairs import Listing
+from .points import append_near, load_rows
 from .simd import (
     W,
-    append_near,
     fma,
     ldf,
     ldi,
     load,
-    load_rows,
     load_splat,
     off,
     ptr,

@@ -9,10 +9,10 @@ from ..engine.horner import channel_derivatives
 from ..engine.jit import device, kernel
 from ..engine.lanes import gather, open_chunk, scatter, sum_rows
 from ..engine.neighbors.kernels_pairs import pointers
+from ..engine.points import gather_points
 from ..engine.simd import (
     W,
     fma,
-    gather_points,
     ldf,
     ldi,
     load,

@@ -6,8 +6,8 @@ from typing import Any
 
 from ..engine.jit import device, device_from_source
 from ..engine.lanes import sparse_product
-from ..engine.simd import W, fma, ldf, ldi, load, load_splat, off, splat, stf, store
-from .layout import B_WORDS, ELEMENT_WORDS, TILE_COLUMNS, TILE_ROWS, TILE_WORDS, Y_WORDS, Head
+from ..engine.simd import REGISTERS, W, fma, ldf, ldi, load, load_splat, off, splat, stf, store
+from .layout import B_WORDS, ELEMENT_WORDS, LARGEST_TILE, TILE_WORDS, Y_WORDS, Head
 
 _NAMES = {"fma": fma, "load": load, "load_splat": load_splat, "off": off, "splat": splat, "store": store}
 _ARGUMENTS = "count, outer, inner, u1, step1, u2, step2, out, d0, d1"
@@ -52,7 +52,8 @@ def _tiles_source(shapes: list[tuple[int, int]]) -> str:
     return "\n".join(lines)
 
 
-_SHAPES = [(n1, n2) for n1 in range(1, TILE_ROWS + 1) for n2 in range(1, TILE_COLUMNS + 1)]
+_ROWS, _COLUMNS = (range(1, n + 1) for n in LARGEST_TILE[REGISTERS])
+_SHAPES = [(n1, n2) for n1 in _ROWS for n2 in _COLUMNS]
 _TILES = {f"tile_{n1}_{n2}": device_from_source(f"tile_{n1}_{n2}", _tile_source(n1, n2), _NAMES) for n1, n2 in _SHAPES}
 tile = device_from_source("tile", _tiles_source(_SHAPES), _TILES)
 

@@ -9,7 +9,6 @@ from itertools import repeat
 from typing import NamedTuple
 
 from ..engine.packing import named
-from ..engine.simd import REGISTERS
 
 PAIR_WORDS = 6  # cutoff, pi / (cutoff - rmin0), weight, inner start, pi / (4 inner half width), element
 ZBL_WORDS = 7  # strength, 1 / length, inner, A / 3, B / 4, C, outer
@@ -17,7 +16,7 @@ GEOMETRY_WORDS = 8  # w f, Re b, Im b, s, ds/dr, dc/dr, (w f)' / (w f), 1 / r
 ELEMENT_WORDS = 6  # place in full U, in its mirror, sign of the mirror, place in Y, in its own j, weight
 B_WORDS, Y_WORDS = 5, 4
 
-TILE_ROWS, TILE_COLUMNS = (2, 4) if REGISTERS == 32 else (1, 2)  # largest tile of a coupling: 16 or 4 accumulators
+LARGEST_TILE = {32: (2, 4), 8: (1, 2)}  # rows and columns of a coupling, by `simd.REGISTERS`: 16 or 4 accumulators
 TILE_WORDS = 12
 
 

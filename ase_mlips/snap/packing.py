@@ -9,7 +9,7 @@ import numpy as np
 from ..arrays import FloatArray
 from ..engine import zbl
 from ..engine.packing import Packed, Packer, padded
-from ..engine.simd import W
+from ..engine.simd import REGISTERS, W
 from ..heads.tables import pack_network
 from . import layout, tables
 from .model import SnapModel, bispectrum_labels
@@ -106,8 +106,9 @@ def _pack_basis(model: SnapModel, ints: Packer, floats: Packer) -> None:
 def _pack_couplings(model: SnapModel, ints: Packer, floats: Packer) -> tuple[tables.Tiles, tables.Tiles]:
     """Couplings of U with itself and with that of another element."""
     top = model.twojmax
-    own = tables.coupling_tiles(top, bnorm=model.bnormflag, symmetric=True)
-    mixed = tables.coupling_tiles(top if model.chemflag else 0, bnorm=model.bnormflag, symmetric=False)
+    largest, bnorm = layout.LARGEST_TILE[REGISTERS], model.bnormflag
+    own = tables.coupling_tiles(top, largest, bnorm=bnorm, symmetric=True)
+    mixed = tables.coupling_tiles(top if model.chemflag else 0, largest, bnorm=bnorm, symmetric=False)
     ints.add(tiles=own.words, tiles_mixed=mixed.words)
     floats.add(outer=own.outer, inner=own.inner, outer_mixed=mixed.outer, inner_mixed=mixed.inner)
     floats.add(direct=_direct(model, own))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..arrays import FloatArray, IntArray
 from ..engine.packing import Sparse
-from .layout import TILE_COLUMNS, TILE_ROWS, TILE_WORDS
+from .layout import TILE_WORDS
 from .model import SnapModel, bispectrum_labels
 
 
@@ -198,8 +198,8 @@ class Tiles:
     triplet: IntArray  # for each constant of `outer`, the number of its (j1, j2, j) in `couplings`
 
 
-def coupling_tiles(twojmax: int, *, bnorm: bool, symmetric: bool) -> Tiles:
-    """Cut the products C C U^j1 U^j2 into tiles.
+def coupling_tiles(twojmax: int, largest: tuple[int, int], *, bnorm: bool, symmetric: bool) -> Tiles:
+    """Cut the products C C U^j1 U^j2 into tiles, of `largest` rows and columns at most.
 
     With `symmetric` (both factors of one element) terms of j1 = j2 are taken once with mb1 <= mb2 and doubled.
     """
@@ -223,11 +223,11 @@ def coupling_tiles(twojmax: int, *, bnorm: bool, symmetric: bool) -> Tiles:
                 outer.append(twice * clebsch_gordan(j1, j2, j, mb1, mb2) / (j + 1 if bnorm else 1))
                 triplet.append(number)
             ma_last = mb if 2 * mb == j else j
-            for row in range(0, j1 + 1, TILE_ROWS):
-                n1 = min(TILE_ROWS, j1 + 1 - row)
+            for row in range(0, j1 + 1, largest[0]):
+                n1 = min(largest[0], j1 + 1 - row)
                 column0, column1 = max(0, s - (row + n1 - 1)), min(j2, ma_last + s - row)
-                for column in range(column0, column1 + 1, TILE_COLUMNS):
-                    n2 = min(TILE_COLUMNS, column1 + 1 - column)
+                for column in range(column0, column1 + 1, largest[1]):
+                    n2 = min(largest[1], column1 + 1 - column)
                     start = row + column - s  # ma of the first anti-diagonal
                     d0, d1 = max(0, -start), min(n1 + n2 - 2, ma_last - start)
                     if d0 > d1:
