@@ -82,7 +82,7 @@ np.savez(sys.argv[1], **{name.replace("/", "|"): values for name, values in foun
 
 def test_snap_kernels_for_other_processors(tmp_path, monkeypatch):
     """Those that are cut to more registers, or to fewer: without and with couplings of different elements."""
-    names = ("tj8", "two_inner", "chem_quadratic")
+    names = ("two_inner", "chem_quadratic")
     run_without_compiling("-c", OTHER_REGISTERS, str(tmp_path / "results.npz"), *names)
     monkeypatch.setattr(tiny_runs, "RUNS", {name: tiny_runs.RUNS[name] for name in names})
     with np.load(tmp_path / "results.npz") as stored:
