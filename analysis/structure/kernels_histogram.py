@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from ase_mlips.engine.jit import device, kernel
+from ase_mlips.engine.points import gather_points
 from ase_mlips.engine.simd import (
     W,
     compress,
     fma,
-    gather_points,
     ldf,
     ldi,
     load,
