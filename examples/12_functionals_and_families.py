@@ -9,9 +9,10 @@
 # thiophosphates: the MTP of Li7P3S11 of J. Qi et al., Mater. Today Phys. 21, 100463 (2021), trained on the van der
 # Waals functional optB88, and the NEP of Li3PS4 from the tutorials of GPUMD, which do not say their functional. Hence
 # "teacher" means all in which the two differ, their data included. The crystal is Li3PS4 at a fixed volume; frames of
-# each teacher's own dynamics with its labels are in `thiophosphate`, and the pupils are an MTP, a NEP and a network on
-# the descriptors of SNAP. The models in that folder were trained by this script with `--full`, which trains them anew
-# and runs 100 trajectories of each; without it, they are read, and a few short runs show the way.
+# each teacher's own dynamics with its labels are in `thiophosphate`, with those that an MTP met in runs of its own and
+# asked for (active learning, `make.py` there). The pupils are an MTP, a NEP and a network on the descriptors of SNAP.
+# The models in that folder were trained by this script with `--full`, which trains them anew and runs 250 trajectories
+# of each; without it, they are read, and a few short runs show the way.
 
 # %%
 import os
@@ -42,17 +43,18 @@ from ase_mlips.fit import (
 from ase_mlips.runs import run_ensemble
 
 FULL = "--full" in sys.argv
-TEMPERATURE, STEP, INTERVAL = 600, 2.0, 10  # K; fs; steps
-RUNS, STEPS = (100, 2500) if FULL else (3, 500)
-LEFT_OUT = STEPS // 5  # steps, until the runs have forgotten that they began alike
-WINDOW = (0.5, 2.0) if FULL else (0.2, 0.6)  # ps, of the fitted line
+TEMPERATURE, STEP, INTERVAL = 900, 2.0, 10  # K; fs; steps
+RUNS, STEPS = (250, 5000) if FULL else (3, 500)
+LEFT_OUT = STEPS // (10 if FULL else 5)  # steps, until the runs have forgotten that they began alike
+WINDOW = (0.5, 1.0) if FULL else (0.2, 0.6)  # ps, of the fitted line
 HERE = Path(__file__).parent / "thiophosphate"
 TEACHERS = {"optb88": "MTP of Li7P3S11", "nep": "NEP of Li3PS4"}
 ELEMENTS = ("Li", "P", "S")
 
 # %% [markdown]
 # ## Three families learn from each teacher
-# Frames of 600, 900 and 1200 K at three volumes; the last one of each run of the teacher is held back.
+# Frames of 600, 900 and 1200 K at three volumes, of which the last one of each run of the teacher is held back, and
+# those that were asked for.
 
 
 # %%
@@ -73,7 +75,9 @@ FAMILIES = {"MTP": "mtp", "NEP": "nep.txt", "network SNAP": "snap.npz"}
 models, errors = {}, {}
 for teacher in TEACHERS:
     frames = read_frames(HERE / f"{teacher}.extxyz.xz")
-    train, test = [frame for n, frame in enumerate(frames) if n % 8 != 7], frames[7::8]
+    met = [frame for frame in frames if frame.group != "asked for"]
+    test = met[7::8]
+    train = [frame for frame in frames if frame not in test]
     for family, ending in FAMILIES.items():
         name = f"{teacher}.{ending}"
         if FULL and not Path(name).exists():
@@ -87,9 +91,10 @@ for teacher in TEACHERS:
 # %% [markdown]
 # ## Many runs of each
 # All begin with the crystal and velocities of their own, and the thermostat is one that hardly disturbs the motion. The
-# error of a coefficient is the standard error of the mean over runs. A run that fails is counted and told: at 900 K
-# half of the runs of the MTPs end in an explosion within 2 ps, since few frames do not tell how atoms repel each other;
-# with active learning, as in the example on Cu7PS6, they would ask for what they lack. At 600 K most of them hold.
+# error of a coefficient is the standard error of the mean over runs; between 0.5 and 4 ps the displacements grow at the
+# same rate, to 1 %, so that the line is fitted early, where they are known best. A run that fails is counted and told:
+# of MTPs that have seen the teachers' own frames alone half explode at 900 K within 2 ps, since few frames do not tell
+# how atoms repel each other.
 
 
 # %%
@@ -165,4 +170,4 @@ print(
     f"FOUND: spread of D among families, among teachers | {100 * families:.0f}({100 * error_families:.0f}) %,"
     f" {100 * teachers:.0f}({100 * error_teachers:.0f}) % | families as much as functionals"
 )
-assert 5e-6 < mean < 8e-5
+assert 2e-5 < mean < 2e-4

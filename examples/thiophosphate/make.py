@@ -1,6 +1,7 @@
 """Frames of two teachers of Li3PS4: ``python make.py Li7P3S11.mtp Li3PS4_nep.txt CRYSTAL``; see README.md."""
 
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,27 @@ from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import thermalize_momenta
 
 from ase_mlips import MTP, NEP
+from ase_mlips.active import ActiveLearning, ActiveRun, CalculatorLabeller, MtpLearner, explorers
+from ase_mlips.fit import read_frames
 
 HERE = Path(__file__).parent
 TEMPERATURES = 600, 900, 1200
 STRAINS = -0.015, 0.0, 0.015
 FRAMES, APART, STEP = 8, 125, 2.0  # of each run; steps; fs
 REPEATS = 8, 6, 8  # of the unit cell of 16 atoms in the crystal
+LEARNING = ActiveRun(
+    temperatures=(900.0, 1200.0),
+    timestep=STEP,
+    time=4.0,
+    final_time=20.0,
+    grade_select=2.5,
+    grade_break=8.0,
+    iterations=80,
+    max_rounds=12,
+    max_labels=160,
+    labels_per_round=12,
+)
+CLOSEST = 1.7  # A; where the NEP lets two Li fall into one another, no pupil is to learn it
 
 
 def cell(crystal: Atoms) -> Atoms:
@@ -55,12 +71,33 @@ def labelled(atoms: Atoms, group: str) -> Atoms:
     return frame
 
 
+def asked_for(start: Atoms, teacher, path: Path) -> list[Atoms]:
+    """What an MTP that has learned from the frames of `path` meets in its own runs and does not know."""
+    frames = read_frames(path)
+    learner = MtpLearner(MTP.untrained(12, ["Li", "P", "S"], max_dist=5.0), iterations=LEARNING.iterations)
+    with tempfile.TemporaryDirectory() as folder:
+        labeller = CalculatorLabeller(teacher)
+        learning = ActiveLearning(
+            folder, learner, labeller, explorers=explorers(LEARNING, [start]), settings=LEARNING
+        )
+        held_back = frames[FRAMES - 1 :: FRAMES]
+        print(learning.run([frame.atoms for n, frame in enumerate(frames) if n % FRAMES != FRAMES - 1], test=held_back))
+        found = [atoms for atoms in read(Path(folder) / "data.extxyz", ":") if atoms.info["round"] > 0]
+    for atoms in found:
+        atoms.calc = teacher
+    apart = [np.delete(atoms.get_all_distances(mic=True), np.s_[:: len(atoms) + 1]).min() for atoms in found]
+    return [labelled(atoms, "asked for") for atoms, r in zip(found, apart, strict=True) if r > CLOSEST]
+
+
 def main() -> None:
     start = cell(read(sys.argv[3]))
     teachers = {"optb88": MTP(sys.argv[1], species=["Li", "P", "S"]), "nep": NEP(sys.argv[2])}
     write(HERE / "crystal.extxyz", start)
     for name, teacher in teachers.items():
-        write(HERE / f"{name}.extxyz.xz", frames(start, teacher, np.random.default_rng(0)), format="extxyz")
+        path = HERE / f"{name}.extxyz.xz"
+        met = frames(start, teacher, np.random.default_rng(0))
+        write(path, met, format="extxyz")
+        write(path, met + asked_for(start, teacher, path), format="extxyz")
 
 
 if __name__ == "__main__":
