@@ -7,7 +7,7 @@ import pytest
 from numba.core import config
 from numba.core.extending import _Intrinsic
 
-from ase_mlips.engine import simd, simd_emulation
+from ase_mlips.engine import points, simd, simd_emulation
 from ase_mlips.engine.jit import kernel
 from ase_mlips.engine.points import append_near, gather_points, load_rows
 from ase_mlips.engine.simd import (
@@ -311,6 +311,8 @@ def test_halves():
 
 @pytest.mark.skipif(bool(config.DISABLE_JIT), reason="the emulation has taken their places")
 def test_emulation_covers_every_primitive():
-    primitives = [name for name, value in vars(simd).items() if isinstance(value, _Intrinsic)]
+    primitives = {
+        name for module in (simd, points) for name, value in vars(module).items() if isinstance(value, _Intrinsic)
+    }
     assert sorted(primitives) == simd_emulation.__all__
     assert simd_emulation.LANES == W
