@@ -11,7 +11,7 @@
 # "teacher" means all in which the two differ, their data included. The crystal is Li3PS4 at a fixed volume; frames of
 # each teacher's own dynamics with its labels are in `thiophosphate`, with those that an MTP met in runs of its own and
 # asked for (active learning, `make.py` there). The pupils are an MTP, a NEP and a network on the descriptors of SNAP.
-# The models in that folder were trained by this script with `--full`, which trains them anew and runs 250 trajectories
+# The models in that folder were trained by this script with `--full`, which trains them anew and runs 150 trajectories
 # of each; without it, they are read, and a few short runs show the way.
 
 # %%
@@ -44,7 +44,7 @@ from ase_mlips.runs import run_ensemble
 
 FULL = "--full" in sys.argv
 TEMPERATURE, STEP, INTERVAL = 900, 2.0, 10  # K; fs; steps
-RUNS, STEPS = (250, 5000) if FULL else (3, 500)
+RUNS, STEPS = (150, 5000) if FULL else (3, 500)
 LEFT_OUT = STEPS // (10 if FULL else 5)  # steps, until the runs have forgotten that they began alike
 WINDOW = (0.5, 1.0) if FULL else (0.2, 0.6)  # ps, of the fitted line
 HERE = Path(__file__).parent / "thiophosphate"

@@ -77,9 +77,7 @@ def asked_for(start: Atoms, teacher, path: Path) -> list[Atoms]:
     learner = MtpLearner(MTP.untrained(12, ["Li", "P", "S"], max_dist=5.0), iterations=LEARNING.iterations)
     with tempfile.TemporaryDirectory() as folder:
         labeller = CalculatorLabeller(teacher)
-        learning = ActiveLearning(
-            folder, learner, labeller, explorers=explorers(LEARNING, [start]), settings=LEARNING
-        )
+        learning = ActiveLearning(folder, learner, labeller, explorers=explorers(LEARNING, [start]), settings=LEARNING)
         held_back = frames[FRAMES - 1 :: FRAMES]
         print(learning.run([frame.atoms for n, frame in enumerate(frames) if n % FRAMES != FRAMES - 1], test=held_back))
         found = [atoms for atoms in read(Path(folder) / "data.extxyz", ":") if atoms.info["round"] > 0]
