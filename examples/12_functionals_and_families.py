@@ -92,7 +92,7 @@ for teacher in TEACHERS:
 # ## Many runs of each
 # All begin with the crystal and velocities of their own, and the thermostat is one that hardly disturbs the motion. The
 # error of a coefficient is the standard error of the mean over runs; between 0.5 and 4 ps the displacements grow at the
-# same rate, to 1 %, so that the line is fitted early, where they are known best. A run that fails is counted and told:
+# same rate within their errors, so that the line is fitted early, where they are known best. A run that fails is told:
 # of MTPs that have seen the teachers' own frames alone half explode at 900 K within 2 ps, since few frames do not tell
 # how atoms repel each other.
 
