@@ -82,7 +82,7 @@ def test_columns_of_bands_and_states(silicon):
 
 @pytest.mark.filterwarnings("always::UserWarning")
 def test_everything_beyond_the_harmonic_crystal(silicon, capsys):
-    command = ["phonons", "embedded:Si", "si.cif", "--supercell", "2", "--mesh", "10", "-o", "si"]
+    command = ["phonons", "embedded:Si", "si.cif", "--supercell", "2", "--mesh", "20", "-o", "si"]
     beyond = ["--gruneisen", "--qha", "--kappa", "rta", "--temperatures", "0", "300", "600"]
     assert main([*command, *beyond]) == 0
     captured = capsys.readouterr()
@@ -100,11 +100,10 @@ def test_everything_beyond_the_harmonic_crystal(silicon, capsys):
         assert np.loadtxt(f"si.kappa-{what}.dat")[-1, 1] == pytest.approx(mean[0])
     assert np.loadtxt("si.qha.dat")[:, 0].tolist() == [0.0, 300.0, 600.0]
     again = phono3py.load("si.phono3py.yaml", log_level=0)
-    result = conduct(again, mesh=10.0)
-    # phono3py imposes the same symmetries by another algorithm, whose rounding differs.  Noise of 1e-13 eV/A in the
-    # forces scatters the conductivity on this mesh of 3 x 3 x 3 by 1 %: whether energies of three phonons agree is
-    # decided by their last digits.
-    assert result.mean[0] == pytest.approx(mean[0], rel=0.06)
+    result = conduct(again, mesh=20.0)
+    # phono3py imposes the same symmetries by another algorithm.  A mesh of length 10 is too coarse to compare: there
+    # noise of 1e-13 eV/A in the forces scatters the conductivity by 1.4 %, here by 0.2 %.
+    assert result.mean[0] == pytest.approx(mean[0], rel=0.02)
 
 
 def test_born_charges(tmp_path, monkeypatch, capsys):
