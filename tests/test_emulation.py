@@ -48,8 +48,7 @@ def emulated(tmp_path_factory):
     """Results of `support.tiny_runs` as a program, by name."""
     path = tmp_path_factory.mktemp("emulation") / "results.npz"
     run_without_compiling("-m", "support.tiny_runs", str(path))
-    with np.load(path) as stored:
-        return {name.replace("|", "/"): stored[name] for name in stored.files}
+    return tiny_runs.stored(path)
 
 
 def assert_same(compiled, emulated) -> None:
@@ -70,23 +69,21 @@ def test_snap_kernels(emulated):
 
 OTHER_REGISTERS = """
 import sys
-import numpy as np
 from ase_mlips.engine import simd
 simd.REGISTERS = 8 if simd.REGISTERS == 32 else 32
 from support import tiny_runs
 tiny_runs.RUNS = {name: tiny_runs.RUNS[name] for name in sys.argv[2:]}
-found = tiny_runs.evaluations()
-np.savez(sys.argv[1], **{name.replace("/", "|"): values for name, values in found.items()})
+tiny_runs.write(sys.argv[1], tiny_runs.evaluations())
 """
 
 
 def test_snap_kernels_for_other_processors(tmp_path, monkeypatch):
     """Those that are cut to more registers, or to fewer: without and with couplings of different elements."""
     names = ("two_inner", "chem_quadratic")
-    run_without_compiling("-c", OTHER_REGISTERS, str(tmp_path / "results.npz"), *names)
+    path = str(tmp_path / "results.npz")
+    run_without_compiling("-c", OTHER_REGISTERS, path, *names)
     monkeypatch.setattr(tiny_runs, "RUNS", {name: tiny_runs.RUNS[name] for name in names})
-    with np.load(tmp_path / "results.npz") as stored:
-        assert_same(tiny_runs.evaluations(), {name.replace("|", "/"): stored[name] for name in stored.files})
+    assert_same(tiny_runs.evaluations(), tiny_runs.stored(path))
 
 
 def test_nep_kernels(emulated):

@@ -324,7 +324,18 @@ class Unforgiving:
                     raise IndexError(f"a kernel wrote beyond an area of its scratch, behind double {first}")
 
 
+def write(path: str, found: dict[str, np.ndarray]) -> None:
+    """Keep results, whose names an archive cannot have as they are."""
+    np.savez(path, **{name.replace("/", "|"): value for name, value in found.items()})
+
+
+def stored(path: str) -> dict[str, np.ndarray]:
+    """What `write` has kept."""
+    with np.load(path) as archive:
+        return {name.replace("|", "/"): archive[name] for name in archive.files}
+
+
 if __name__ == "__main__":
     memory = Unforgiving()
-    np.savez(sys.argv[1], **{name.replace("/", "|"): value for name, value in results().items()})
+    write(sys.argv[1], results())
     memory.check()
