@@ -9,6 +9,7 @@ from ase import Atoms, units
 from ase.io import read, write
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import thermalize_momenta
+from ase.neighborlist import neighbor_list
 
 from ase_mlips import MTP, NEP
 from ase_mlips.active import ActiveLearning, ActiveRun, CalculatorLabeller, MtpLearner, explorers
@@ -81,10 +82,7 @@ def asked_for(start: Atoms, teacher, path: Path) -> list[Atoms]:
         held_back = frames[FRAMES - 1 :: FRAMES]
         print(learning.run([frame.atoms for n, frame in enumerate(frames) if n % FRAMES != FRAMES - 1], test=held_back))
         found = [atoms for atoms in read(Path(folder) / "data.extxyz", ":") if atoms.info["round"] > 0]
-    for atoms in found:
-        atoms.calc = teacher
-    apart = [np.delete(atoms.get_all_distances(mic=True), np.s_[:: len(atoms) + 1]).min() for atoms in found]
-    return [labelled(atoms, "asked for") for atoms, r in zip(found, apart, strict=True) if r > CLOSEST]
+    return [labelled(atoms, "asked for") for atoms in found if not neighbor_list("d", atoms, CLOSEST).size]
 
 
 def main() -> None:
