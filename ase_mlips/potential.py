@@ -8,7 +8,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from .arrays import FloatArray, IntArray
+from .arrays import FloatArray, Int64Array, IntArray
 from .engine import lanes
 from .engine.neighbors import NeighborList
 from .engine.packing import Packed
@@ -131,22 +131,23 @@ def evaluate_blocks(
     ----------
     kernel : callable
         Takes the buffers of the neighbour list, the arrays of the plan, scratch, the arrays energies, accumulators,
-        forces, virials and `report`, and the first chunk and the one behind the last.  This is the only place that
+        forces, virials and `report`, and what `run_chunks` gives.  This is the only place that
         knows this order; tuples of arrays would be shorter, but Numba takes half a microsecond longer to unpack them.
     """
     n, (call, ints, floats, size, chunks) = neighbors.n, plan
     energies = np.empty(n) if neighbors.centers == n else np.zeros(n)
     forces, virials = np.empty((n, 3)), np.empty((n, 3, 3))
-    rows = scratch("accumulators", lanes.accumulator_size(n, chunks))
+    rows = scratch("accumulators", chunks * lanes.chunk_size(n))
     memory, pairs = neighbors.buffers
     if chunks == 1:  # few atoms: every microsecond counts
         work = scratch("work", size)
-        kernel(memory, pairs, call, ints, floats, work, energies, rows, forces, virials, *report, 0, 1)
+        left = np.zeros(1, np.int64)
+        kernel(memory, pairs, call, ints, floats, work, energies, rows, forces, virials, *report, left, 0)
         return Evaluation(energies, forces, virials)
 
-    def share(first: int, last: int) -> None:
+    def share(left: Int64Array, me: int) -> None:
         work = scratch("work", size)
-        kernel(memory, pairs, call, ints, floats, work, energies, rows, forces, virials, *report, first, last)
+        kernel(memory, pairs, call, ints, floats, work, energies, rows, forces, virials, *report, left, me)
 
     run_chunks(share, chunks, num_threads)
     lanes.collect(rows, chunks, n, forces, virials)

@@ -29,7 +29,7 @@ from support.toy_package import run
 from ase_mlips import ACE, MTP, NEP, POD, SNAP
 from ase_mlips.calculator import PotentialCalculator
 from ase_mlips.engine.jit import device
-from ase_mlips.engine.threads import _Crew, run_chunks
+from ase_mlips.engine.threads import _Crew, run_each
 
 compiles = pytest.mark.skipif(bool(config.DISABLE_JIT), reason="nothing is compiled")
 PACKAGE = str(Path(ase_mlips.__file__).parent), str(Path(ase_mlips.analysis.__file__).parent)
@@ -200,8 +200,8 @@ def test_at_every_instruction_of_sharing_the_work():
     """Also in what it calls: a lock that stays locked there would hold the next call for ever."""
     done = np.zeros(3)
 
-    def work(first: int, last: int) -> None:
-        done[first:last] += 1
+    def work(number: int) -> None:
+        done[number] += 1
 
     def strikes(point: int) -> bool:
         passed = 0
@@ -218,7 +218,7 @@ def test_at_every_instruction_of_sharing_the_work():
         previous = sys.gettrace()
         sys.settrace(trace)
         try:
-            run_chunks(work, 3, 3)
+            run_each(work, 3, 3)
         except Struck:
             return True
         finally:
@@ -229,7 +229,7 @@ def test_at_every_instruction_of_sharing_the_work():
     while strikes(point):
         point += 1
         done[:] = 0
-        run_chunks(work, 3, 3)
+        run_each(work, 3, 3)
         np.testing.assert_array_equal(done, 1)
     assert point > 100
 
@@ -245,8 +245,8 @@ def test_nobody_is_at_work_when_the_signal_reaches_the_caller():
     """Also when more signals come while the first one waits for the threads."""
     at_work, lock = [0], threading.Lock()
 
-    def work(first: int, last: int) -> None:
-        if first == 0:
+    def work(number: int) -> None:
+        if number == 0:
             while True:
                 time.sleep(0.001)
         with lock:
@@ -257,7 +257,7 @@ def test_nobody_is_at_work_when_the_signal_reaches_the_caller():
 
     def call() -> None:
         try:
-            run_chunks(work, 4, 4)
+            run_each(work, 4, 4)
         finally:
             assert at_work[0] == 0
 
@@ -271,14 +271,14 @@ def test_nobody_is_at_work_whose_dismissal_is_struck(monkeypatch, further):
     """A signal that waits for Python to call its handler strikes where the next function begins."""
     began, at_work, dismiss, left = threading.Event(), [], _Crew.dismiss, further
 
-    def work(first: int, last: int) -> None:
-        if first == 0:
+    def work(number: int) -> None:
+        if number == 0:
             assert began.wait(60.0)
             raise Struck
-        at_work.append(first)
+        at_work.append(number)
         began.set()
         time.sleep(0.2)
-        at_work.remove(first)
+        at_work.remove(number)
 
     def struck(crew: _Crew) -> None:
         nonlocal left
@@ -289,7 +289,7 @@ def test_nobody_is_at_work_whose_dismissal_is_struck(monkeypatch, further):
 
     def call() -> None:
         try:
-            run_chunks(work, 2, 2)
+            run_each(work, 2, 2)
         finally:
             assert at_work == []
 

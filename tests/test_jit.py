@@ -273,15 +273,14 @@ def test_a_second_process_compiles_no_kernel():
 
 FORK = """
 import os, sys, threading
-from ase_mlips.engine.threads import run_chunks
+from ase_mlips.engine.threads import run_each
 from ase_mlips.toy.kernels import entry
 
 def total():
     parts = [0.0] * 6
-    def work(first, last):
-        for chunk in range(first, last):
-            parts[chunk] = entry(float(chunk))
-    run_chunks(work, 6, 3)
+    def work(chunk):
+        parts[chunk] = entry(float(chunk))
+    run_each(work, 6, 3)
     return sum(parts)
 
 def child_agrees():

@@ -186,22 +186,23 @@ def test_scatter(n, members, used):
 
 
 @kernel
-def cleared(idx, begin, end, first, last, n, rows, touched):
-    lanes.clear_pages(ptr(idx), begin, end, first, last, n, ptr(rows), ptr(touched))
+def cleared(idx, begin, end, first, last, n, rows):
+    lanes.clear_pages(ptr(idx), begin, end, first, last, n, ptr(rows))
 
 
 @pytest.mark.parametrize(("n", "chunks"), [(1, 1), (63, 2), (64, 3), (200, 1), (300, 4)])
 def test_collect_sums_the_pages_that_chunks_have_cleared(n, chunks):
     rng = np.random.default_rng(n)
     pages = n // lanes.PAGE + 1
-    memory = np.full(lanes.accumulator_size(n, chunks), np.nan)
-    split = chunks * pages * lanes.PAGE * lanes.ROW
-    rows, touched = memory[:split].reshape(chunks, -1, lanes.ROW), memory[split:].reshape(chunks, pages)
+    memory = np.full((chunks, lanes.chunk_size(n)), np.nan)
+    split = pages * lanes.PAGE * lanes.ROW
+    rows, touched = memory[:, :split].reshape(chunks, -1, lanes.ROW), memory[:, split:]
+    assert np.shares_memory(rows, memory)
     expected = np.zeros((n, 12))
     edges = [n * c // chunks for c in range(chunks + 1)]
     for c, (first, last) in enumerate(pairwise(edges)):
         idx = np.array([n + 7, *rng.integers(0, n, 2), n, n + 7], np.int32)  # entries 0 and 4 are not of this chunk
-        cleared(idx, 1, 4, first, last, n, rows[c], touched[c])
+        cleared(idx, 1, 4, first, last, n, memory[c])
         mine = sorted({*range(first, last), *idx[1:3], n})
         marked = {page for page in range(pages) if touched[c, page]}
         assert marked == {atom // lanes.PAGE for atom in mine}
@@ -218,5 +219,5 @@ def test_collect_sums_the_pages_that_chunks_have_cleared(n, chunks):
 
 
 def test_collect_needs_no_atoms():
-    memory = np.full(lanes.accumulator_size(0, 1), np.nan)
+    memory = np.full(lanes.chunk_size(0), np.nan)
     lanes.collect(memory, 1, 0, np.empty((0, 3)), np.empty((0, 3, 3)))

@@ -13,6 +13,8 @@ from ase_mlips.engine.points import append_near, gather_points, load_rows
 from ase_mlips.engine.simd import (
     W,
     compress,
+    fetch,
+    fetch_add,
     fma,
     hsum,
     ldf,
@@ -316,3 +318,17 @@ def test_emulation_covers_every_primitive():
     }
     assert sorted(primitives) == simd_emulation.__all__
     assert simd_emulation.LANES == W
+
+
+@kernel
+def counted(numbers, out):
+    sti(ptr(out), 0, fetch(ptr(numbers)))
+    for k in range(3):
+        sti(ptr(out), 1 + k, fetch_add(off(ptr(numbers), 1)))
+
+
+def test_integers_that_threads_share():
+    numbers, out = np.array([-7, 2**40, 5]), np.zeros(4, np.int64)
+    counted(numbers, out)
+    np.testing.assert_array_equal(out, [-7, 2**40, 2**40 + 1, 2**40 + 2])
+    np.testing.assert_array_equal(numbers, [-7, 2**40 + 3, 5])

@@ -6,46 +6,80 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from numba import njit
+from numba.core import config
 
-from ase_mlips.engine.threads import run_chunks, scratch
+from ase_mlips.engine.sharing import next_chunk
+from ase_mlips.engine.threads import run_chunks, run_each, scratch
+
+
+@njit(nogil=True)
+def count(left, me, done):
+    """Adds one to each element whose number it takes."""
+    chunk = next_chunk(left, me, len(done))
+    while chunk < len(done):
+        done[chunk] += 1
+        chunk = next_chunk(left, me, len(done))
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
 @pytest.mark.parametrize("chunks", [0, 1, 2, 3, 7, 16])
 def test_each_chunk_once(chunks, threads):
+    done, users = np.zeros(chunks, int), set()
+
+    def work(left, me):
+        users.add(threading.get_ident())
+        count(left, me, done)
+
+    run_chunks(work, chunks, threads)
+    np.testing.assert_array_equal(done, 1)
+    assert len(users) <= threads
+
+
+def test_no_chunk_twice_where_threads_ask_at_the_same_time():
+    count(np.zeros(1, int), 0, np.zeros(1, int))  # compiled
+    for _ in range(20):
+        done = np.zeros(100 if config.DISABLE_JIT else 100_000, int)
+        run_chunks(lambda left, me, done=done: count(left, me, done), len(done), 4)
+        np.testing.assert_array_equal(done, 1)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+@pytest.mark.parametrize("numbers", [0, 1, 2, 3, 7, 16])
+def test_each_number_once(numbers, threads):
     done: list[int] = []
     users = set()
 
-    def work(first, last):
+    def function(number):
         users.add(threading.get_ident())
-        done.extend(range(first, last))
+        done.append(number)
 
-    run_chunks(work, chunks, threads)
-    assert sorted(done) == list(range(chunks))
+    run_each(function, numbers, threads)
+    assert sorted(done) == list(range(numbers))
     assert len(users) <= threads
 
 
 def test_all_chunks_run_at_the_same_time():
     together = threading.Barrier(4)
-    run_chunks(lambda first, last: together.wait(timeout=30), 4, 4)
+    run_each(lambda number: together.wait(timeout=30), 4, 4)
 
 
 @pytest.mark.parametrize("failing", range(4))
 def test_errors_propagate_once_nobody_is_at_work(failing):
     together, done = threading.Barrier(4), []
 
-    def work(first, last):
+    def function(number):
         together.wait(timeout=30)
-        if first == failing:
-            raise ValueError(f"chunk {first}")
-        time.sleep(0.3 if first else 0.0)
-        done.append(first)
+        if number == failing:
+            raise ValueError(f"number {number}")
+        time.sleep(0.3 if number else 0.0)
+        done.append(number)
 
-    with pytest.raises(ValueError, match=f"chunk {failing}"):
-        run_chunks(work, 4, 4)
+    with pytest.raises(ValueError, match=f"number {failing}"):
+        run_each(function, 4, 4)
     assert sorted(done) == [c for c in range(4) if c != failing]
     done.clear()
-    run_chunks(lambda first, last: done.append(first), 4, 4)  # the pool is still good
+    run_each(done.append, 4, 4)  # the pool is still good
     assert len(done) == 4
 
 
@@ -53,13 +87,12 @@ def test_concurrent_callers():
     def caller(seed):
         data, out = np.random.default_rng(seed).normal(size=(50, 200)), np.empty(50)
 
-        def work(first, last):
-            for chunk in range(first, last):
-                out[chunk] = data[chunk].sum()
+        def function(number):
+            out[number] = data[number].sum()
 
         for _ in range(20):
             out[:] = np.nan
-            run_chunks(work, 50, 1 + seed % 5)
+            run_each(function, 50, 1 + seed % 5)
             if not np.array_equal(out, data.sum(1)):
                 return False
         return True

@@ -19,6 +19,7 @@ from ..engine.jit import device, kernel
 from ..engine.lanes import PAD, gather, open_chunk, scatter, sum_rows
 from ..engine.neighbors.kernels_pairs import pointers
 from ..engine.points import gather_points
+from ..engine.sharing import next_chunk
 from ..engine.simd import (
     W,
     fma,
@@ -232,13 +233,14 @@ def select(head: Head, species: Any, members: Any, element: int, chosen: Any) ->
 @kernel
 def evaluate(
     memory: Any, pairs: Any, call: Any, ints: Any, floats: Any, work: Any, energies_out: Any, accumulators: Any,
-    forces: Any, virials: Any, first: int, last: int
+    forces: Any, virials: Any, left: Any, me: int
 ) -> None:  # fmt: skip
-    """Evaluate the chunks first .. last-1 of a configuration; see `potential.evaluate_blocks`."""
+    """Evaluate the chunks of a configuration that nobody else takes from `left`; see `potential.evaluate_blocks`."""
     head, scratch, around = view(ptr(call), Head), ptr(work), pointers(memory, pairs)
     species, order, table, constants = off(ptr(call), head.species), off(ptr(call), head.order), ptr(ints), ptr(floats)
     n, chosen = head.atoms, np.empty(W, np.int32)
-    for chunk in range(first, last):
+    chunk = next_chunk(left, me, head.chunks)
+    while chunk < head.chunks:
         begin, end, rows = open_chunk(around, head, ptr(accumulators), chunk)
         for block in range(begin, end):
             for element in range(head.types):
@@ -260,6 +262,7 @@ def evaluate(
                 for lane in range(W):
                     if chosen[lane] < n:
                         energies_out[chosen[lane]] = ldf(scratch, head.area.energy + lane)
+        chunk = next_chunk(left, me, head.chunks)
     if head.chunks == 1:
         sum_rows(ptr(accumulators), 1, n, ptr(forces), ptr(virials))
 

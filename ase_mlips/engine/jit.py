@@ -1,8 +1,8 @@
 """The one place that touches Numba's decorators.
 
-Kernels are written once, serially, over a range of work ("chunk"); `threads.run_chunks` spreads chunks over
-Python threads, which run in parallel because every kernel releases the GIL.  Numba's own threading
-layers are not used: they are neither fork-safe nor, without TBB, callable from several threads.
+Kernels are written once, serially, and take one part of the work ("chunk") after the other as long as there are any;
+`threads.run_chunks` calls them in several Python threads, which run in parallel because every kernel releases the GIL.
+Numba's own threading layers are not used: they are neither fork-safe nor, without TBB, callable from several threads.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
 _signals = SignalsLater()
+
+COMPILES = not config.DISABLE_JIT  # unless NUMBA_DISABLE_JIT=1, for which there is `simd_emulation`
 
 
 def kernel(function: F) -> F:

@@ -213,10 +213,20 @@ def scatter(slots: Any, P: Any, used: int, members: Any, n: int, rows: Any) -> N
             store(rows, at, load(rows, at) + own[lane])
 
 
+def chunk_size(n: int) -> int:
+    """Doubles that the accumulators of a chunk take: rows, then one flag a page, up to the end of a cache line."""
+    pages = n // PAGE + 1
+    return pages * PAGE * ROW + (pages + W - 1) // W * W
+
+
+_chunk_size = device(chunk_size)
+
+
 @device
-def clear_pages(idx: Any, begin: int, end: int, first: int, last: int, n: int, rows: Any, touched: Any) -> None:
+def clear_pages(idx: Any, begin: int, end: int, first: int, last: int, n: int, rows: Any) -> None:
     """Zero the pages of accumulator rows that atoms first .. last-1 and their neighbours need; mark them."""
     pages = n // PAGE + 1
+    touched = off(rows, pages * PAGE * ROW)
     for page in range(pages):
         stf(touched, page, 0.0)
     for page in range(first // PAGE, (last - 1) // PAGE + 1):
@@ -234,30 +244,22 @@ def clear_pages(idx: Any, begin: int, end: int, first: int, last: int, n: int, r
 def open_chunk(listing: Listing, head: Any, accumulators: Any, chunk: int) -> Any:
     """First and last block of a chunk, and its accumulator rows, cleared where the chunk will use them."""
     start, idx, n, chunks = listing.start, listing.idx, head.atoms, head.chunks
-    pages, blocks = n // PAGE + 1, (head.centers + W - 1) // W
-    rows = off(accumulators, chunk * pages * PAGE * ROW)
-    touched = off(accumulators, chunks * pages * PAGE * ROW + chunk * pages)
+    blocks, rows = (head.centers + W - 1) // W, off(accumulators, chunk * _chunk_size(n))
     begin, end = blocks * chunk // chunks, blocks * (chunk + 1) // chunks
     first, stop = begin * W, min(head.centers, end * W)
-    clear_pages(idx, ldi(start, first), ldi(start, stop), first, stop, n, rows, touched)
+    clear_pages(idx, ldi(start, first), ldi(start, stop), first, stop, n, rows)
     return begin, end, rows
-
-
-def accumulator_size(n: int, chunks: int) -> int:
-    """Doubles that the accumulators of `chunks` chunks take: rows, then one flag a page, for each."""
-    pages = n // PAGE + 1
-    return chunks * pages * (PAGE * ROW + 1)
 
 
 @device
 def sum_rows(rows: Any, chunks: int, n: int, forces: Any, virials: Any) -> None:
     """Sum the accumulators of all chunks, in order, into forces [n][3] and virials [n][9]."""
-    pages = n // PAGE + 1
-    flags, size = off(rows, chunks * pages * PAGE * ROW), pages * PAGE * ROW
+    size = _chunk_size(n)
+    flags = off(rows, (n // PAGE + 1) * PAGE * ROW)
     for i in range(n):
         head = tail = splat(0.0)
         for c in range(chunks):
-            if ldf(flags, c * pages + i // PAGE) != 0.0:
+            if ldf(flags, c * size + i // PAGE) != 0.0:
                 head = head + load(rows, c * size + i * ROW)
                 tail = tail + load(rows, c * size + i * ROW + W)
         store(rows, i * ROW, head)

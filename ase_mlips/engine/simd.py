@@ -123,6 +123,26 @@ def _address(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return builder.gep(args[0], [args[1]])
 
 
+@intrinsic
+def fetch_add(typingctx: Any, p: Any) -> Any:
+    """fetch_add(p) -> int64: the integer (int64) at p, to which 1 is added before another thread can read it."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.atomic_rmw("add", args[0], ir.Constant(_I64, 1), "monotonic")
+
+    return types.int64(p), codegen
+
+
+@intrinsic
+def fetch(typingctx: Any, p: Any) -> Any:
+    """fetch(p) -> int64: the integer (int64) at p, which another thread may change."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.load_atomic(args[0], "monotonic", 8)
+
+    return types.int64(p), codegen
+
+
 def _load_vector(builder: Any, address: Any, kind: Any) -> Any:
     return builder.load(builder.bitcast(address, kind.as_pointer()), align=4)
 

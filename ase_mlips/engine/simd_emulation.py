@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from threading import Lock
 from typing import Any, cast
 
 import numpy as np
@@ -20,6 +21,8 @@ from ..arrays import FloatArray
 __all__ = [
     "append_near",
     "compress",
+    "fetch",
+    "fetch_add",
     "fma",
     "gather_points",
     "hsum",
@@ -205,6 +208,20 @@ def mask_less(a: Vec, b: Vec) -> int:
 
 def popcount(bits: int) -> int:
     return (bits & 0xFFFFFFFFFFFFFFFF).bit_count()
+
+
+_one_at_a_time = Lock()
+
+
+def fetch(p: Pointer) -> int:
+    return int(p.window(0, 1, np.int64)[0])
+
+
+def fetch_add(p: Pointer) -> int:
+    with _one_at_a_time:
+        value = int(p.window(0, 1, np.int64)[0])
+        p.window(0, 1, np.int64)[0] = value + 1
+    return value
 
 
 def compress(v: Vec, bits: int) -> Vec:

@@ -8,11 +8,15 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from itertools import pairwise
+from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
+
+from ..arrays import Int64Array
+from .jit import COMPILES
+from .sharing import stay_awake
 
 
 def default_threads() -> int:
@@ -29,7 +33,10 @@ def default_threads() -> int:
 
 
 class _Pool:
-    """Threads that take shares of work from one queue, as long as the process lives.
+    """Threads that wait for calls to help with, as long as the process lives.
+
+    After a call they stay awake for a while, since the next one mostly follows soon, and waking takes a tenth of a
+    millisecond, which is what a call of some hundred atoms takes.
 
     Each step here is one call into C.  The locks of `concurrent.futures` and of `threading.Condition` are taken in
     Python, where the exception of a signal's handler can come between taking and releasing: the next call would wait
@@ -37,20 +44,29 @@ class _Pool:
     """
 
     def __init__(self) -> None:
-        self._shares: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._count = np.zeros(1, np.int64)
         self._started: list[int] = []
+        stay_awake(self._count, 0, 0)  # compiled here, not in a thread
 
     def grow(self, workers: int) -> None:
         """Have at least so many threads."""
         while len(self._started) < workers:
             self._started.append(_thread.start_new_thread(self._work, ()))
 
-    def put(self, share: Callable[[], None]) -> None:
-        self._shares.put(share)
+    def put(self, call: Callable[[], None]) -> None:
+        self._calls.put(call)
+        self._count += 1
 
     def _work(self) -> None:
         while True:
-            self._shares.get()()
+            self._calls.get()()
+            seen = int(self._count[0])
+            if self._calls.empty():
+                stay_awake(self._count, seen, _LOOKS)
+
+
+_LOOKS = 300_000 if COMPILES else 0  # of a nanosecond each
 
 
 _pools: dict[int, _Pool] = {}
@@ -78,35 +94,30 @@ def scratch(name: str, size: int) -> np.ndarray[tuple[int], np.dtype[np.float64]
 
 
 class _Crew:
-    """The threads of one call: each takes shares of the work until none is left; knows who is at work.
+    """The threads of one call: each takes chunks of the work until none is left; knows who is at work.
 
-    Without locks, for the reason given in `_Pool`: a thread enters its name before it asks for a share.
+    Without locks, for the reason given in `_Pool`: a thread enters its name before it asks for a chunk.
     """
 
-    def __init__(self, work: Callable[[int, int], Any], shares: list[tuple[int, int]]) -> None:
-        self._work = work
-        self._left = shares
+    def __init__(self, work: Callable[[Int64Array, int], Any], chunks: int, threads: int) -> None:
+        self._work, self._chunks = work, chunks
+        self._left = np.arange(threads, dtype=np.int64) * chunks // threads
         self._busy: set[int] = set()
         self._errors: list[BaseException] = []
 
-    def help(self) -> None:
-        """Work in another thread than the caller's; nothing if the call is over by now."""
-        me = _thread.get_ident()
+    def help(self, me: int) -> None:
+        """Work in another thread than the caller's, as number `me`; nothing if the call is over by now."""
         self._busy.add(me)
         try:
-            self.work()
+            if self._left[0] < self._chunks:
+                self.work(me)
         except BaseException as raised:
             self._errors.append(raised)
         self._busy.discard(me)
 
-    def work(self) -> None:
-        """Do shares while there are any."""
-        while True:
-            try:
-                share = self._left.pop()
-            except IndexError:
-                return
-            self._work(*share)
+    def work(self, me: int) -> None:
+        """Do chunks while there are any."""
+        self._work(self._left, me)
 
     def wait(self) -> None:
         """Until all is done; raises what a thread has raised."""
@@ -126,7 +137,7 @@ class _Crew:
         came = None
         while True:
             try:
-                self._left.clear()
+                self._left[:] = self._chunks
                 self._watch()
                 break
             except BaseException as error:
@@ -135,49 +146,41 @@ class _Crew:
             raise came
 
 
-_AWAKE = 100  # looks, of about a microsecond each
+_AWAKE = 1000  # looks, of about a microsecond each
 
 
-def _shares(chunks: int, threads: int) -> list[tuple[int, int]]:
-    """Most of the work in one share for each thread, the last of the list first, and the rest in small ones."""
-    large = 3 * chunks // (4 * threads) or chunks // threads
-    small = max(chunks // (8 * threads), 1)
-    edges = [*range(0, large * threads + 1, large), *range(large * threads + small, chunks, small)]
-    if edges[-1] < chunks:
-        edges.append(chunks)
-    return [*pairwise(edges)][::-1]
-
-
-def run_chunks(work: Callable[[int, int], Any], chunks: int, num_threads: int) -> None:
-    """Call ``work(first, last)`` so that chunks 0 .. chunks-1 are each done once.
+def run_chunks(work: Callable[[Int64Array, int], Any], chunks: int, num_threads: int) -> None:
+    """Have chunks 0 .. chunks-1 of some work each done once.
 
     Parameters
     ----------
     work : callable
-        Runs a GIL-free kernel on the chunks ``first <= c < last``.  A chunk must write only what is
-        its own, so that results do not depend on the number of threads, nor on who does what.
+        Runs a GIL-free kernel, in each thread once, that takes chunks by `sharing.next_chunk` from the first argument,
+        the next chunks of the parts of all threads (threads,), while there are any.  The second one is the number of
+        the thread.  A chunk must write only what is its own, so that results do not depend on the number of threads,
+        nor on who does what.
     chunks : int
     num_threads : int
         The calling thread works too; ``num_threads - 1`` more are taken from a pool.
 
     Notes
     -----
-    Whatever is raised meanwhile, in a share of the work or by the handler of a signal, no thread is at work any more
-    when it reaches the caller: they write to the caller's arrays, which it may use again.
+    Whatever is raised meanwhile, in the work or by the handler of a signal, no thread is at work any more when it
+    reaches the caller: they write to the caller's arrays, which it may use again.
     """
     threads = min(num_threads, chunks)
     if threads <= 1:
-        work(0, chunks)
+        work(np.zeros(1, np.int64), 0)
         return
-    crew = _Crew(work, _shares(chunks, threads))
+    crew = _Crew(work, chunks, threads)
     try:
         try:
             try:
                 pool = _pool()
                 pool.grow(threads - 1)
-                for _ in range(1, threads):
-                    pool.put(crew.help)
-                crew.work()
+                for me in range(1, threads):
+                    pool.put(partial(crew.help, me))
+                crew.work(0)
                 crew.wait()
             finally:
                 crew.dismiss()
@@ -185,3 +188,16 @@ def run_chunks(work: Callable[[int, int], Any], chunks: int, num_threads: int) -
             crew.dismiss()  # a second signal may have come on the way to the first call
     finally:
         crew.dismiss()  # and a third on the way to the second: Python calls handlers where a function begins
+
+
+def run_each(function: Callable[[int], Any], count: int, num_threads: int) -> None:
+    """Call ``function(number)`` for 0 .. count-1, each once; as `run_chunks`, for work that is not one kernel."""
+    numbers = iter(range(count))  # its next step is one call into C, which no other thread can come into
+
+    def work(left: Int64Array, me: int) -> None:
+        for number in numbers:
+            if left[0] >= count:
+                return
+            function(number)
+
+    run_chunks(work, count, num_threads)

@@ -23,6 +23,7 @@ from ..engine.lanes import (
 )
 from ..engine.neighbors.kernels_pairs import pointers
 from ..engine.radial import contract_pairs, expand, polynomials
+from ..engine.sharing import next_chunk
 from ..engine.simd import (
     W,
     fma,
@@ -264,9 +265,9 @@ def evaluate_block(
 @kernel
 def evaluate(
     memory: Any, pairs: Any, call: Any, ints: Any, floats: Any, work: Any, energies: Any, accumulators: Any,
-    forces: Any, virials: Any, report: Any, first: int, last: int
+    forces: Any, virials: Any, report: Any, left: Any, me: int
 ) -> None:  # fmt: skip
-    """Evaluate the chunks first .. last-1 of a configuration; see `potential.evaluate_blocks`.
+    """Evaluate the chunks of a configuration that nobody else takes from `left`; see `potential.evaluate_blocks`.
 
     `report` receives a row for each atom: with report_radial the derivatives by the radial coefficients of its species
     [S][K][R], and behind them, with report_basis, the basis values [scalars].
@@ -275,7 +276,8 @@ def evaluate(
     species, order = off(ptr(call), head.species), off(ptr(call), head.order)
     n, scalars = head.atoms, head.scalars
     basis = head.request.report_radial * head.types * head.functions * head.basis
-    for chunk in range(first, last):
+    chunk = next_chunk(left, me, head.chunks)
+    while chunk < head.chunks:
         begin, end, rows = open_chunk(neighbors, head, ptr(accumulators), chunk)
         for block in range(begin, end):
             members = off(order, block * W)
@@ -287,5 +289,6 @@ def evaluate(
                     for k in range(scalars):
                         at = head.area.moments + ints[head.ints.mapping + k] * W + lane
                         report[i * (basis + scalars) + basis + k] = ldf(scratch, at)
+        chunk = next_chunk(left, me, head.chunks)
     if head.chunks == 1:
         sum_rows(ptr(accumulators), 1, n, ptr(forces), ptr(virials))

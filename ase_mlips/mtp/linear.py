@@ -9,7 +9,7 @@ import scipy.linalg
 
 from ..arrays import FloatArray
 from ..engine.packing import padded
-from ..engine.threads import run_chunks, scratch
+from ..engine.threads import run_each, scratch
 from ..fit.linear import Reduction
 from . import kernels_rows, layout
 from .training import FrameLoss, Group, ParametricMtp
@@ -103,13 +103,12 @@ def block(loss: FrameLoss, parameters: FloatArray, *, ridge: float = RIDGE) -> B
     parts = [Reduction(potential.n_linear + 1) for _ in range(min(PARTS, len(loss.groups)))]
     edges = [len(loss.groups) * k // len(parts) for k in range(len(parts) + 1)]
 
-    def work(first: int, last: int) -> None:
-        for part in range(first, last):
-            for group in loss.groups[edges[part] : edges[part + 1]]:
-                parts[part].add(weighted_rows(potential, group))
-            parts[part].matrix()
+    def work(part: int) -> None:
+        for group in loss.groups[edges[part] : edges[part + 1]]:
+            parts[part].add(weighted_rows(potential, group))
+        parts[part].matrix()
 
-    run_chunks(work, len(parts), loss.threads)
+    run_each(work, len(parts), loss.threads)
     gram = loss.shards.total(np.sum([np.triu(part.matrix()) for part in parts], axis=0)) / loss.count
     lengths = np.sqrt(gram.diagonal()[:-1])
     if not np.isfinite(lengths).all() or not lengths.max(initial=0.0) > 0.0:

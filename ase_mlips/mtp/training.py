@@ -13,7 +13,7 @@ from ..engine.packing import flatten, named, padded
 from ..engine.plans import Plan, capacity
 from ..engine.radial import expansion
 from ..engine.simd import W
-from ..engine.threads import run_chunks, scratch
+from ..engine.threads import run_each, scratch
 from ..fit.dataset import LabelledFrame, species_of
 from ..fit.loss import Loss
 from ..fit.shards import Shards
@@ -236,11 +236,10 @@ class FrameLoss:
         sums = np.zeros((len(self.groups), self.potential.gradient_size))
         energies, losses = np.zeros((len(self.groups), len(self.potential.elements))), np.zeros(len(self.groups))
 
-        def work(first: int, last: int) -> None:
-            for number in range(first, last):
-                losses[number], energies[number] = self._gradient(number, sums[number])
+        def work(number: int) -> None:
+            losses[number], energies[number] = self._gradient(number, sums[number])
 
-        run_chunks(work, len(self.groups), self.threads)
+        run_each(work, len(self.groups), self.threads)
         radial, moments = self.potential.gradient(sums.sum(axis=0))
         own = np.concatenate([[losses.sum()], radial.ravel(), energies.sum(axis=0), moments])
         found = self.shards.total(own) / self.count
@@ -251,11 +250,10 @@ class FrameLoss:
         self.potential.set(parameters)
         losses = np.zeros(len(self.groups))
 
-        def work(first: int, last: int) -> None:
-            for number in range(first, last):
-                losses[number] = self._residuals(number)[0]
+        def work(number: int) -> None:
+            losses[number] = self._residuals(number)[0]
 
-        run_chunks(work, len(self.groups), self.threads)
+        run_each(work, len(self.groups), self.threads)
         return float(self.shards.total(losses.sum(keepdims=True))[0]) / self.count
 
     def _residuals(self, number: int) -> tuple[float, FloatArray, FloatArray]:

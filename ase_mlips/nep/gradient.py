@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..arrays import FloatArray, IntArray, Parts, whole
+from ..arrays import FloatArray, Int64Array, IntArray, Parts, whole
 from ..engine.packing import W, flatten, named, padded
 from ..engine.plans import Plan, block_order, capacity
 from ..engine.threads import run_chunks, scratch
@@ -22,7 +22,7 @@ from .packing import pair_cutoffs
 from .parameters import ParameterVector
 from .potential import NepPotential
 
-_ATOMS_PER_CHUNK, _MOST_CHUNKS = 56, 16
+_ATOMS_PER_CHUNK, _MOST_CHUNKS = 32, 32
 _MOST_CALLS = 64
 _NOTHING = np.zeros(0)
 
@@ -185,11 +185,11 @@ class NepGradient:
         width = self._train.gradient.size
         parts = scratch("gradients", chunks * width)[: chunks * width].reshape(chunks, width)
 
-        def work(first: int, last: int) -> None:
+        def work(left: Int64Array, me: int) -> None:
             accumulate(
                 joined.positions, joined.shifts, *joined.by_type, call.head, self._ints, self._floats,
                 call.train, self._own_ints, self._own_floats, call.order, call.kinds, moves, motion, joined.owners,
-                scratch("training", call.size), parts, chunks, first, last,
+                scratch("training", call.size), parts, chunks, left, me,
             )  # fmt: skip
 
         run_chunks(work, chunks, self._threads)

@@ -25,6 +25,7 @@ from ..engine.lanes import (
     sum_rows,
 )
 from ..engine.neighbors.kernels_pairs import pointers
+from ..engine.sharing import next_chunk
 from ..engine.simd import (
     W,
     fma,
@@ -288,9 +289,9 @@ def evaluate_block(
 @kernel
 def evaluate(
     memory: Any, pairs: Any, call: Any, ints: Any, floats: Any, work: Any, energies: Any, accumulators: Any,
-    forces: Any, virials: Any, lam: Any, report: Any, first: int, last: int
+    forces: Any, virials: Any, lam: Any, report: Any, left: Any, me: int
 ) -> None:  # fmt: skip
-    """Evaluate the chunks first .. last-1 of a configuration; see `potential.evaluate_blocks`.
+    """Evaluate the chunks of a configuration that nobody else takes from `left`; see `potential.evaluate_blocks`.
 
     A chunk has consecutive atoms in some order.  `lam` [n + 1] is the derivative of an energy with respect to each
     charge (qNEP).  `report` [n][D + H + 13] receives, where that is asked for, scaled descriptors, latent space,
@@ -300,7 +301,8 @@ def evaluate(
     species, order = off(ptr(call), head.species), off(ptr(call), head.order)
     n, count = head.atoms, head.descriptors
     width = count + head.neurons + REPORT_WORDS
-    for chunk in range(first, last):
+    chunk = next_chunk(left, me, head.chunks)
+    while chunk < head.chunks:
         begin, end, rows = open_chunk(neighbors, head, ptr(accumulators), chunk)
         for block in range(begin, end):
             members = off(order, block * W)
@@ -315,5 +317,6 @@ def evaluate(
                         report[i * width + count + head.neurons] = ldf(scratch, head.area.values + W + lane)
                         for d in range(count):
                             report[i * width + d] = ldf(scratch, head.area.inputs + d * W + lane)
+        chunk = next_chunk(left, me, head.chunks)
     if head.chunks == 1:
         sum_rows(ptr(accumulators), 1, n, ptr(forces), ptr(virials))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..engine.jit import device, kernel
+from ..engine.simd import ldi, off, ptr, sti
 
 
 @kernel
@@ -69,7 +70,8 @@ def fill_tables(vector: Any, coefficients: Any, doubles: Any, biases: Any, table
         Places in `doubles`, and in a table, and this table.
     """
     size = len(vector)
-    doubles[:size] = vector
+    for p in range(size):
+        doubles[p] = vector[p]
     doubles[size] = 0.0
     _polynomials(vector, coefficients[0], doubles)
     _polynomials(vector, coefficients[1], doubles)
@@ -114,11 +116,10 @@ def collect(parts: Any, places: Any, coefficients: Any, biases: Any, raw: Any, o
     out : (P,) array
         Overwritten.
     """
-    for e in range(len(raw)):
-        total = 0.0
-        for chunk in range(len(parts)):
-            total += parts[chunk, e]
-        raw[e] = total
+    raw[:] = 0.0
+    for chunk in range(len(parts)):
+        for e in range(len(raw)):
+            raw[e] += parts[chunk, e]
     networks, weights, radial, angular = places
     common, own, block, _, _, nets = biases
     plain = block - 1 if own >= 0 else block
@@ -145,25 +146,27 @@ def append_frame(
     frame.
     """
     atoms, images, nobody = sizes[0], sizes[1], len(positions) - 1
-    first, image, last = at[0], at[1], at[0] + atoms
-    members[0, first:last], members[1, first:last] = numbers[:atoms], frame
-    positions[first:last] = points[:atoms]
-    shifts[image : image + images] = points[atoms:]
-    source = atoms
+    first, image, source = at[0], at[1], atoms
+    for i in range(atoms):
+        members[0, first + i], members[1, first + i] = numbers[i], frame
+        for axis in range(4):
+            positions[first + i, axis] = points[i, axis]
+    for k in range(images):
+        for axis in range(4):
+            shifts[image + k, axis] = points[atoms + k, axis]
     for part in range(len(sizes) - 2):
-        begin, end = at[2 + part], at[2 + part] + sizes[2 + part]
-        rows = start[first:last] if part == 0 else starts[part - 1, first:last]
-        others = idx[begin:end] if part == 0 else idx_by_type[begin:end]
-        turns = code[begin:end] if part == 0 else code_by_type[begin:end]
-        near = source + atoms
-        own, own_turns = numbers[near : near + len(others)], numbers[near + len(others) : near + 2 * len(others)]
+        begin, count = at[2 + part], sizes[2 + part]
+        rows = off(ptr(start) if part == 0 else off(ptr(starts), (part - 1) * starts.shape[1]), first)
+        others = off(ptr(idx) if part == 0 else ptr(idx_by_type), begin)
+        turns = off(ptr(code) if part == 0 else ptr(code_by_type), begin)
+        own = off(ptr(numbers), source + atoms)
         for i in range(atoms):
-            rows[i] = begin + numbers[source + i]
-        for e in range(len(others)):
-            others[e] = min(own[e] + first, nobody)
-        for e in range(len(others)):
-            turns[e] = own_turns[e] + image
-        source = near + 2 * len(others)
-        at[2 + part] = end
+            sti(rows, i, begin + numbers[source + i])
+        for e in range(count):
+            sti(others, e, min(ldi(own, e) + first, nobody))
+        for e in range(count):
+            sti(turns, e, ldi(own, count + e) + image)
+        source += atoms + 2 * count
+        at[2 + part] += count
     at[0] += atoms
     at[1] += images

@@ -14,6 +14,7 @@ from ..engine.fields import view
 from ..engine.jit import device, kernel
 from ..engine.lanes import dense_tile, gather, sparse_product
 from ..engine.neighbors.kernels_pairs import Listing
+from ..engine.sharing import next_chunk
 from ..engine.simd import W, fma, hsum, ldf, ldi, load, load_splat, off, ptr, splat, stf, store
 from ..engine.vector_math import vtanh
 from .kernels_network import Q1111, invariants
@@ -293,9 +294,9 @@ def add_lanes(sums: Any, count: int, out: Any) -> None:
 def accumulate(
     positions: Any, shifts: Any, start: Any, idx: Any, code: Any, integers: Any, ints: Any, floats: Any,
     own_integers: Any, own_ints: Any, own_floats: Any, order: Any, kinds: Any, moves: Any, frames: Any, owners: Any,
-    work: Any, gradients: Any, chunks: int, first: int, last: int
+    work: Any, gradients: Any, chunks: int, left: Any, me: int
 ) -> None:  # fmt: skip
-    """Write the gradient of the atoms of the chunks first .. last-1 to the rows of `gradients`, one for each chunk.
+    """Write the gradient of the atoms of the chunks that nobody else takes from `left` to their rows of `gradients`.
 
     `start` [types][atoms + 1] has for each type of neighbours where those of an atom begin in `idx` and `code`.
     `order` [blocks][8] are the atoms, those of a block all of the type `kinds` [blocks].  `frames` [frames][12] are
@@ -306,7 +307,8 @@ def accumulate(
     tables = ptr(ints), ptr(floats), ptr(own_ints), ptr(own_floats)
     motion, scratch = (ptr(moves), ptr(frames), ptr(owners)), ptr(work)
     clear(off(scratch, train.area.accumulators), train.accumulated)
-    for chunk in range(first, last):
+    chunk = next_chunk(left, me, chunks)
+    while chunk < chunks:
         begin, end = train.blocks * chunk // chunks, train.blocks * (chunk + 1) // chunks
         gradient = off(ptr(gradients), chunk * train.gradient.size)
         for e in range(train.gradient.size):
@@ -316,3 +318,4 @@ def accumulate(
             add_block(listing, head, train, tables, off(ptr(order), block * W), kind, motion, scratch)
             if block + 1 == end or ldi(ptr(kinds), block + 1) != kind:
                 flush(head, train, kind, gradient, scratch)
+        chunk = next_chunk(left, me, chunks)

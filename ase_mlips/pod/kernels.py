@@ -15,6 +15,7 @@ from ..engine.fields import view
 from ..engine.jit import device, kernel
 from ..engine.lanes import PAD, channel_sums, gather, open_chunk, scatter, sum_rows
 from ..engine.neighbors.kernels_pairs import pointers
+from ..engine.sharing import next_chunk
 from ..engine.simd import W, fma, ldf, ldi, load, off, ptr, splat, stf, store, vsqrt, where_less
 from .kernels_head import head_energy, lane_coefficients, with_enough_neighbors
 from .kernels_radial import radial_functions
@@ -257,13 +258,14 @@ def evaluate_block(
 @kernel
 def evaluate(
     memory: Any, pairs: Any, call: Any, ints: Any, floats: Any, work: Any, energies: Any, accumulators: Any,
-    forces: Any, virials: Any, first: int, last: int
+    forces: Any, virials: Any, left: Any, me: int
 ) -> None:  # fmt: skip
-    """Evaluate the chunks first .. last-1 of a configuration; see `potential.evaluate_blocks`."""
+    """Evaluate the chunks of a configuration that nobody else takes from `left`; see `potential.evaluate_blocks`."""
     head, scratch, neighbors = view(ptr(call), Head), ptr(work), pointers(memory, pairs)
     species, order = off(ptr(call), head.species), off(ptr(call), head.order)
     store(scratch, head.area.types, splat(-1.0))  # of no block yet
-    for chunk in range(first, last):
+    chunk = next_chunk(left, me, head.chunks)
+    while chunk < head.chunks:
         begin, end, rows = open_chunk(neighbors, head, ptr(accumulators), chunk)
         for block in range(begin, end):
             members = off(order, block * W)
@@ -271,5 +273,6 @@ def evaluate(
             for lane in range(W):
                 if ldi(members, lane) < head.centers:
                     energies[ldi(members, lane)] = ldf(scratch, head.area.energy + lane)
+        chunk = next_chunk(left, me, head.chunks)
     if head.chunks == 1:
         sum_rows(ptr(accumulators), 1, head.atoms, ptr(forces), ptr(virials))

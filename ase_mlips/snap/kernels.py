@@ -10,6 +10,7 @@ from ..engine.jit import device, kernel
 from ..engine.lanes import gather, open_chunk, scatter, sum_rows
 from ..engine.neighbors.kernels_pairs import pointers
 from ..engine.points import gather_points
+from ..engine.sharing import next_chunk
 from ..engine.simd import (
     W,
     fma,
@@ -171,9 +172,9 @@ def evaluate_block(
 @kernel
 def evaluate(
     memory: Any, pairs: Any, call: Any, ints: Any, floats: Any, work: Any, energies: Any, accumulators: Any,
-    forces: Any, virials: Any, first: int, last: int
+    forces: Any, virials: Any, left: Any, me: int
 ) -> None:  # fmt: skip
-    """Evaluate the chunks first .. last-1 of a configuration; see `potential.evaluate_blocks`.
+    """Evaluate the chunks of a configuration that nobody else takes from `left`; see `potential.evaluate_blocks`.
 
     Each chunk owns consecutive blocks and a set of accumulator rows, see `lanes.collect`.
     """
@@ -183,7 +184,8 @@ def evaluate(
     if head.types == 1 and head.direct == 0:  # the same for all blocks
         store(scratch, head.area.types, splat(0.0))
         lane_coefficients(head, ptr(floats), scratch)
-    for chunk in range(first, last):
+    chunk = next_chunk(left, me, head.chunks)
+    while chunk < head.chunks:
         begin, end, rows = open_chunk(neighbors, head, ptr(accumulators), chunk)
         for block in range(begin, end):
             members = off(order, block * W)
@@ -191,6 +193,7 @@ def evaluate(
             for lane in range(W):
                 if ldi(members, lane) < n:
                     energies[ldi(members, lane)] = ldf(scratch, head.area.energy + lane)
+        chunk = next_chunk(left, me, head.chunks)
     if head.chunks == 1:
         sum_rows(ptr(accumulators), 1, n, ptr(forces), ptr(virials))
 

@@ -200,25 +200,28 @@ def read_nep_in_quietly(path: Path) -> NepSettings:
 
 
 def threads(data: Path, options: argparse.Namespace) -> dict:
-    """An epoch with two threads against one, alternating, at three sizes of batches.
+    """An epoch with two threads against one, alternating, for batches of frames of 64 and of 250 atoms.
 
     On a machine that others use, too, wall times say little: the second ratio is that of the processor's time of the
     calling thread, which works as much as the other one and does all that is serial beside.
     """
-    frames = mlearn("Si", data)[0]
+    silicon, telluride = mlearn("Si", data)[0], read_frames(data / "gpumd/PbTe_train.xyz")
+    cases = [("Si", SILICON, silicon, batch) for batch in (2, 4, 16)]
+    cases += [("PbTe", read_nep_in_quietly(data / "gpumd/PbTe_nep.in"), telluride, batch) for batch in (4, 16)]
     clocks, result = (time.perf_counter, time.thread_time), {}
-    for batch in (2, 4, 16):
+    for name, hyperparameters, frames, batch in cases:
         settings = {"epochs": 1, "batch_size": batch}
-        problems = {count: problem_of(SILICON, frames, **settings, num_threads=count) for count in (1, 2)}
+        problems = {count: problem_of(hyperparameters, frames, **settings, num_threads=count) for count in (1, 2)}
         tasks = {count: (problem.task(training), training) for count, (problem, training) in problems.items()}
         spent: dict[int, list[list[float]]] = {1: [], 2: []}
         found = {}
-        for count in (1, 2) * 6:
+        for count in (1, 2) * 20:
             begin = [clock() for clock in clocks]
             found[count] = minimise(*tasks[count], {})[0].parameters
             spent[count].append([clock() - first for clock, first in zip(clocks, begin, strict=True)])
         wall, busy = np.min(spent[1], axis=0) / np.min(spent[2], axis=0)
-        result[f"batch {batch}"] = {"wall": wall, "processor": busy, "same bits": np.array_equal(found[1], found[2])}
+        same = np.array_equal(found[1], found[2])
+        result[f"{name}, batch {batch}"] = {"wall": wall, "processor": busy, "same bits": same}
     return result | {"floor": 1.7}
 
 

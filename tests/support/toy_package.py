@@ -11,7 +11,7 @@ from ase_mlips.engine import jit
 CORE = (
     *(
         f"engine/{name}.py"
-        for name in ("__init__", "jit", "kernel_cache", "threads", "simd", "simd_emulation", "lanes")
+        for name in ("__init__", "jit", "kernel_cache", "sharing", "threads", "simd", "simd_emulation", "lanes")
     ),
     "files/__init__.py",
     "files/signals.py",
