@@ -20,7 +20,9 @@ from .kernel_cache import KernelCache, directories
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}}
+_OPTIONS: dict[str, Any] = {
+    "nogil": True, "error_model": "numpy", "fastmath": {"contract", "nsz"}, "no_cfunc_wrapper": True,
+}  # fmt: skip
 _signals = SignalsLater()
 
 COMPILES = not config.DISABLE_JIT  # unless NUMBA_DISABLE_JIT=1, for which there is `simd_emulation`
@@ -36,7 +38,7 @@ def kernel(function: F) -> F:
 
 def device(function: F) -> F:
     """Compile a helper that only kernels call; its code is part of theirs."""
-    return numba.njit(function, **_OPTIONS)
+    return numba.njit(function, no_cpython_wrapper=True, **_OPTIONS)
 
 
 def device_from_source(name: str, source: str, namespace: dict[str, Any]) -> Callable[..., Any]:
