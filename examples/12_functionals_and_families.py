@@ -171,7 +171,7 @@ print(
     f" each to {100 * (bars / values).max():.1f} % | each to 1 %, by 300 runs"
 )
 print(
-    f"FOUND: spread of D among families, among teachers | {100 * families:.0f}({100 * error_families:.0f}) %,"
-    f" {100 * teachers:.0f}({100 * error_teachers:.0f}) % | families as much as functionals"
+    f"FOUND: spread of D among families, among teachers | {with_error(100 * families, 100 * error_families)} %,"
+    f" {with_error(100 * teachers, 100 * error_teachers)} % | families as much as functionals"
 )
 assert 2e-5 < mean < 2e-4
