@@ -13,6 +13,7 @@ CORE = (
         f"engine/{name}.py"
         for name in ("__init__", "jit", "kernel_cache", "sharing", "threads", "simd", "simd_emulation", "lanes")
     ),
+    "arrays.py",
     "files/__init__.py",
     "files/signals.py",
 )
