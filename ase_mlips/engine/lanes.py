@@ -31,7 +31,7 @@ from .simd import (
 
 ROW = 16  # doubles of an accumulator row: force (3), virial (9), padding
 PAD = 1.0e3  # A, distance of the dummy neighbours that fill up slots
-PAGE = 64  # accumulator rows that are zeroed and summed together
+PAGE = 16  # accumulator rows that are zeroed and summed together
 
 
 @device

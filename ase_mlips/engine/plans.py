@@ -85,7 +85,8 @@ class Plans:
         return plan
 
     def _make(self, slots: int, centers: int, species: IntArray, request: tuple[Any, ...] | None) -> Plan:
-        n, chunks = len(species), count_chunks(centers)
+        n = len(species)
+        chunks = count_chunks(centers, n)
         area, size = self._lay_out(slots)
         head = self._packed.head._replace(atoms=n, centers=centers, slots=slots, chunks=chunks, area=area)
         if request is not None:
@@ -108,9 +109,12 @@ class Plans:
         return named(type(areas), places), size
 
 
-def count_chunks(n: int) -> int:
-    """Parts that n atoms are worked on in; not a function of the number of threads, so that results are none."""
-    return min(max(n // ATOMS_PER_CHUNK, 1), MOST_CHUNKS)
+def count_chunks(centers: int, n: int) -> int:
+    """Parts that the centers are worked on in; not a function of the number of threads, so that results are none.
+
+    Fewer where atoms are neighbours only, as ghosts are: each part has forces on all that it meets to add up.
+    """
+    return min(max(centers // ATOMS_PER_CHUNK, 1), MOST_CHUNKS if centers == n else MOST_CHUNKS // 2)
 
 
 def capacity(longest: int) -> int:

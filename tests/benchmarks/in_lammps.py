@@ -207,7 +207,7 @@ def timed(comm: Any, lmp: Any, steps: int) -> float:
 def snap(comm: Any, quick: bool) -> list[dict[str, Any]]:
     """pair_style snap, without energies at the steps, and ours in turn."""
     rows = []
-    for repeats, steps, rounds in (((13, 13, 13), 2, 5), *(() if quick else (((25, 25, 25), 1, 3),))):
+    for repeats, steps, rounds in (((13, 13, 13), 2, 20), *(() if quick else (((25, 25, 25), 1, 4),))):
         mine, _, _, atoms = ours(comm, "Ta06A", repeats, "velocity all create 300 7 loop all", "run 2 post no")
         stem = potentials() / "Ta06A"
         theirs = started(comm, atoms, ["Ta"], "pair_style hybrid/overlay zbl 4.0 4.8 snap", "pair_coeff 1 1 zbl 73 73")
