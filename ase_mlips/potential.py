@@ -131,8 +131,8 @@ def evaluate_blocks(
     ----------
     kernel : callable
         Takes the buffers of the neighbour list, the arrays of the plan, scratch, the arrays energies, accumulators,
-        forces, virials and `report`, and what `run_chunks` gives.  This is the only place that
-        knows this order; tuples of arrays would be shorter, but Numba takes half a microsecond longer to unpack them.
+        forces, virials and `report`, and what `run_chunks` gives.  This is the only place that knows this order; tuples
+        of arrays would be shorter, but Numba takes half a microsecond longer to unpack them.
     """
     n, (call, ints, floats, size, chunks) = neighbors.n, plan
     energies = np.empty(n) if neighbors.centers == n else np.zeros(n)

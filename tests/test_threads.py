@@ -6,14 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from numba import njit
 from numba.core import config
 
+from ase_mlips.engine.jit import kernel
 from ase_mlips.engine.sharing import next_chunk
 from ase_mlips.engine.threads import run_chunks, run_each, scratch
 
 
-@njit(nogil=True)
+@kernel
 def count(left, me, done):
     """Adds one to each element whose number it takes."""
     chunk = next_chunk(left, me, len(done))

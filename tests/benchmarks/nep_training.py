@@ -209,9 +209,8 @@ def threads(data: Path, options: argparse.Namespace) -> dict:
     cases = [("Si", SILICON, silicon, batch) for batch in (2, 4, 16)]
     cases += [("PbTe", read_nep_in_quietly(data / "gpumd/PbTe_nep.in"), telluride, batch) for batch in (4, 16)]
     clocks, result = (time.perf_counter, time.thread_time), {}
-    for name, hyperparameters, frames, batch in cases:
-        settings = {"epochs": 1, "batch_size": batch}
-        problems = {count: problem_of(hyperparameters, frames, **settings, num_threads=count) for count in (1, 2)}
+    for name, template, frames, batch in cases:
+        problems = {n: problem_of(template, frames, epochs=1, batch_size=batch, num_threads=n) for n in (1, 2)}
         tasks = {count: (problem.task(training), training) for count, (problem, training) in problems.items()}
         spent: dict[int, list[list[float]]] = {1: [], 2: []}
         found = {}
