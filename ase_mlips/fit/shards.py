@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import reduce
 from operator import add
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from ..arrays import FloatArray
+from ..files.signals import deferred_interrupt
 
 _Thing = TypeVar("_Thing")
 
@@ -21,14 +24,21 @@ class Communicator(Protocol):
     def allgather(self, sendobj: Any) -> list[Any]:
         """What every process gave, in the order of their numbers."""
 
-    def bcast(self, obj: Any, root: int = 0) -> Any:
-        """What the first process gave."""
+
+class _Message(NamedTuple):
+    """What a process gives all others: a value, or in one sentence why it ends."""
+
+    value: Any = None
+    interrupted: bool = False
+    failure: str = ""
 
 
 class Shards:
     """One process among those of a communicator, or alone.
 
-    Sums are made in the order of the processes and by each of them, so that all go on with the same bits.
+    Sums are made in the order of the processes and by each of them, so that all go on with the same bits.  Within
+    `together` every method that asks for values of others raises RuntimeError where another process has failed, and
+    KeyboardInterrupt, in all processes at the same place, where Ctrl-C came to any of them.
 
     Parameters
     ----------
@@ -37,6 +47,25 @@ class Shards:
 
     def __init__(self, communicator: Communicator | None = None) -> None:
         self._communicator = communicator
+        self._interrupted = threading.Event()
+        self._told = False  # a process has failed, and all know it
+
+    @classmethod
+    @contextmanager
+    def together(cls, communicator: Communicator | None) -> Iterator[Shards]:
+        """Work that all processes do, or none: a failure of one ends all, and so does Ctrl-C in one."""
+        shards = cls(communicator)
+        if communicator is None:
+            yield shards
+            return
+        with deferred_interrupt() as shards._interrupted:
+            try:
+                yield shards
+            except BaseException as error:
+                if not shards._told:
+                    shards._exchange(_Message(failure=f"{type(error).__name__}: {error}"))
+                raise
+            shards._require(shards._exchange(_Message()))
 
     @property
     def first(self) -> bool:
@@ -45,7 +74,25 @@ class Shards:
 
     def all_of(self, value: _Thing) -> list[_Thing]:
         """The values of all processes."""
-        return [value] if self._communicator is None else self._communicator.allgather(value)
+        if self._communicator is None:
+            return [value]
+        messages = self._require(self._exchange(_Message(value, self._interrupted.is_set())))
+        if any(message.interrupted for message in messages):
+            self._interrupted.clear()
+            raise KeyboardInterrupt
+        return [message.value for message in messages]
+
+    def _exchange(self, message: _Message) -> list[_Message]:
+        assert self._communicator is not None
+        return self._communicator.allgather(message)
+
+    def _require(self, messages: list[_Message]) -> list[_Message]:
+        """RuntimeError where a process has failed."""
+        for number, message in enumerate(messages):
+            if message.failure:
+                self._told = True
+                raise RuntimeError(f"process {number} failed: {message.failure}")
+        return messages
 
     def total(self, values: FloatArray) -> FloatArray:
         """The sum over all processes."""
@@ -62,9 +109,7 @@ class Shards:
 
     def of_first(self, value: _Thing) -> _Thing:
         """The value of the first process."""
-        if self._communicator is None:
-            return value
-        found: _Thing = self._communicator.bcast(value)
+        found: _Thing = self.all_of(value if self.first else None)[0]  # type: ignore[assignment]
         return found
 
     def require_frames(self, count: int, name: str, *, all_or_none: bool = False) -> None:

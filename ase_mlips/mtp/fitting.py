@@ -120,6 +120,8 @@ def fit_mtp(
         The checkpoint cannot be read or written.
     FloatingPointError
         The loss is not finite.
+    RuntimeError
+        Another process of the communicator has failed; the message says which one, and why.
 
     Warns
     -----
@@ -143,27 +145,28 @@ def fit_mtp(
     >>> bool(abs(MTP(fit.model).get_forces(atoms) - atoms.get_forces()).max() < 0.2)
     True
     """
-    training, loss, shards = training or FullBatch(), loss or MlipLoss(), Shards(communicator)
-    if training.checkpoint:
-        require_place(training.checkpoint)
-    model = first_model(template, train, training.seed, shards)
-    elements = ParametricMtp(model).elements
-    sets = training_sets(
-        train,
-        validation,
-        elements=elements,
-        loss=loss,  # type: ignore[arg-type]
-        seed=training.seed,
-        shards=shards,
-    )
-    require_frames("test", test)
-    require_elements(test, elements)
-    groups = {name: _groups(frames, model, loss) for name, frames in sets.items()}
-    model = _fitting_range(model, groups["train"], shards)
-    _warn_of_few(sets["train"], model, shards)
-    ridge = getattr(loss, "ridge", 0.0) or RIDGE
-    losses = MtpLosses(model, groups, ridge=ridge, threads=training.threads, shards=shards)
-    run, own, interrupted = _best_run(losses, model, training)
+    training, loss = training or FullBatch(), loss or MlipLoss()
+    with Shards.together(communicator) as shards:
+        if training.checkpoint:
+            require_place(training.checkpoint)
+        model = first_model(template, train, training.seed, shards)
+        elements = ParametricMtp(model).elements
+        sets = training_sets(
+            train,
+            validation,
+            elements=elements,
+            loss=loss,  # type: ignore[arg-type]
+            seed=training.seed,
+            shards=shards,
+        )
+        require_frames("test", test)
+        require_elements(test, elements)
+        groups = {name: _groups(frames, model, loss) for name, frames in sets.items()}
+        model = _fitting_range(model, groups["train"], shards)
+        _warn_of_few(sets["train"], model, shards)
+        ridge = getattr(loss, "ridge", 0.0) or RIDGE
+        losses = MtpLosses(model, groups, ridge=ridge, threads=training.threads, shards=shards)
+        run, own, interrupted = _best_run(losses, model, training)
     sets = {**sets} | ({"test": test} if test else {})
     history = dict(zip(HISTORY, np.array(run.history).T.copy(), strict=True))
     found = with_parameters(losses.template, run.best)

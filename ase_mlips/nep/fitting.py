@@ -210,6 +210,8 @@ def fit_nep(
         A file cannot be read or written; found before the training, too.
     FloatingPointError
         The loss is no longer finite.
+    RuntimeError
+        Another process of the communicator has failed; the message says which one, and why.
 
     Warns
     -----
@@ -225,11 +227,12 @@ def fit_nep(
     >>> fit.save("nep.txt")  # doctest: +SKIP
     """
     first, own, seed = _understood(template)
-    training, shards = training or NepTraining(seed=seed), Shards(communicator)
+    training = training or NepTraining(seed=seed)
     if communicator is not None and first.kind != "potential":
         raise ValueError(f"communicator: expected a potential, got a {first.kind}, which is trained in one process")
-    problem = NepProblem(first, train, validation=validation, loss=loss or own, training=training, shards=shards)
-    return NepFit.of(train_one(problem, training, test=test))
+    with Shards.together(communicator) as shards:
+        problem = NepProblem(first, train, validation=validation, loss=loss or own, training=training, shards=shards)
+        return NepFit.of(train_one(problem, training, test=test))
 
 
 def fit_nep_committee(

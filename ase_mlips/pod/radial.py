@@ -6,6 +6,8 @@ normalisation and signs decide what the coefficients mean, and are LAMMPS's.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -68,15 +70,23 @@ def _modes(basis: PodBasis) -> tuple[FloatArray, FloatArray]:
 
 
 def snapshots(basis: PodBasis, r: FloatArray) -> FloatArray:
-    """The S functions (len(r), S) as LAMMPS evaluates them, rounding errors near rin included."""
+    """The S functions (len(r), S) as LAMMPS evaluates them, rounding errors near rin included.
+
+    These errors are large, 1e-7, where 1 - exp(-decay y) is small, so that the last digit of exp matters.
+    """
     R, s = basis.rcut - basis.rin, r - basis.rin
     y, i = s / R, np.arange(1, basis.bessel_degree + 1)
     parts = []
     for decay in DECAYS:
-        x = (1.0 - np.exp(-decay * y)) / (1.0 - np.exp(-decay))
-        parts.append(np.sqrt(2.0 / R) / i * np.sin(i * np.pi * x[:, None]) / s[:, None])
+        x = (1.0 - _rounded_as_in_c(math.exp, -decay * y)) / (1.0 - math.exp(-decay))
+        parts.append(np.sqrt(2.0 / R) / i * _rounded_as_in_c(math.sin, i * np.pi * x[:, None]) / s[:, None])
     parts.append(r[:, None] ** -np.arange(1.0, basis.inverse_degree + 1))
     return np.asarray(np.hstack(parts) * cutoff_function(y)[:, None])
+
+
+def _rounded_as_in_c(function: Callable[[float], float], values: FloatArray) -> FloatArray:
+    """A function of the C library for each value; NumPy's own differ in the last digit where there is AVX-512."""
+    return np.array([function(value) for value in values.ravel().tolist()]).reshape(values.shape)
 
 
 def cutoff_function(y: FloatArray) -> FloatArray:

@@ -1,13 +1,16 @@
 """Training of NEP on frames that are spread over processes."""
 
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from support.lammps_launch import on_ranks
 from support.nep_frames import labelled_by, teacher
 from support.ranks import Ranks
 
 from ase_mlips.fit import NepSettings, NepTraining, RmseLoss, fit_nep, read_frames
+from ase_mlips.fit.checkpoint import State
 from ase_mlips.fit.shards import Shards
 from ase_mlips.nep.fitting import NepProblem
 
@@ -132,3 +135,40 @@ def test_what_cannot_be_spread_is_refused_by_every_process(frames):
     dipole = NepSettings(("Te", "Pb"), cutoff=(4.5, 4.0), model_type=1)
     errors = spread((frames[:2], frames[2:4]), None, NepTraining(), dipole)
     assert all("communicator: expected a potential, got a dipole" in str(error) for error in errors)
+
+
+def test_the_error_of_one_process_ends_all(frames, tmp_path, monkeypatch):
+    """Found in its own frames before the training, or in a later epoch, when the first one cannot write."""
+    alien = [*frames[6:9], replace(frames[9], atoms=frames[9].atoms.copy())]
+    alien[-1].atoms.symbols[0] = "Xe"
+    errors = spread((frames[:6], alien), None, NepTraining())
+    assert isinstance(errors[1], ValueError)
+    assert "Xe" in str(errors[1])
+    assert isinstance(errors[0], RuntimeError)
+    assert str(errors[0]) == f"process 1 failed: ValueError: {errors[1]}"
+
+    write, written = State.write, []
+
+    def full(state, path, fingerprint):
+        written.append(path)
+        if len(written) == 2:
+            raise OSError("no space left")
+        write(state, path, fingerprint)
+
+    monkeypatch.setattr(State, "write", full)
+    training = NepTraining(epochs=4, checkpoint=tmp_path / "state.npz")
+    errors = spread((frames[:6], frames[6:]), None, training)
+    assert isinstance(errors[0], OSError)
+    assert str(errors[1]) == "process 0 failed: OSError: no space left"
+
+
+@pytest.mark.skipif(find_spec("mpi4py") is None, reason="not installed: mpi4py")
+def test_ctrl_c_in_one_process_ends_all_with_the_same_model(tmp_path):
+    run = on_ranks(2, "support.interrupted_training", cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
+    first, second = (np.load(tmp_path / f"{rank}.npz") for rank in range(2))
+    for own in (first, second):
+        assert own["interrupted"]
+        assert 2 <= len(own["losses"]) < 50
+    for name in ("radial", "losses"):
+        assert np.array_equal(first[name], second[name])

@@ -70,10 +70,10 @@ def test_the_shape_of_a_hexagonal_cell_is_relaxed():
     """At constant volume the ratio of the axes finds its own value, which the bulk modulus of Reuss belongs to."""
     crystal = relax(bulk("Cu", "hcp", a=2.56, c=4.18), EMT()).atoms
     reuss = elastic_constants(crystal, EMT(), relax="none", strain=1e-3).reuss.bulk
-    found = equation_of_state(crystal, EMT(), volume_change=0.01, points=7, fmax=1e-4)
+    found = equation_of_state(crystal, EMT(), volume_change=0.01, points=7, fmax=1e-5)
     assert found.bulk_modulus == pytest.approx(reuss, abs=0.15)
     fixed = equation_of_state(crystal, EMT(), volume_change=0.01, points=7, relax="none")
-    assert fixed.energies[0] >= found.energies[0]
+    assert fixed.energies[0] - found.energies[0] > 1e-10  # with larger forces no shape has to change
 
 
 def test_a_calculator_without_stress():

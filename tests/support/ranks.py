@@ -32,6 +32,3 @@ class _Rank:
         found = [pickle.loads(own) for own in ranks._values]
         ranks._barrier.wait()
         return found
-
-    def bcast(self, value, root=0):
-        return self.allgather(value)[root]
