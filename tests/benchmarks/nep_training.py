@@ -40,8 +40,8 @@ from ase_mlips.nep.responses import gradient_of
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SILICON = NepSettings(("Si",), cutoff=(5.0, 4.5), n_max=(8, 6), basis_size=(8, 8))
 MOLYBDENUM = NepSettings(
-    ("Mo",), cutoff=(5.5, 5.0), n_max=(10, 8), basis_size=(10, 10), l_max=6, invariants=("222", "112", "123"),
-    neuron=40, lambda_e=4.0,
+    ("Mo",), cutoff=(5.5, 5.0), n_max=(8, 6), basis_size=(10, 10), invariants=("222", "112", "123"), neuron=20,
+    lambda_e=4.0,
 )  # fmt: skip
 PEER = """
 import sys, time, torch
