@@ -363,7 +363,7 @@ def optimisers(data: Path, options: argparse.Namespace) -> dict:
     for name, settings in cases.items():
         balanced._MOST_CURVED = 0 if "plain" in name else most
         found = result[name] = trained(SILICON, train, test, 0.05, **settings)
-        numbers = f"{found['cpu_seconds']:.0f} | {found['train_energy']:.1f} | {found['train_force']:.3f}"
+        numbers = f"{found['cpu_seconds']:.1f} | {found['train_energy']:.1f} | {found['train_force']:.3f}"
         print(f"| {name} | {numbers} | {found['test_energy']:.1f} | {found['test_force']:.3f} |", flush=True)
     balanced._MOST_CURVED = most
     return result
