@@ -223,10 +223,15 @@ _chunk_size = device(chunk_size)
 
 
 @device
+def page_flags(rows: Any, n: int) -> Any:
+    """The flags behind the rows of a chunk: whether a page is in use."""
+    return off(rows, (n // PAGE + 1) * PAGE * ROW)
+
+
+@device
 def clear_pages(idx: Any, begin: int, end: int, first: int, last: int, n: int, rows: Any) -> None:
     """Zero the pages of accumulator rows that atoms first .. last-1 and their neighbours need; mark them."""
-    pages = n // PAGE + 1
-    touched = off(rows, pages * PAGE * ROW)
+    pages, touched = n // PAGE + 1, page_flags(rows, n)
     for page in range(pages):
         stf(touched, page, 0.0)
     for page in range(first // PAGE, (last - 1) // PAGE + 1):
@@ -254,8 +259,7 @@ def open_chunk(listing: Listing, head: Any, accumulators: Any, chunk: int) -> An
 @device
 def sum_rows(rows: Any, chunks: int, n: int, forces: Any, virials: Any) -> None:
     """Sum the accumulators of all chunks, in order, into forces [n][3] and virials [n][9]."""
-    size = _chunk_size(n)
-    flags = off(rows, (n // PAGE + 1) * PAGE * ROW)
+    size, flags = _chunk_size(n), page_flags(rows, n)
     for i in range(n):
         head = tail = splat(0.0)
         for c in range(chunks):

@@ -109,12 +109,13 @@ class Plans:
         return named(type(areas), places), size
 
 
-def count_chunks(centers: int, n: int) -> int:
+def count_chunks(centers: int, n: int, *, atoms: int = ATOMS_PER_CHUNK, most: int = MOST_CHUNKS) -> int:
     """Parts that the centers are worked on in; not a function of the number of threads, so that results are none.
 
-    Fewer where atoms are neighbours only, as ghosts are: each part has forces on all that it meets to add up.
+    Each has `atoms` or more, and there are `most` at most; fewer where atoms are neighbours only, as ghosts are: each
+    part has forces on all that it meets to add up.
     """
-    return min(max(centers // ATOMS_PER_CHUNK, 1), MOST_CHUNKS if centers == n else MOST_CHUNKS // 2)
+    return min(max(centers // atoms, 1), most if centers == n else most // 2)
 
 
 def capacity(longest: int) -> int:

@@ -47,7 +47,7 @@ class Shards:
 
     def __init__(self, communicator: Communicator | None = None) -> None:
         self._communicator = communicator
-        self._interrupted = threading.Event()
+        self._interrupted: threading.Event | None = None  # set by Ctrl-C
         self._told = False  # a process has failed, and all know it
 
     @classmethod
@@ -76,9 +76,10 @@ class Shards:
         """The values of all processes."""
         if self._communicator is None:
             return [value]
-        messages = self._require(self._exchange(_Message(value, self._interrupted.is_set())))
+        event = self._interrupted or threading.Event()
+        messages = self._require(self._exchange(_Message(value, event.is_set())))
         if any(message.interrupted for message in messages):
-            self._interrupted.clear()
+            event.clear()
             raise KeyboardInterrupt
         return [message.value for message in messages]
 

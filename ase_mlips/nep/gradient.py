@@ -10,7 +10,7 @@ import numpy as np
 
 from ..arrays import FloatArray, Int64Array, IntArray, Parts, whole
 from ..engine.packing import W, flatten, named, padded
-from ..engine.plans import Plan, block_order, capacity
+from ..engine.plans import Plan, block_order, capacity, count_chunks
 from ..engine.threads import run_chunks, scratch
 from ..potential import Evaluation, evaluate_blocks
 from . import kernels, kernels_batch, layout, layout_training
@@ -149,7 +149,8 @@ class NepGradient:
 
     def _made(self, slots: int, species: IntArray) -> _Call:
         """As `packing.Plans` makes it, but with the tables of these parameters and chunks of fewer atoms."""
-        n, chunks = len(species), _chunks(len(species))
+        n = len(species)
+        chunks = count_chunks(n, n, atoms=_ATOMS_PER_CHUNK, most=_MOST_CHUNKS)
         area, (shared, own), size, own_size = self._layout(slots)
         head = self._head._replace(slots=slots, request=self._what, atoms=n, centers=n, chunks=chunks)
         end = len(flatten(head))
@@ -194,11 +195,6 @@ class NepGradient:
 
         run_chunks(work, chunks, self._threads)
         return self._tables.gradient(parts, self._train.gradient)
-
-
-def _chunks(n: int) -> int:
-    """Parts that n atoms are worked on in; no function of the number of threads, so that results are none."""
-    return min(max(n // _ATOMS_PER_CHUNK, 1), _MOST_CHUNKS)
 
 
 def _training_tables(potential: NepPotential) -> tuple[layout_training.TrainingHead, IntArray, FloatArray]:
