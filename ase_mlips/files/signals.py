@@ -71,15 +71,18 @@ class SignalsLater:
 
 
 @contextmanager
-def deferred_interrupt() -> Iterator[threading.Event]:
-    """Let the first Ctrl-C set an event, so that what is under way is finished; the second one interrupts."""
+def deferred_interrupt(*, again: bool = True) -> Iterator[threading.Event]:
+    """Let the first Ctrl-C set an event, so that what is under way is finished.
+
+    The second one interrupts, or does nothing more where `again` is False.
+    """
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
         yield event
         return
 
     def handle(number: int, frame: Any) -> None:
-        if event.is_set():
+        if again and event.is_set():
             raise KeyboardInterrupt
         event.set()
 

@@ -24,6 +24,7 @@ from ..files.signals import SignalsLater
 from ..files.text import replace_files
 from .checkpoint import require_same
 from .quasi_newton import Descent, Point
+from .shards import Shards
 
 HISTORY = ("loss", "validation", "evaluations", "seconds")
 _KINDS = {
@@ -106,7 +107,15 @@ class FullBatch:
 
 
 class Losses(Protocol):
-    """What is minimised, as a function of the parameters: all of them (P,), or those that are not linear (C,)."""
+    """What is minimised, as a function of the parameters: all of them (P,), or those that are not linear (C,).
+
+    Attributes
+    ----------
+    shards : Shards
+        The process that its frames are the share of.
+    """
+
+    shards: Shards
 
     def projected(self, c: FloatArray) -> tuple[float, FloatArray, FloatArray]:
         """Least loss of the training frames with these (C,), its gradient (C,), and all parameters (P,) there."""
@@ -302,6 +311,10 @@ def opened(losses: Losses, start: FloatArray, settings: FullBatch, fingerprint: 
     fingerprint : mapping
         Stands for all that the result depends on; a checkpoint with another one is refused.
 
+    Returns
+    -------
+    The same for all processes; the first one reads it.
+
     Raises
     ------
     ValueError
@@ -309,8 +322,12 @@ def opened(losses: Losses, start: FloatArray, settings: FullBatch, fingerprint: 
     FloatingPointError
         The loss is not finite at the start.
     """
-    path = settings.checkpoint
-    run = Run.read(path, fingerprint) if path and Path(path).exists() else Run.begin(losses, start)
+    path, shards = settings.checkpoint, losses.shards
+    if shards.of_first(path is not None and Path(path).exists()):
+        run = shards.of_first(Run.read(path, fingerprint) if path and shards.first else None)
+        assert run is not None
+    else:
+        run = shards.of_first(Run.begin(losses, start))
     if not np.isfinite(run.history[0][0]):
         raise FloatingPointError("the loss is not finite at the start")
     return run

@@ -26,10 +26,11 @@ class Communicator(Protocol):
 
 
 class _Message(NamedTuple):
-    """What a process gives all others: a value, or in one sentence why it ends."""
+    """What a process gives all others: a value; that it has done its work; or in one sentence why it ends."""
 
     value: Any = None
     interrupted: bool = False
+    done: bool = False
     failure: str = ""
 
 
@@ -53,19 +54,22 @@ class Shards:
     @classmethod
     @contextmanager
     def together(cls, communicator: Communicator | None) -> Iterator[Shards]:
-        """Work that all processes do, or none: a failure of one ends all, and so does Ctrl-C in one."""
+        """Work that all processes do, or none: a failure of one ends all, and so does Ctrl-C in one.
+
+        A process must never leave alone, so that a second Ctrl-C waits for the next message, too.
+        """
         shards = cls(communicator)
         if communicator is None:
             yield shards
             return
-        with deferred_interrupt() as shards._interrupted:
+        with deferred_interrupt(again=False) as shards._interrupted:
             try:
                 yield shards
             except BaseException as error:
                 if not shards._told:
                     shards._exchange(_Message(failure=f"{type(error).__name__}: {error}"))
                 raise
-            shards._require(shards._exchange(_Message()))
+            shards._require(shards._exchange(_Message(done=True)))
 
     @property
     def first(self) -> bool:
@@ -88,11 +92,15 @@ class Shards:
         return self._communicator.allgather(message)
 
     def _require(self, messages: list[_Message]) -> list[_Message]:
-        """RuntimeError where a process has failed."""
+        """RuntimeError where a process has failed, or some but not all have done their work."""
         for number, message in enumerate(messages):
             if message.failure:
                 self._told = True
                 raise RuntimeError(f"process {number} failed: {message.failure}")
+        if len({message.done for message in messages}) > 1:
+            self._told = True
+            number = [message.done for message in messages].index(True)
+            raise RuntimeError(f"process {number} ended before the others")
         return messages
 
     def total(self, values: FloatArray) -> FloatArray:
@@ -112,6 +120,14 @@ class Shards:
         """The value of the first process."""
         found: _Thing = self.all_of(value if self.first else None)[0]  # type: ignore[assignment]
         return found
+
+    def require_same(self, **settings: Any) -> None:
+        """ValueError in every process where settings, given by their names, are not the same in all."""
+        found = self.all_of(settings)
+        for number, own in enumerate(found):
+            for name, value in own.items():
+                if value != found[0][name]:
+                    raise ValueError(f"{name}: expected the same in every process, process {number} has another one")
 
     def require_frames(self, count: int, name: str, *, all_or_none: bool = False) -> None:
         """ValueError in every process where some of several have none of these frames; all may have none if said."""

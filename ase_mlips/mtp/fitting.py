@@ -147,6 +147,7 @@ def fit_mtp(
     """
     training, loss = training or FullBatch(), loss or MlipLoss()
     with Shards.together(communicator) as shards:
+        shards.require_same(template=template, loss=loss, training=replace(training, checkpoint=None, threads=1))
         if training.checkpoint:
             require_place(training.checkpoint)
         model = first_model(template, train, training.seed, shards)
@@ -189,7 +190,7 @@ def _best_run(losses: MtpLosses, model: MtpModel, training: FullBatch) -> tuple[
             run = opened(losses, x[radial], own, fingerprint)
             if not losses.shards.first:
                 own = replace(own, checkpoint=None)
-            runs.append((losses.shards.of_first(run), own, fingerprint))
+            runs.append((run, own, fingerprint))
         except KeyboardInterrupt:
             if not runs:
                 raise

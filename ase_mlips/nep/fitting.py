@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from os import PathLike
 from typing import Any
@@ -226,11 +227,13 @@ def fit_nep(
     >>> fit = fit_nep(settings, frames, training=NepTraining(epochs=50))  # doctest: +SKIP
     >>> fit.save("nep.txt")  # doctest: +SKIP
     """
-    first, own, seed = _understood(template)
-    training = training or NepTraining(seed=seed)
-    if communicator is not None and first.kind != "potential":
-        raise ValueError(f"communicator: expected a potential, got a {first.kind}, which is trained in one process")
     with Shards.together(communicator) as shards:
+        first, own, seed = _understood(template)
+        training = training or NepTraining(seed=seed)
+        if communicator is not None and first.kind != "potential":
+            raise ValueError(f"communicator: expected a potential, got a {first.kind}, which is trained in one process")
+        alike = replace(training, checkpoint=None, num_threads=1, memory=NepTraining.memory)
+        shards.require_same(template=first, loss=loss or own, training=alike)
         problem = NepProblem(first, train, validation=validation, loss=loss or own, training=training, shards=shards)
         return NepFit.of(train_one(problem, training, test=test))
 

@@ -298,15 +298,18 @@ def test_the_shared_loss_fits_too(frames):
 
 @pytest.mark.parametrize("start", ["untrained", "trained"])
 def test_frames_may_be_spread_over_processes(start, truth, frames, tmp_path):
-    """The same loss as of all frames in one process, and the same bits in every one."""
-    settings = FullBatch(iterations=6, starts=2, trial=2, projected=3, checkpoint=tmp_path / "state.npz")
+    """The same loss as of all frames in one process, and the same bits in every one; the first has the checkpoint."""
+    settings = FullBatch(iterations=6, starts=2, trial=2, projected=3, checkpoint=tmp_path / "0.npz")
     begin = template() if start == "untrained" else with_min_dist(truth, 0.5)
     shares = frames[::2], frames[1::2]
 
     def share(communicator):
-        return fit_mtp(begin, shares[communicator.Get_rank()], training=settings, communicator=communicator)
+        rank = communicator.Get_rank()
+        own = replace(settings, checkpoint=tmp_path / f"{rank}.npz")
+        return fit_mtp(begin, shares[rank], training=own, communicator=communicator)
 
     first, second = Ranks(2).run(share)
+    assert not (tmp_path / "1.npz").exists()
     assert first.model == second.model
     assert np.array_equal(first.history["loss"], second.history["loss"])
     whole = fit_mtp(begin, frames, training=replace(settings, checkpoint=None))

@@ -162,6 +162,37 @@ def test_the_error_of_one_process_ends_all(frames, tmp_path, monkeypatch):
     assert str(errors[1]) == "process 0 failed: OSError: no space left"
 
 
+def test_a_process_that_cannot_read_its_settings_or_has_others_ends_all(frames, tmp_path):
+    (tmp_path / "nep.in").write_text("type 2 Te Pb\ncutoff 4.5 4\n")
+    templates = tmp_path / "nep.in", tmp_path / "absent.in"
+
+    def own(communicator):
+        rank = communicator.Get_rank()
+        return fit_nep(templates[rank], frames[rank::2], validation=0.0, communicator=communicator)
+
+    first, second = Ranks(2).run(own)
+    assert isinstance(second, OSError)
+    assert "process 1 failed: FileNotFoundError" in str(first)
+
+    def unlike(communicator):
+        rank = communicator.Get_rank()
+        training = NepTraining(epochs=1 + 2 * rank)
+        return fit_nep(SETTINGS, frames[rank::2], validation=0.0, training=training, communicator=communicator)
+
+    for error in Ranks(2).run(unlike):
+        assert str(error) == "training: expected the same in every process, process 1 has another one"
+
+
+def test_a_process_that_leaves_ends_those_that_wait_for_it():
+    def own(communicator):
+        with Shards.together(communicator) as shards:
+            return None if shards.first else shards.total(np.ones(2))
+
+    for error in Ranks(2).run(own):
+        assert isinstance(error, RuntimeError)
+        assert str(error) == "process 0 ended before the others"
+
+
 @pytest.mark.skipif(find_spec("mpi4py") is None, reason="not installed: mpi4py")
 def test_ctrl_c_in_one_process_ends_all_with_the_same_model(tmp_path):
     run = on_ranks(2, "support.interrupted_training", cwd=tmp_path)
