@@ -20,6 +20,7 @@ from ase import Atoms
 from ase_mlips.analysis import adf, mean_squared_displacement, rdf, vacf
 from numba.core import config, event
 from support.ace_models import synthetic_ace_models
+from support.collector import collector_off
 from support.mtp_models import synthetic_mtp_model
 from support.nep_models import synthetic_nep_models
 from support.pod_models import synthetic_pod_model
@@ -94,11 +95,12 @@ def strike_at(point: int, *, opcodes: bool) -> Iterator[None]:
         return trace
 
     previous = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        yield
-    finally:
-        sys.settrace(previous)
+    with collector_off():
+        sys.settrace(trace)
+        try:
+            yield
+        finally:
+            sys.settrace(previous)
 
 
 @pytest.mark.parametrize("name", CALCULATORS)
@@ -163,12 +165,13 @@ def alarms(delay: float, again: float = 0.0) -> Iterator[None]:
             raise Struck
 
     previous = signal.signal(signal.SIGALRM, handle)
-    signal.setitimer(signal.ITIMER_REAL, max(delay, 1e-6))
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, previous)
+    with collector_off():
+        signal.setitimer(signal.ITIMER_REAL, max(delay, 1e-6))
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+            signal.signal(signal.SIGALRM, previous)
 
 
 has_alarms = pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no interval timers on this system")
@@ -216,13 +219,14 @@ def test_at_every_instruction_of_sharing_the_work():
             return trace
 
         previous = sys.gettrace()
-        sys.settrace(trace)
-        try:
-            run_each(work, 3, 3)
-        except Struck:
-            return True
-        finally:
-            sys.settrace(previous)
+        with collector_off():
+            sys.settrace(trace)
+            try:
+                run_each(work, 3, 3)
+            except Struck:
+                return True
+            finally:
+                sys.settrace(previous)
         return False
 
     point = 1

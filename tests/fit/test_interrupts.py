@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.collector import collector_off
 from support.labelled import labelled_cells, random_model
 
 import ase_mlips
 from ase_mlips.files.signals import SignalsLater
 from ase_mlips.fit import Training, fit_committee, fit_network, fit_snap, read_frames, snap_template
 
-# a finalizer that happens to run at the chosen line cannot pass the exception on
+# a file or a folder that was just made when the signal came, before its `with` had it, is closed by its finalizer
 pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore:the best model has a loss of"),
@@ -47,12 +48,13 @@ def signal_at(line, number=signal.SIGINT):
         return trace
 
     before, handler = sys.gettrace(), signal.signal(signal.SIGUSR1, stop)
-    sys.settrace(trace)
-    try:
-        yield count
-    finally:
-        sys.settrace(before)
-        signal.signal(signal.SIGUSR1, handler)
+    with collector_off():
+        sys.settrace(trace)
+        try:
+            yield count
+        finally:
+            sys.settrace(before)
+            signal.signal(signal.SIGUSR1, handler)
 
 
 @pytest.fixture(scope="module")
