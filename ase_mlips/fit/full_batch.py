@@ -322,12 +322,9 @@ def opened(losses: Losses, start: FloatArray, settings: FullBatch, fingerprint: 
     FloatingPointError
         The loss is not finite at the start.
     """
-    path, shards = settings.checkpoint, losses.shards
-    if shards.of_first(path is not None and Path(path).exists()):
-        run = shards.of_first(Run.read(path, fingerprint) if path and shards.first else None)
-        assert run is not None
-    else:
-        run = shards.of_first(Run.begin(losses, start))
+    run = losses.shards.read_first(settings.checkpoint, lambda path: Run.read(path, fingerprint))
+    if run is None:
+        run = losses.shards.of_first(Run.begin(losses, start))
     if not np.isfinite(run.history[0][0]):
         raise FloatingPointError("the loss is not finite at the start")
     return run

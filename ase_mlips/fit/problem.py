@@ -18,7 +18,7 @@ from .dataset import LabelledFrame, joined, require_frames, species_of, split_fr
 from .loss import Loss
 from .objective import Objective, target_of
 from .protocols import Model, TrainableModel
-from .results import require_elements, require_training_frames
+from .results import require_elements, require_labels, require_training_frames
 from .shards import Shards
 from .training import Schedule, Task, Training
 
@@ -46,8 +46,10 @@ class TrainingProblem(Generic[Model]):
         self._objective = Objective(family, self._targets)
 
     def task(self, training: Schedule) -> Task:
-        """What the minimiser needs to train one model."""
+        """What the minimiser needs to train one model; ValueError if nothing is wanted of it."""
         count = len(self.sets["train"])
+        counting = any(own.weights[name] > 0.0 for own in self._targets[:count] for name in own.labels)
+        require_labels(counting, self._objective.shards)
         seen, judges = np.arange(count), np.arange(count, len(self._targets))
         if training.bootstrap:
             seen = np.random.default_rng((training.seed, 1)).integers(0, count, count)

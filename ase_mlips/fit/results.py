@@ -40,6 +40,12 @@ def require_training_frames(train: Sequence[LabelledFrame], loss: Loss, shards: 
     loss.check_groups(set((shards or Shards()).union(frame.group for frame in train)))
 
 
+def require_labels(any_count: bool, shards: Shards) -> None:
+    """ValueError where in no process a label of a training frame counts: without one any model would do."""
+    if not any(shards.all_of(any_count)):
+        raise ValueError("train: expected a label with a weight above 0, else there is nothing to fit")
+
+
 def require_elements(frames: Iterable[LabelledFrame], elements: Sequence[str]) -> None:
     """ValueError that names a frame and its elements that are not there."""
     for frame in frames:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import reduce
 from operator import add
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from ..arrays import FloatArray
@@ -120,6 +121,10 @@ class Shards:
         """The value of the first process."""
         found: _Thing = self.all_of(value if self.first else None)[0]  # type: ignore[assignment]
         return found
+
+    def read_first(self, path: str | Path | None, read: Callable[[str | Path], _Thing]) -> _Thing | None:
+        """What the first process reads from its file, for all of them; None where it has no such file."""
+        return self.of_first(read(path) if self.first and path is not None and Path(path).exists() else None)
 
     def require_same(self, **settings: Any) -> None:
         """ValueError in every process where settings, given by their names, are not the same in all."""

@@ -173,10 +173,9 @@ def minimise(task: Task, training: Schedule, fingerprint: Mapping[str, Any]) -> 
         The loss is no longer finite.
     """
     path, shards = training.checkpoint, task.objective.shards
-    resumed = path is not None and Path(path).exists()
-    memory = task.objective.beginning
-    state = State.read(path, fingerprint) if path and resumed else State.begin(task.start, training.seed, memory)
-    state = shards.of_first(state)
+    state = shards.read_first(path, lambda path: State.read(path, fingerprint))
+    if state is None:
+        state = shards.of_first(State.begin(task.start, training.seed, task.objective.beginning))
     task.objective.memory = state.memory
     total = training.epochs + training.rounds
     with tqdm(total=total, initial=len(state.history), desc="training", unit="epoch", disable=None) as bar:

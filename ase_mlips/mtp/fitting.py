@@ -19,7 +19,7 @@ from ..fit.full_fit import FullBatchFit
 from ..fit.loss import Loss
 from ..fit.problem import training_sets
 from ..fit.report import labels_of
-from ..fit.results import require_elements, write_fit
+from ..fit.results import require_elements, require_labels, write_fit
 from ..fit.shards import Communicator, Shards
 from . import MTP
 from .active_set import ActiveSet
@@ -163,6 +163,7 @@ def fit_mtp(
         require_frames("test", test)
         require_elements(test, elements)
         groups = {name: _groups(frames, model, loss) for name, frames in sets.items()}
+        require_labels(any(own.weighted for own in groups["train"]), shards)
         model = _fitting_range(model, groups["train"], shards)
         _warn_of_few(sets["train"], model, shards)
         ridge = getattr(loss, "ridge", 0.0) or RIDGE
@@ -292,5 +293,5 @@ def _warn_of_few(train: Sequence[LabelledFrame], model: MtpModel, shards: Shards
             UserWarning,
             stacklevel=3,
         )
-    if all(frame.energy is None for frame in train):
+    if all(shards.all_of(all(frame.energy is None for frame in train))):
         warnings.warn("no training frame has an energy: those of the model have no meaning", UserWarning, stacklevel=3)

@@ -93,8 +93,8 @@ def block(loss: FrameLoss, parameters: FloatArray, *, ridge: float = RIDGE) -> B
 
     Raises
     ------
-    ValueError
-        No frame has a label with a weight.
+    FloatingPointError
+        The derivatives of the basis functions are not finite, or all zero.
     """
     potential = loss.potential
     fixed = parameters.copy()
@@ -138,8 +138,8 @@ def solved(loss: FrameLoss, parameters: FloatArray, *, ridge: float = RIDGE) -> 
 
     Raises
     ------
-    ValueError
-        No frame has a label with a weight.
+    FloatingPointError
+        The derivatives of the basis functions are not finite, or all zero.
     """
     own = block(loss, parameters, ridge=ridge)
     found = parameters.copy()

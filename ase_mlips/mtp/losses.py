@@ -54,7 +54,8 @@ class MtpLosses:
             name: FrameLoss(self.potential, own, threads=threads, shards=shards) for name, own in groups.items()
         }
         self._last: tuple[bytes, Block] | None = None
-        weighted = [own for own in groups["train"] if own.weighted]
+        # without a label, which only other processes have, any frame will do
+        weighted = [own for own in groups["train"] if own.weighted] or groups["train"][:1]
         self._sample = FrameLoss(
             self.potential, weighted[:: max(1, len(weighted) // SAMPLE)], threads=threads, shards=shards
         )

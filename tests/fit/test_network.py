@@ -309,8 +309,10 @@ def test_settings_without_meaning_are_refused(options, message):
 def test_what_cannot_be_trained_is_said(case):
     model, frames = case
     gallium = [frame for frame in frames if set(frame.atoms.symbols) == {"Ga"}]
+    stresses = [replace(frame, energy=None, forces=None) for frame in frames]
     refused = [
         ((model, []), {}, "no training frames"),
+        ((model, stresses), {"loss": Loss(stress=0.0)}, "train: expected a label with a weight above 0, else there is"),
         (
             (random_model(quadraticflag=True), frames),
             {},

@@ -270,6 +270,9 @@ def test_what_cannot_be_fitted_is_refused(frames, tmp_path):
         fit_mtp(template(), pair, training=few)
     with pytest.raises(ValueError, match="no frames of group other"):
         fit_mtp(template(), frames, loss=MlipLoss(groups={"other": (1.0, 1.0, 1.0)}), training=few)
+    energies = [replace(frame, forces=None, stress=None) for frame in frames]
+    with pytest.raises(ValueError, match="train: expected a label with a weight above 0"):
+        fit_mtp(template(), energies, loss=MlipLoss(energy=0.0), training=few)
     with pytest.raises(ValueError, match="no such directory"):
         fit_mtp(template(), frames, training=once(checkpoint=tmp_path / "nowhere" / "state.npz"))
     with pytest.raises(ValueError, match="template: expected a level or an MtpModel, got str"):
@@ -318,6 +321,17 @@ def test_frames_may_be_spread_over_processes(start, truth, frames, tmp_path):
     assert again.model == first.model
     with pytest.raises(ValueError, match="other frames or descriptors"):
         fit_mtp(begin, frames, training=settings)
+
+
+def test_one_process_may_have_no_labels(frames):
+    none = [replace(frame, energy=None, forces=None, stress=None) for frame in frames]
+    settings = once(iterations=6, projected=3)
+    fits = Ranks(2).run(
+        lambda own: fit_mtp(template(4), (none, frames)[own.Get_rank()], training=settings, communicator=own)
+    )
+    whole = fit_mtp(template(4), [*none, *frames], training=settings)
+    assert fits[0].model == fits[1].model
+    np.testing.assert_allclose(fits[0].history["loss"][:3], whole.history["loss"][:3], rtol=1e-5, atol=1e-15)
 
 
 def test_every_process_needs_frames(frames):

@@ -132,6 +132,9 @@ def test_what_cannot_be_spread_is_refused_by_every_process(frames):
     errors = spread((frames[:4], frames[4:8]), (frames[8:], []), NepTraining())
     message = "validation: expected frames in every process, process 1 has none"
     assert [str(error) for error in errors] == [message] * 2
+    none = [replace(frame, energy=None, forces=None, stress=None) for frame in frames]
+    errors = spread((none[:4], none[4:]), None, NepTraining())
+    assert all("train: expected a label with a weight above 0" in str(error) for error in errors)
     dipole = NepSettings(("Te", "Pb"), cutoff=(4.5, 4.0), model_type=1)
     errors = spread((frames[:2], frames[2:4]), None, NepTraining(), dipole)
     assert all("communicator: expected a potential, got a dipole" in str(error) for error in errors)
