@@ -13,7 +13,7 @@ from .engine import lanes
 from .engine.neighbors import NeighborList
 from .engine.packing import Packed
 from .engine.plans import Listed, Plan, Plans
-from .engine.threads import run_chunks, scratch
+from .engine.threads import alone, run_chunks, scratch
 from .files.records import one_line
 
 Model = TypeVar("Model")
@@ -141,8 +141,7 @@ def evaluate_blocks(
     memory, pairs = neighbors.buffers
     if chunks == 1:  # few atoms: every microsecond counts
         work = scratch("work", size)
-        left = np.zeros(1, np.int64)
-        kernel(memory, pairs, call, ints, floats, work, energies, rows, forces, virials, *report, left, 0)
+        kernel(memory, pairs, call, ints, floats, work, energies, rows, forces, virials, *report, alone(), 0)
         return Evaluation(energies, forces, virials)
 
     def share(left: Int64Array, me: int) -> None:

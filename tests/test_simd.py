@@ -12,6 +12,7 @@ from ase_mlips.engine.jit import kernel
 from ase_mlips.engine.points import append_near, gather_points, load_rows
 from ase_mlips.engine.simd import (
     W,
+    at,
     compress,
     fetch,
     fetch_add,
@@ -321,14 +322,15 @@ def test_emulation_covers_every_primitive():
 
 
 @kernel
-def counted(numbers, out):
+def counted(numbers, place, out):
     sti(ptr(out), 0, fetch(ptr(numbers)))
-    for k in range(3):
+    for k in range(2):
         sti(ptr(out), 1 + k, fetch_add(off(ptr(numbers), 1)))
+    sti(ptr(out), 3, fetch_add(at(place + 8)))
 
 
 def test_integers_that_threads_share():
     numbers, out = np.array([-7, 2**40, 5]), np.zeros(4, np.int64)
-    counted(numbers, out)
+    counted(numbers, numbers.ctypes.data, out)
     np.testing.assert_array_equal(out, [-7, 2**40, 2**40 + 1, 2**40 + 2])
     np.testing.assert_array_equal(numbers, [-7, 2**40 + 3, 5])

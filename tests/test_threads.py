@@ -10,7 +10,8 @@ from numba.core import config
 
 from ase_mlips.engine.jit import kernel
 from ase_mlips.engine.sharing import next_chunk
-from ase_mlips.engine.threads import run_chunks, run_each, scratch
+from ase_mlips.engine.simd import fetch, off, ptr
+from ase_mlips.engine.threads import alone, run_chunks, run_each, scratch
 
 
 @kernel
@@ -37,11 +38,42 @@ def test_each_chunk_once(chunks, threads):
 
 
 def test_no_chunk_twice_where_threads_ask_at_the_same_time():
-    count(np.zeros(1, int), 0, np.zeros(1, int))  # compiled
+    count(alone(), 0, np.zeros(1, int))  # compiled
     for _ in range(20):
         done = np.zeros(100 if config.DISABLE_JIT else 100_000, int)
         run_chunks(lambda left, me, done=done: count(left, me, done), len(done), 4)
         np.testing.assert_array_equal(done, 1)
+
+
+def test_the_bell_rings_with_the_first_chunk():
+    bell, done = np.zeros(1, int), np.zeros(7, int)
+    left = np.array([0, 3, bell.ctypes.data])
+    for me in (1, 0):
+        count(left, me, done)
+        np.testing.assert_array_equal(done, 1)
+        assert bell[0] == 1
+
+
+@kernel
+def meet(left, me, met):
+    """Each of two chunks waits until the other one has begun, or for ever so long."""
+    chunk = next_chunk(left, me, 2)
+    while chunk < 2:
+        met[chunk] = 1
+        looks = 0
+        while fetch(off(ptr(met), 1 - chunk)) == 0 and looks < 10**9:
+            looks += 1
+        met[2] += looks == 10**9
+        chunk = next_chunk(left, me, 2)
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.01])
+def test_threads_that_are_awake_or_asleep_join_the_caller_in_its_kernel(pause):
+    for _ in range(5):
+        met = np.zeros(3, int)
+        run_chunks(lambda left, me, met=met: meet(left, me, met), 2, 2)
+        np.testing.assert_array_equal(met, [1, 1, 0])
+        time.sleep(pause)
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])

@@ -124,6 +124,16 @@ def _address(context: Any, builder: Any, sig: Any, args: Any) -> Any:
 
 
 @intrinsic
+def at(typingctx: Any, address: Any) -> Any:
+    """at(address) -> p: pointer to the integer (int64) at an address."""
+
+    def codegen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.inttoptr(args[0], _I64.as_pointer())
+
+    return types.CPointer(types.int64)(types.int64), codegen
+
+
+@intrinsic
 def fetch_add(typingctx: Any, p: Any) -> Any:
     """fetch_add(p) -> int64: the integer (int64) at p, to which 1 is added before another thread can read it."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from ctypes import c_int64
 from threading import Lock
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from ..arrays import FloatArray
 
 __all__ = [
     "append_near",
+    "at",
     "compress",
     "fetch",
     "fetch_add",
@@ -211,6 +213,10 @@ def popcount(bits: int) -> int:
 
 
 _one_at_a_time = Lock()
+
+
+def at(address: int) -> Pointer:
+    return Pointer(np.ctypeslib.as_array((c_int64 * 1).from_address(operator.index(address))), 0)
 
 
 def fetch(p: Pointer) -> int:

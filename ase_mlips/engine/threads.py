@@ -16,7 +16,7 @@ import numpy as np
 
 from ..arrays import Int64Array
 from .jit import COMPILES
-from .sharing import stay_awake
+from .sharing import BEGUN, stay_awake, watch
 
 
 def default_threads() -> int:
@@ -38,35 +38,44 @@ class _Pool:
     After a call they stay awake for a while, since the next one mostly follows soon, and waking takes a tenth of a
     millisecond, which is what a call of some hundred atoms takes.
 
+    Those that are awake are called by a bell, which the kernel of the caller rings with its first chunk: by then the
+    caller has given away Python's lock, and a thread that has to wait for the lock falls asleep.
+
     Each step here is one call into C.  The locks of `concurrent.futures` and of `threading.Condition` are taken in
     Python, where the exception of a signal's handler can come between taking and releasing: the next call would wait
     for ever.
     """
 
     def __init__(self) -> None:
-        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._count = np.zeros(1, np.int64)
+        self._calls: SimpleQueue[Callable[[], tuple[Int64Array, int]]] = SimpleQueue()
+        self.bell = np.zeros(1, np.int64)
         self._started: list[int] = []
-        stay_awake(self._count, 0, 0)  # compiled here, not in a thread
+        nobody = np.zeros(1, np.int64)
+        stay_awake(self.bell, 0, 0, nobody, 0)  # compiled here, not in a thread
+        watch(nobody, 0)
 
     def grow(self, workers: int) -> None:
         """Have at least so many threads."""
         while len(self._started) < workers:
             self._started.append(_thread.start_new_thread(self._work, ()))
 
-    def put(self, call: Callable[[], None]) -> None:
+    def put(self, call: Callable[[], tuple[Int64Array, int]]) -> None:
+        """Have a thread make this call, which gives what `stay_awake` has to say that it is done."""
         self._calls.put(call)
-        self._count += 1
+
+    def ring(self) -> None:
+        """Call those that are awake."""
+        self.bell += 1
 
     def _work(self) -> None:
         while True:
-            self._calls.get()()
-            seen = int(self._count[0])
-            if self._calls.empty():
-                stay_awake(self._count, seen, _LOOKS)
+            states, me = self._calls.get()()
+            heard = int(self.bell[0])
+            stay_awake(self.bell, heard, _LOOKS if self._calls.empty() else 0, states, me)
 
 
 _LOOKS = 300_000 if COMPILES else 0  # of a nanosecond each
+_WATCH = 3 * _LOOKS
 
 
 _pools: dict[int, _Pool] = {}
@@ -93,27 +102,32 @@ def scratch(name: str, size: int) -> np.ndarray[tuple[int], np.dtype[np.float64]
     return buffer
 
 
+def alone() -> Int64Array:
+    """What a kernel takes chunks from where it works on all of them in one thread; it has no bell."""
+    return np.zeros(2, np.int64)
+
+
 class _Crew:
     """The threads of one call: each takes chunks of the work until none is left; knows who is at work.
 
-    Without locks, for the reason given in `_Pool`: a thread enters its name before it asks for a chunk.
+    Without locks, for the reason given in `_Pool`: a thread says that it has begun before it asks for a chunk.
     """
 
-    def __init__(self, work: Callable[[Int64Array, int], Any], chunks: int, threads: int) -> None:
+    def __init__(self, work: Callable[[Int64Array, int], Any], chunks: int, threads: int, bell: Int64Array) -> None:
         self._work, self._chunks = work, chunks
-        self._left = np.arange(threads, dtype=np.int64) * chunks // threads
-        self._busy: set[int] = set()
+        self._left = np.append(np.arange(threads, dtype=np.int64) * chunks // threads, bell.ctypes.data)
+        self._states = np.zeros(threads, np.int64)
         self._errors: list[BaseException] = []
 
-    def help(self, me: int) -> None:
+    def help(self, me: int) -> tuple[Int64Array, int]:
         """Work in another thread than the caller's, as number `me`; nothing if the call is over by now."""
-        self._busy.add(me)
+        self._states[me] = BEGUN
         try:
             if self._left[0] < self._chunks:
                 self.work(me)
         except BaseException as raised:
             self._errors.append(raised)
-        self._busy.discard(me)
+        return self._states, me
 
     def work(self, me: int) -> None:
         """Do chunks while there are any."""
@@ -127,26 +141,23 @@ class _Crew:
 
     def _watch(self) -> None:
         """Until nobody is at work, at first awake: a thread that sleeps takes a while to wake."""
-        looks = 0
-        while self._busy:
-            looks += 1
-            time.sleep(0.0 if looks < _AWAKE else 1e-4)
+        if BEGUN in self._states.tolist():
+            watch(self._states, _WATCH)
+        while BEGUN in self._states.tolist():
+            time.sleep(1e-4)
 
     def dismiss(self) -> None:
         """Let no more begin and wait for those at work, whatever comes; what came in between is raised then."""
         came = None
         while True:
             try:
-                self._left[:] = self._chunks
+                self._left[:-1] = self._chunks
                 self._watch()
                 break
             except BaseException as error:
                 came = error
         if came is not None:
             raise came
-
-
-_AWAKE = 1000  # looks, of about a microsecond each
 
 
 def run_chunks(work: Callable[[Int64Array, int], Any], chunks: int, num_threads: int) -> None:
@@ -156,9 +167,9 @@ def run_chunks(work: Callable[[Int64Array, int], Any], chunks: int, num_threads:
     ----------
     work : callable
         Runs a GIL-free kernel, in each thread once, that takes chunks by `sharing.next_chunk` from the first argument,
-        the next chunks of the parts of all threads (threads,), while there are any.  The second one is the number of
-        the thread.  A chunk must write only what is its own, so that results do not depend on the number of threads,
-        nor on who does what.
+        the next chunks of the parts of all threads and the address of a bell (threads + 1,), while there are any.  The
+        second one is the number of the thread.  A chunk must write only what is its own, so that results do not depend
+        on the number of threads, nor on who does what.
     chunks : int
     num_threads : int
         The calling thread works too; ``num_threads - 1`` more are taken from a pool.
@@ -170,13 +181,13 @@ def run_chunks(work: Callable[[Int64Array, int], Any], chunks: int, num_threads:
     """
     threads = min(num_threads, chunks)
     if threads <= 1:
-        work(np.zeros(1, np.int64), 0)
+        work(alone(), 0)
         return
-    crew = _Crew(work, chunks, threads)
+    pool = _pool()
+    crew = _Crew(work, chunks, threads, pool.bell)
     try:
         try:
             try:
-                pool = _pool()
                 pool.grow(threads - 1)
                 for me in range(1, threads):
                     pool.put(partial(crew.help, me))
@@ -195,6 +206,8 @@ def run_each(function: Callable[[int], Any], count: int, num_threads: int) -> No
     numbers = iter(range(count))  # its next step is one call into C, which no other thread can come into
 
     def work(left: Int64Array, me: int) -> None:
+        if me == 0:
+            _pool().ring()
         for number in numbers:
             if left[0] >= count:
                 return
