@@ -61,9 +61,9 @@ def meet(left, me, met):
     while chunk < 2:
         met[chunk] = 1
         looks = 0
-        while fetch(off(ptr(met), 1 - chunk)) == 0 and looks < 10**9:
+        while fetch(off(ptr(met), 1 - chunk)) == 0 and looks < 10**11:
             looks += 1
-        met[2] += looks == 10**9
+        met[2] += looks == 10**11
         chunk = next_chunk(left, me, 2)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from .jit import device, kernel
 from .simd import at, fetch, fetch_add, off, ptr
 
-BEGUN, DONE = 1, 2
+BEGUN = 1  # among the states of threads; they add 1 when they are done
 
 
 @device
@@ -30,7 +30,7 @@ def next_chunk(left: Any, me: int, chunks: int) -> int:
 
 @kernel
 def stay_awake(bell: Any, heard: int, looks: int, states: Any, me: int) -> None:
-    """Have `states` (threads,) say that `BEGUN` work is `DONE`; return at the next ring, or after so many looks.
+    """Have `states` (threads,) say that work is done; return at the next ring, or after so many looks.
 
     `heard` is how often the `bell` (1,) had rung before.
     """
@@ -42,7 +42,7 @@ def stay_awake(bell: Any, heard: int, looks: int, states: Any, me: int) -> None:
 
 @kernel
 def watch(states: Any, looks: int) -> None:
-    """Return as soon as all that have `BEGUN` are `DONE`, or after so many looks."""
+    """Return as soon as all whose `states` (threads,) are `BEGUN` are done, or after so many looks."""
     for _ in range(looks):
         at_work = 0
         for me in range(len(states)):

@@ -75,7 +75,7 @@ class _Pool:
 
 
 _LOOKS = 300_000 if COMPILES else 0  # of a nanosecond each
-_WATCH = 3 * _LOOKS
+_WATCH = 3 * _LOOKS  # what a chunk takes, mostly
 
 
 _pools: dict[int, _Pool] = {}

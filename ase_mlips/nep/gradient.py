@@ -22,7 +22,7 @@ from .packing import pair_cutoffs
 from .parameters import ParameterVector
 from .potential import NepPotential
 
-_ATOMS_PER_CHUNK, _MOST_CHUNKS = 30, 32
+_ATOMS_PER_CHUNK, _MOST_CHUNKS = 30, 32  # two frames of 64 atoms, less a vacancy or some, are four chunks
 _MOST_CALLS = 64
 _NOTHING = np.zeros(0)
 
